@@ -1,0 +1,81 @@
+# gaitpi. Every target works alone on a fresh clone: it makes .venv and installs what it needs.
+# PYTHON=/path/to/python3 chooses the Python, ARGS='...' is passed on.
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+BASE := $(VENV)/.installed-base
+DEV := $(VENV)/.installed-dev
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: help venv run test lint types
+.NOTPARALLEL:
+
+help:
+	@echo 'make run     measure and coach; without a sensor, a simulated runner (ARGS=...)'
+	@echo 'make test    all tests; with ARGS=... only what pytest selects by them'
+	@echo 'make lint    style of the code (ruff)'
+	@echo 'make types   types of the code (mypy)'
+	@echo 'make venv    only .venv with gaitpi in it'
+
+venv: $(BASE)
+
+run: $(BASE)
+	@$(PY) -m gaitpi.device.makerun $(ARGS)
+
+# The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
+test: $(DEV)
+	$(PY) -m pytest $(ARGS)
+	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m nojit)
+
+lint: $(DEV)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types: $(DEV)
+	$(PY) -m mypy
+
+$(BASE): pyproject.toml $(PY)
+	@echo 'Installing gaitpi into $(VENV) (the first time takes a few minutes on a Pi) ...'
+	@$(PIP) --editable . </dev/null
+	@touch $@
+
+$(DEV): pyproject.toml $(PY)
+	@echo 'Installing gaitpi and its test tools into $(VENV) ...'
+	@$(PIP) --editable '.[dev]' </dev/null
+	@touch $(BASE) $@
+
+# The first of the candidates that is new enough, 64-bit and able to make an environment.
+# lgpio has no wheel for Python 3.13: there a Pi's own python3-lgpio is made visible.
+$(PY):
+	@found=; why='found none'; \
+	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	    command -v "$$python" >/dev/null 2>&1 || continue; \
+	    if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        why="$$python is older than 3.11"; \
+	    elif ! "$$python" -c 'import sys; sys.exit(sys.maxsize < 2**32)'; then \
+	        echo 'gaitpi needs 64-bit Raspberry Pi OS: numba has no wheels for 32-bit systems.' >&2; \
+	        exit 1; \
+	    elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	        lacking=$$python; \
+	    else \
+	        found=$$python; break; \
+	    fi; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$lacking" ]; then \
+	    echo "$$lacking cannot make environments: sudo apt install python3-venv" >&2; exit 1; \
+	elif [ -z "$$found" ]; then \
+	    echo "gaitpi needs Python 3.11 or newer, but $$why: install it, or name one with" \
+	        "make PYTHON=/path/to/python3 (Raspberry Pi OS has it from 12, bookworm, on)." >&2; \
+	    exit 1; \
+	fi; \
+	site=; \
+	if grep -qs 'Raspberry Pi' /proc/device-tree/model && \
+	    "$$found" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
+	    site=--system-site-packages; \
+	    "$$found" -c 'import lgpio' 2>/dev/null || \
+	        echo 'For buzzer and LED: sudo apt install python3-lgpio (the coach runs without).' >&2; \
+	fi; \
+	echo "Making $(VENV) with $$found ..."; \
+	"$$found" -m venv --clear $$site $(VENV) || { rm -rf $(VENV); exit 1; }

@@ -1,0 +1,247 @@
+"""The front door: finds the command, loads only that one, words every error.
+
+A command is a module with ``HELP`` (one or two sentences), ``EPILOG`` (an example),
+``add_arguments(parser)`` and ``run(args) -> int``; ``args.config`` is the file named by
+``--config`` or None.
+"""
+
+import argparse
+import importlib
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from gaitpi import __version__
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, UsageError
+
+if TYPE_CHECKING:
+    from gaitpi.config import Config
+
+EXIT_INTERRUPTED: Final = 130
+
+COMMANDS: Final = {
+    "run": ("gaitpi.cli.run", "measure, coach and record: what the service runs"),
+    "demo": ("gaitpi.cli.demo", "a simulated runner; needs no hardware"),
+    "replay": ("gaitpi.cli.replay", "a recording through the same code"),
+    "simulate": ("gaitpi.cli.simulate", "write a simulated recording with its truth"),
+    "export": ("gaitpi.cli.export", "the samples of a run as CSV"),
+    "runs": ("gaitpi.cli.runs", "list the recorded runs"),
+    "show": ("gaitpi.cli.show", "one run in numbers"),
+    "status": ("gaitpi.cli.status", "what the running daemon is doing"),
+    "config": ("gaitpi.cli.config", "show, explain, check and change settings"),
+}
+"""Name -> (module, one-line help)."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageError and whose help is 80 columns wide."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", _Help)
+        settings.setdefault("allow_abbrev", False)
+        super().__init__(**settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing the usage."""
+        raise UsageError(f"{message.rstrip('.')}.", f"'{self.prog} --help' shows how it is used.")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Examples keep their lines; nothing is wider than 80 columns."""
+
+    def __init__(self, prog: str, **settings: Any) -> None:
+        settings["width"] = min(80, shutil.get_terminal_size().columns) - 2
+        super().__init__(prog, **settings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (None = the process's own); returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _tolerate_any_terminal()
+    debug = "--debug" in arguments or bool(os.environ.get("GAITPI_DEBUG"))
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse, after --help or --version
+        return end.code if isinstance(end.code, int) else EXIT_OK
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return EXIT_PROBLEM
+    except GaitpiError as error:
+        if debug:
+            _print_traceback()
+        complain(str(error))
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            _print_traceback()
+        _abandon_stdout_if_broken()
+        complain(_unexpected(error, arguments, debug))
+        return EXIT_PROBLEM
+    return code
+
+
+def complain(sentence: str) -> None:
+    """Say ``sentence`` on stderr, as gaitpi."""
+    print(f"gaitpi: {sentence}", file=sys.stderr)
+
+
+def print_json(data: Any) -> None:
+    """Print ``data`` (structs, dicts, lists) as JSON in plain ASCII; NaN becomes null."""
+    import msgspec
+
+    print(json.dumps(json.loads(msgspec.json.encode(data)), indent=2))
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    """Give a command ``--set KEY=VALUE``, laid over the configuration by :func:`load_config`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="use another setting this once, e.g. coach.target_spm=172; may be repeated",
+    )
+
+
+def load_config(args: argparse.Namespace) -> "Config":
+    """The configuration a command was called with. Raises ConfigError or UsageError."""
+    from gaitpi import config
+
+    return config.apply(config.load(args.config), getattr(args, "set", []))
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Split ``arguments`` at the command, load its module and run it."""
+    at = _command_index(arguments)
+    top = _top_parser()
+    args = top.parse_args(arguments[:at])
+    if at == len(arguments):
+        top.print_help()
+        return EXIT_OK
+    name = arguments[at]
+    if name not in COMMANDS:
+        raise UsageError(f"there is no command '{name}'.", _nearest(name))
+    command = importlib.import_module(COMMANDS[name][0])
+    parser = Parser(
+        prog=f"gaitpi {name}",
+        description=textwrap.fill(command.HELP, 78),
+        epilog=command.EPILOG,
+        parents=[common_options(argparse.SUPPRESS)],
+    )
+    command.add_arguments(parser)
+    code: int = command.run(parser.parse_args(arguments[at + 1 :], args))
+    return code
+
+
+def _command_index(arguments: list[str]) -> int:
+    """Where the command stands: the first argument that is no option nor one's value."""
+    skip = False
+    for index, argument in enumerate(arguments):
+        if not skip and not argument.startswith("-"):
+            return index
+        skip = argument == "--config"
+    return len(arguments)
+
+
+def _top_parser() -> Parser:
+    """Parser of what stands before the command; its help lists the commands."""
+    lines = [f"  {name:<10}{line}" for name, (_, line) in COMMANDS.items()]
+    parser = Parser(
+        prog="gaitpi",
+        usage="gaitpi [--config PATH] COMMAND ...",
+        description="A belt pack that helps runners keep a good running form.",
+        epilog="\n".join(
+            ["commands:", *lines, "", "'gaitpi COMMAND --help' explains one. Try: gaitpi demo"]
+        ),
+        parents=[common_options(None)],
+    )
+    parser.add_argument("--version", action="version", version=f"gaitpi {__version__}")
+    return parser
+
+
+def common_options(default: str | None) -> Parser:
+    """Options that may stand before or after the command."""
+    from pathlib import Path
+
+    common = Parser(add_help=False)
+    common.add_argument(
+        "--config",
+        type=Path,
+        metavar="PATH",
+        default=default,
+        help="configuration file ('gaitpi config path' shows the usual one)",
+    )
+    common.add_argument(
+        "--debug",
+        action="store_true",
+        default=default or False,
+        help="show where in the program an error came from",
+    )
+    return common
+
+
+def _nearest(name: str) -> str:
+    """What to try instead of an unknown command."""
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f"Did you mean '{near[0]}'?" if near else "'gaitpi --help' lists the commands."
+
+
+def _tolerate_any_terminal() -> None:
+    """Print ``?`` for a sign the terminal's encoding does not have, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads stdout any more: keep the interpreter from complaining about it at exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _abandon_stdout_if_broken() -> None:
+    """The same, where stdout takes no more (disk full)."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _abandon_stdout()
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _unexpected(error: Exception, arguments: list[str], debug: bool) -> str:
+    """A sentence for an error nobody foresaw; the traceback goes into a file."""
+    what = f"unexpected {type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+    if debug:
+        return f"{what}."
+    try:
+        return f"{what}. Details are in {_write_crash(arguments)}; this is a fault of gaitpi."
+    except OSError:
+        return f"{what}. Add --debug to see where; this is a fault of gaitpi."
+
+
+def _write_crash(arguments: list[str]) -> str:
+    """Write the traceback in flight into the state folder; returns the path."""
+    import traceback
+
+    from gaitpi.config import state_directory
+
+    path = state_directory() / "last-error.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = f"gaitpi {__version__}, Python {sys.version}\n{arguments!r}\n{traceback.format_exc()}"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return str(path)

@@ -1,0 +1,192 @@
+"""``gaitpi demo``: the whole belt on a simulated runner or a recording, without hardware."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gaitpi.cli import add_set_argument, complain
+from gaitpi.config import Config, apply, load, runs_directory
+from gaitpi.cues.outputs import TerminalOutput
+from gaitpi.cues.vocabulary import Pattern
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, InputFileError, UsageError
+
+if TYPE_CHECKING:
+    from gaitpi.device.daemon import Progress
+    from gaitpi.imu.virtual.source import SignalSource
+
+HELP: Final = (
+    "Run the whole belt on a virtual chip: a simulated runner's story, or a recording. Cues are"
+    " shown in the terminal; the run file and the verdict are real. Faster than real time unless"
+    " --realtime is given."
+)
+EPILOG: Final = """examples:
+  gaitpi demo
+  gaitpi demo --story lean --realtime
+  gaitpi demo --play recording.npz --chip lsm6ds"""
+
+BAR = 20
+ACTIVITIES = ("?", "still", "walk", "run")
+SMOOTH_ROWS_S = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is played and how."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--story", default="full", metavar="NAME", help="story (default: full)")
+    what.add_argument(
+        "--play", type=Path, metavar="FILE", help="a recording (.npz with counts, or a CSV)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated runner (default: 1)")
+    parser.add_argument(
+        "--chip", choices=("mpu6050", "lsm6ds"), default="mpu6050", help="virtual chip"
+    )
+    parser.add_argument("--realtime", action="store_true", help="at the speed of life")
+    parser.add_argument("--bell", action="store_true", help="ring the terminal's bell for cues")
+    add_set_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play it, then show the verdict."""
+    from gaitpi.review.verdict import judge, lines
+    from gaitpi.runs.reader import RunReader
+
+    source, name, has_gyro = _source(args)
+    config = _config(args, name)
+    line = LiveLine(source.duration_s)
+    from gaitpi.device.status import StatusFile, own_path
+    from gaitpi.device.virtual import play
+
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
+    try:
+        ended = play(
+            source,
+            config,
+            runs_directory(config),
+            [CueLine(line, bell=args.bell)],
+            recording=name,
+            has_gyro=has_gyro,
+            chip=args.chip,
+            realtime=args.realtime,
+            status=StatusFile(own_path()) if args.realtime else None,
+            until=stop.is_set,
+            told=line.show,
+            said=line.say,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+        line.clear()
+    if ended.path is None:
+        complain("Nothing was recorded: the recording is shorter than a second.")
+        return EXIT_PROBLEM
+    print()
+    with RunReader(ended.path) as reader:
+        print("\n".join(lines(judge(reader))))
+    print(f"\nrun file   {ended.path}\n           gaitpi show {ended.run_id}")
+    return EXIT_PROBLEM if ended.problems else EXIT_OK
+
+
+def _source(args: argparse.Namespace) -> "tuple[SignalSource, str, bool]":
+    """The signal, its bare name, and whether its gyroscope means anything."""
+    if args.play is None:
+        from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
+        from gaitpi.imu.virtual.story import story
+
+        if args.seed < 0:
+            raise UsageError("--seed is a whole number from 0 on.")
+        return SimulatedRunner(story(args.story), RunnerParams(seed=args.seed)), args.story, True
+    from gaitpi.imu.virtual.source import RecordingSource
+
+    path: Path = args.play
+    if path.suffix == ".npz":
+        recording = RecordingSource.from_npz(path)
+    elif path.suffix == ".csv":
+        from gaitpi.device import csvfile
+        from gaitpi.device.pipeline import design_rate
+
+        samples = csvfile.read(path)
+        recording = RecordingSource.from_si(samples.acc, samples.gyr, design_rate(samples.time_s))
+    else:
+        raise InputFileError(
+            f"{path.name} is neither .npz nor .csv.", "For a run file use 'gaitpi replay'."
+        )
+    return recording, path.stem, recording.has_gyr
+
+
+def _config(args: argparse.Namespace, name: str) -> Config:
+    """The runner's own configuration; for a story, its target and usual lean under ``--set``."""
+    config = load(args.config)
+    if args.play is None:
+        from gaitpi.imu.virtual.story import TARGET_SPM, USUAL_LEAN_DEG
+
+        focus = "lean" if name == "lean" else "cadence"
+        config = apply(
+            config,
+            [
+                f"coach.target_spm={TARGET_SPM:g}",
+                f"coach.usual_lean_deg={USUAL_LEAN_DEG:g}",
+                f"coach.focus={focus}",
+                "coach.quiet_hours=",
+                "coach.enabled=true",
+            ],
+        )
+    return apply(config, args.set)
+
+
+class LiveLine:
+    """One line that is rewritten on a terminal; elsewhere a line a minute."""
+
+    def __init__(self, duration_s: float) -> None:
+        self._duration_s = duration_s
+        self._tty = sys.stdout.isatty()
+        self._shown = ""
+        self._next_s = 0.0
+
+    def show(self, p: "Progress") -> None:
+        """Show where the run is."""
+        if not self._tty and p.time_s < self._next_s:
+            return
+        self._next_s = p.time_s + SMOOTH_ROWS_S
+        minutes, seconds = divmod(int(p.time_s), 60)
+        cadence = f"{p.cadence_spm:5.1f}" if p.cadence_spm == p.cadence_spm else "  -  "
+        lean = f"{p.lean_deg:+5.1f}" if p.lean_deg == p.lean_deg else "  -  "
+        share = min(1.0, p.time_s / self._duration_s) if self._duration_s > 0 else 1.0
+        full = round(BAR * share)
+        text = (
+            f"{minutes:4d}:{seconds:02d} [{'#' * full}{'.' * (BAR - full)}] "
+            f"{ACTIVITIES[p.activity]:<5} {cadence} spm {lean} deg  {p.coach}"
+        )[:79]
+        if self._tty:
+            sys.stdout.write("\r" + text.ljust(len(self._shown)))
+            self._shown = text
+        else:
+            sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be printed."""
+        if self._tty and self._shown:
+            sys.stdout.write("\r" + " " * len(self._shown) + "\r")
+            self._shown = ""
+            sys.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """Print a sentence above the line."""
+        self.clear()
+        print(text, flush=True)
+
+
+class CueLine(TerminalOutput):
+    """Cues in the terminal, above the live line."""
+
+    def __init__(self, line: LiveLine, *, bell: bool) -> None:
+        super().__init__(sys.stdout, bell=bell)
+        self._line = line
+
+    def announce(self, sound: Pattern, time_s: float) -> None:
+        """Make room, then print the cue."""
+        self._line.clear()
+        super().announce(sound, time_s)

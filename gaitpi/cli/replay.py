@@ -1,0 +1,180 @@
+"""``gaitpi replay``: a run file or a CSV through today's code."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from gaitpi.cli import add_set_argument, complain
+from gaitpi.config import apply, load, runs_directory
+from gaitpi.errors import EXIT_OK, GaitpiError
+
+HELP: Final = (
+    "Put a recorded run, or a CSV with the header time_s,ax,ay,az,gx,gy,gz (s, m/s², rad/s;"
+    " g* may be left out), through the estimator and the coach. A run file is replayed with its"
+    " own configuration unless --config or --set say otherwise."
+)
+EPILOG: Final = """examples:
+  gaitpi replay last
+  gaitpi replay last --json --set coach.target_spm=175
+  gaitpi replay samples.csv --set coach.target_spm=170"""
+
+STEP_FIELDS: Final = (
+    "ic_s",
+    "to_s",
+    "contact_s",
+    "flight_s",
+    "step_s",
+    "cadence_spm",
+    "bounce_m",
+    "impact_ms2",
+    "side",
+    "activity",
+    "lean_deg",
+    "side_lean_deg",
+    "known_s",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the file, ``--json`` and ``--set``."""
+    parser.add_argument("file", metavar="FILE", help="run file, run id, 'last', or CSV")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, summary last")
+    add_set_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print steps, cues, gaps, faults and a summary. Raises InputFileError in words."""
+    from gaitpi.runs.reader import resolve
+
+    given = load(args.config)
+    path = Path(args.file)
+    if not path.is_file():
+        path = resolve(runs_directory(given), args.file)
+    from gaitpi.device.replay import open_recording
+
+    recording = open_recording(path)
+    own = recording.config if args.config is None else None
+    config = apply(own or given, args.set)
+    summary = _Summary()
+    try:
+        for item in _items(recording, config, summary):
+            if args.json:
+                print(json.dumps(item))
+            elif item["type"] != "step":
+                print(_words(item))
+    except GaitpiError as error:
+        # what came before the damage has been given
+        complain(str(error))
+        summary.problem = str(error)
+    last = summary.as_json()
+    if args.json:
+        print(json.dumps(last))
+    else:
+        print(_summary_words(last))
+    return EXIT_OK if not summary.problem else GaitpiError.exit_code
+
+
+class _Summary:
+    """Counts of a replay."""
+
+    def __init__(self) -> None:
+        self.duration_s = 0.0
+        self.steps = 0
+        self.running_steps = 0
+        self.running_s = 0.0
+        self.cues = 0
+        self.gap_s = 0.0
+        self.step_times: list[float] = []
+        self.problem = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The last line."""
+        times = self.step_times
+        return {
+            "type": "summary",
+            "duration_s": self.duration_s,
+            "steps": self.steps,
+            "running_steps": self.running_steps,
+            "running_s": self.running_s,
+            "cadence_spm": 60.0 * len(times) / sum(times) if times else None,
+            "cues": self.cues,
+            "gap_s": self.gap_s,
+            "problem": self.problem or None,
+        }
+
+
+def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str, Any]]:
+    """JSON objects in time order, counted into ``summary`` as they pass."""
+    from gaitpi.coach.types import Cue, Withheld
+    from gaitpi.device.replay import Gap, replay
+    from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
+
+    for item in replay(recording, config):
+        if isinstance(item, SecondRow):
+            summary.duration_s = max(
+                summary.duration_s, item.time_s + item.samples / recording.rate_hz
+            )
+            summary.running_s += item.activity == RUNNING
+        elif isinstance(item, Gap):
+            summary.gap_s += item.gap_s
+            yield {"type": "gap", "time_s": item.time_s, "gap_s": item.gap_s}
+        elif isinstance(item, EventRow):
+            yield {
+                "type": "fault",
+                "time_s": item.time_s,
+                "kind": item.kind,
+                "text": item.text,
+            }
+        elif isinstance(item, Cue):
+            summary.cues += 1
+            yield {
+                "type": "cue",
+                "time_s": item.time_s,
+                "cue": item.cue,
+                "metric": item.metric,
+                "value": _number(item.value),
+                "band": [_number(edge) for edge in item.band],
+                "rule": item.rule,
+                "reason": item.reason,
+            }
+        elif not isinstance(item, Withheld):
+            summary.steps += 1
+            if item["activity"] == RUNNING:
+                summary.running_steps += 1
+                if math.isfinite(item["step_s"]):
+                    summary.step_times.append(float(item["step_s"]))
+            yield {"type": "step"} | {name: _number(item[name]) for name in STEP_FIELDS}
+
+
+def _number(value: Any) -> float | int | None:
+    """A number for JSON: what is not known or open is null."""
+    number = value.item() if hasattr(value, "item") else value
+    return number if math.isfinite(number) else None
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:4d}:{int(seconds) % 60:02d}"
+
+
+def _words(item: dict[str, Any]) -> str:
+    """One line of at most 80 columns."""
+    at = _clock(item["time_s"])
+    if item["type"] == "cue":
+        text = f"{at}  {item['cue']:<9} {item['reason']}"
+    elif item["type"] == "gap":
+        text = f"{at}  gap       {item['gap_s']:.2f} s without samples"
+    else:
+        text = f"{at}  {item['kind']:<9} {item['text']}"
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _summary_words(last: dict[str, Any]) -> str:
+    cadence = last["cadence_spm"]
+    mean = f", mean cadence {cadence:.1f} spm" if cadence else ""
+    return (
+        f"{_clock(last['duration_s']).strip()} long, {_clock(last['running_s']).strip()} running, "
+        f"{last['steps']} steps, {last['cues']} cues{mean}"
+    )

@@ -1,0 +1,117 @@
+"""``gaitpi status``: what the running daemon is doing, from the file it writes each second."""
+
+import argparse
+import contextlib
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from gaitpi.cli import complain, load_config, print_json
+from gaitpi.config import runs_directory
+from gaitpi.device import status as device
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
+from gaitpi.runs.schema import SUFFIX
+
+HELP = "Say what the running daemon is doing, and whether runs can be kept."
+EPILOG = """exit code 0: it runs and records; 1: it does not.
+
+examples:
+  gaitpi status
+  watch gaitpi status"""
+
+START = "Start it with 'gaitpi run', or 'sudo systemctl start gaitpi' where it is a service."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status; 0 while the daemon runs and records, else 1."""
+    folder = runs_directory(load_config(args))
+    status = device.find()
+    problem = _problem(status)
+    storage, last = _storage(folder), _last_run(folder)
+    if args.json:
+        print_json(
+            {
+                "running": not problem,
+                "problem": problem,
+                "status": status,
+                "storage": storage,
+                "last_run": last,
+            }
+        )
+    else:
+        if status is not None and not problem:
+            _print_rows(_live_rows(status))
+        free = f"{storage['free_bytes'] / 1e9:.1f} GB free for runs in {storage['directory']}"
+        _print_rows([("last run", last or "none yet"), ("storage", free)])
+        if problem:
+            complain(f"{problem} {START}")
+    failed = problem or (status is not None and status.recorder_problem)
+    return EXIT_PROBLEM if failed else EXIT_OK
+
+
+def _problem(status: device.Status | None) -> str:
+    """Why there is no running daemon, as a sentence; empty if there is one."""
+    if status is None:
+        return "gaitpi is not running."
+    why = device.judge(status)
+    return f"gaitpi is not running: {why}." if why else ""
+
+
+def _live_rows(status: device.Status) -> list[tuple[str, str]]:
+    """What a running daemon says, row by row."""
+    minutes = (time.monotonic() - status.since_s) / 60.0
+    activity = device.ACTIVITIES[status.activity] if 0 <= status.activity <= 3 else "unknown"
+    faults = ", ".join(f"{name} {n}" for name, n in sorted(status.counters.items()) if n)
+    return [
+        ("gaitpi", f"{status.state} (process {status.pid}, for {minutes:.0f} min)"),
+        ("sensor", _sensor(status)),
+        ("activity", activity),
+        ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
+        ("lean", _number(status.lean_deg, "+.1f", "deg forward")),
+        ("coach", status.coach or "has said nothing"),
+        ("run", status.run_id or "not recording"),
+        *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
+        ("faults", faults or "none"),
+    ]
+
+
+def _sensor(status: device.Status) -> str:
+    sensor = status.sensor
+    if sensor is None:
+        return "none"
+    kind = "virtual" if sensor.virtual else sensor.identity
+    rate = _number(status.rate_hz, ".1f", "Hz")
+    return (
+        f"{sensor.chip} at {sensor.address:#04x} on {sensor.bus} ({kind}), "
+        f"{rate} of {sensor.rate_hz:.0f} Hz nominal"
+    )
+
+
+def _number(value: float | None, form: str, unit: str) -> str:
+    return "not known" if value is None else f"{value:{form}} {unit}"
+
+
+def _storage(folder: Path) -> dict[str, Any]:
+    """Free bytes where runs go, also before the folder has been made."""
+    free = 0
+    for path in (folder, *folder.absolute().parents):
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(path).free
+            break
+    return {"directory": str(folder), "free_bytes": free}
+
+
+def _last_run(folder: Path) -> str | None:
+    """Id of the newest run, by the names of the files alone (they begin with the UTC start)."""
+    return max((path.stem for path in folder.glob(f"*{SUFFIX}")), default=None)
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    for name, words in rows:
+        print(f"{name:<10}{words}")

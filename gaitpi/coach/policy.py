@@ -1,0 +1,484 @@
+"""The policy: which cue, when, and the reason in words.
+
+Numbers in (:class:`StepTaken`, :class:`Moment`), cues out. No clock, no files, no threads,
+so a replay of the same estimates gives the same cues. Memory and work per call are bounded.
+
+Decisions that the configuration cannot undo (it may only be stricter):
+
+* At most one cue in ``CEILING_S`` and ``CEILING_PER_HOUR`` in any hour, over corrections and
+  ``let-go`` alike. So the stronger ``beat`` cannot follow ``step-up`` within 20 s: it is the
+  form the next correction takes after one that went unanswered, once the floor has passed.
+* ``back`` is a confirmation the runner has earned, not a correction: it is outside the ceiling,
+  comes at most once per correction, only after one, and at least ``APART_S`` from it.
+* ``let-go`` takes the place of the correction that would come after ``unanswered_max``
+  unanswered ones, and needs the ceiling only, not the grown floor.
+* What cannot be seen is not judged: when the runner stops, or data are lost, before the answer
+  time is over, the cue counts neither as answered nor as unanswered.
+
+Numbers and their evidence: Heiderscheit 2011 (MSSE 43:296) and Huber 2024 for step rate,
+ECCE 2021 (feedback modalities) for one cue in one to two minutes.
+"""
+
+import copy
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, NamedTuple
+
+from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
+from gaitpi.config import CoachConfig
+from gaitpi.units import cadence_spm, step_time_s
+
+CEILING_S: Final = 60.0
+"""Least time between two cues, s, whatever the configuration says."""
+CEILING_PER_HOUR: Final = 20
+GATE_MIN_S: Final = 30.0
+HOLD_MIN_S: Final = 2.0
+APART_S: Final = 2.0
+"""``back`` never comes nearer than this to another cue, s."""
+ANSWER_S: Final = 30.0
+"""A correction is answered when the metric is back in band within this time, s."""
+
+GAP_S: Final = 0.25
+"""Samples missing for this long make the last estimates stale, s."""
+LOST_S: Final = 2.0
+"""A longer loss: the runner may have stopped meanwhile, so the running gate starts again, s."""
+CLIP_BURST: Final = 5
+"""Clipped samples in one moment (a quarter of a tenth of a second): a knock or a fall."""
+SETTLE_S: Final = 10.0
+"""Quiet after a gap, a clip burst, a turn or the end of a mute, s."""
+MUTE_MAX_S: Final = 86_400.0
+
+STEP_MIN_S: Final = 0.2
+STEP_MAX_S: Final = 0.6
+"""Running step times kept, s (100 to 300 spm): a missed contact gives one of double length."""
+STEPS_MAX: Final = 64
+STEPS_STALE_S: Final = 1.5
+"""Without a step for this long the mean says nothing about now, s."""
+LEAN_MEAN_S: Final = 10
+LEAN_RETURN: Final = 0.5
+"""Lean is back in band within this share of the band."""
+YAW_MEAN_S: Final = 3
+"""Long enough to take out the pelvis' own rotation, short enough for a street corner, s."""
+TURN_DPS: Final = 20.0
+
+STILL, WALKING, RUNNING = 1, 2, 3
+_ACTIVITY: Final = {STILL: "standing", WALKING: "walking"}
+_UNIT: Final = {"cadence": "spm", "lean": "deg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the coach thinks now, for a live line.
+
+    ``rule`` is "listening" (no target), "ready" (a cue may come), or the ``quiet.*`` rule that
+    mutes it, said in words by ``reason``; ``value`` is the mean that is compared with ``band``
+    (NaN while unknown); ``time_s`` run time of the last moment (NaN before the first).
+    """
+
+    time_s: float
+    metric: Metric
+    value: float
+    band: tuple[float, float]
+    rule: str
+    reason: str
+
+
+class _Reading(NamedTuple):
+    """The focus metric now. ``side`` -1 too low, 0 in band, 1 too high; ``returned`` well in."""
+
+    value: float
+    side: int
+    returned: bool
+
+
+_Bucket = list[float]
+"""One second of a running mean: second number, sum, count."""
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything the coach remembers; plain numbers, texts and lists of them. Times: run time."""
+
+    day_second: float | None = None
+    time_s: float | None = None
+    activity: int = 0
+    first_run_s: float | None = None
+    fast_since_s: float | None = None
+    steps: list[float] = field(default_factory=list)
+    step_known_s: float | None = None
+    lean: list[_Bucket] = field(default_factory=list)
+    lean_known: bool = False
+    yaw: list[_Bucket] = field(default_factory=list)
+    gap_s: float | None = None
+    clip_s: float | None = None
+    turn_s: float | None = None
+    mute_until_s: float | None = None
+    rest_until_s: float | None = None
+    side: int = 0
+    held_s: float = 0.0
+    cued: list[float] = field(default_factory=list)
+    answer_by_s: float | None = None
+    awaiting_back: bool = False
+    unanswered: int = 0
+    withheld: str = ""
+
+    def forget(self) -> None:
+        """Drop what described a stretch of running that has ended or was not seen."""
+        self.steps = []
+        self.lean = []
+        self.yaw = []
+        self.side = 0
+        self.held_s = 0.0
+        self.answer_by_s = None
+        self.awaiting_back = False
+        self.withheld = ""
+
+
+class Coach:
+    """Decides the cues of one run.
+
+    ``day_second``: local seconds of the day at run time 0, for the quiet hours; None = not
+    known, and then configured quiet hours keep the coach quiet: it cannot tell.
+    """
+
+    def __init__(self, config: CoachConfig, *, day_second: float | None = None) -> None:
+        self._config = config
+        self._quiet_hours = _parse_hours(config.quiet_hours)
+        self._s = _State(day_second=day_second)
+
+    def state(self) -> dict[str, Any]:
+        """All of the coach's memory as JSON-able values."""
+        return asdict(self._s)
+
+    @classmethod
+    def restore(cls, config: CoachConfig, state: dict[str, Any]) -> "Coach":
+        """A coach that goes on from ``state()``; the configuration may have changed."""
+        coach = cls(config)
+        coach._s = _State(**copy.deepcopy(state))
+        return coach
+
+    def mute(self, time_s: float, until_s: float) -> None:
+        """Be quiet from run time ``time_s`` to ``until_s`` (at most a day; not later = unmute).
+
+        The first ``SETTLE_S`` after a mute stay quiet too.
+        """
+        self._s.mute_until_s = min(max(until_s, time_s), time_s + MUTE_MAX_S)
+
+    def step(self, step: StepTaken) -> None:
+        """Take in a step. Walking steps, the first of a bout and impossible ones are left out."""
+        if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
+            return
+        s = self._s
+        s.step_known_s = step.known_s
+        s.steps.append(step.step_s)
+        if len(s.steps) > STEPS_MAX:
+            del s.steps[0]
+
+    def moment(self, m: Moment) -> list[Cue | Withheld]:
+        """Take in a moment, later than the one before; at most one cue comes out."""
+        dt = self._observe(m)
+        reading = self._read(m.time_s)
+        self._hold(reading, dt)
+        if self._s.answer_by_s is not None and m.time_s > self._s.answer_by_s:
+            self._s.answer_by_s = None
+            self._s.unanswered += 1
+        if reading is None:
+            return []
+        if reading.returned:
+            return self._confirm(m.time_s, reading)
+        return self._correct(m.time_s, reading)
+
+    def status(self) -> Status:
+        """What the coach thinks as of the last moment."""
+        s, metric = self._s, self._config.focus
+        if s.time_s is None:
+            return Status(math.nan, metric, math.nan, self._band(), "quiet.start", "no data yet")
+        reading = self._read(s.time_s)
+        value = math.nan if reading is None else reading.value
+        if not self._has_target():
+            rule, reason = "listening", f"no {metric} target: listening only"
+        else:
+            unknown = ("quiet.unknown", f"{metric} not known yet") if reading is None else None
+            ready = "ready", "listening for " + metric
+            rule, reason = self._muted(s.time_s) or unknown or self._spaced(s.time_s) or ready
+        return Status(s.time_s, metric, value, self._band(), rule, reason)
+
+    # What is going on.
+
+    def _observe(self, m: Moment) -> float:
+        """Take in the moment; returns the seen seconds since the one before (0 after a loss)."""
+        s, t = self._s, m.time_s
+        dt = 0.0 if s.time_s is None else t - s.time_s
+        lost = max(m.gap_s, dt if dt > LOST_S else 0.0)
+        if lost >= GAP_S:
+            s.gap_s = t
+            s.forget()
+            dt = 0.0
+        if lost >= LOST_S:
+            s.fast_since_s = None
+        if m.clipped >= CLIP_BURST:
+            s.clip_s = t
+        s.time_s, s.activity = t, m.activity
+        if m.activity != RUNNING:
+            s.fast_since_s = None
+            s.forget()
+            return dt
+        if s.first_run_s is None:
+            s.first_run_s = t
+        if not m.cadence_spm >= self._config.gate_spm:  # NaN is not running fast enough either
+            s.fast_since_s = None
+        elif s.fast_since_s is None:
+            s.fast_since_s = t
+        if self._config.focus == "lean":
+            self._observe_lean(m)
+        return dt
+
+    def _observe_lean(self, m: Moment) -> None:
+        s, t = self._s, m.time_s
+        _collect(s.yaw, t, m.yaw_rate_dps, YAW_MEAN_S)
+        turning = bool(s.yaw) and abs(_mean(s.yaw)) > TURN_DPS
+        if turning:
+            s.turn_s = t
+        s.lean_known = math.isfinite(m.lean_deg)
+        # Leaning into a bend is not the runner's posture: it does not enter the mean.
+        _collect(s.lean, t, math.nan if turning else m.lean_deg, LEAN_MEAN_S)
+
+    def _read(self, t: float) -> _Reading | None:
+        """The focus metric against its band; None while unknown or without a target."""
+        if not self._has_target():
+            return None
+        return self._read_cadence(t) if self._config.focus == "cadence" else self._read_lean()
+
+    def _read_cadence(self, t: float) -> _Reading | None:
+        s, c = self._s, self._config
+        n = self._window()
+        stale = s.step_known_s is None or t - s.step_known_s > STEPS_STALE_S
+        if stale or len(s.steps) < n or c.target_spm is None:
+            return None
+        # Times are averaged, then inverted: the mean of rates would be too high.
+        value = cadence_spm(sum(s.steps[-n:]) / n)
+        return _Reading(value, -1 if value < self._band()[0] else 0, value >= self._return_spm())
+
+    def _read_lean(self) -> _Reading | None:
+        s = self._s
+        if not (s.lean and s.lean_known):
+            return None
+        value = _mean(s.lean)
+        low, high = self._band()
+        off = abs(value - (low + high) / 2)
+        side = -1 if value < low else 1 if value > high else 0
+        return _Reading(value, side, off <= LEAN_RETURN * (high - low) / 2)
+
+    def _hold(self, reading: _Reading | None, dt: float) -> None:
+        """Count the time out of band on one side. Unknown time neither counts nor resets."""
+        s = self._s
+        if reading is None:
+            return
+        if reading.side == 0 or reading.side != s.side:
+            s.side, s.held_s = reading.side, 0.0
+            s.withheld = ""
+        elif not (self._config.focus == "lean" and s.turn_s == s.time_s):
+            s.held_s += dt
+
+    # What to say.
+
+    def _confirm(self, t: float, reading: _Reading) -> list[Cue | Withheld]:
+        s, c = self._s, self._config
+        s.unanswered, s.answer_by_s = 0, None
+        if not s.awaiting_back or t - s.cued[-1] < APART_S:
+            return []
+        s.awaiting_back = False
+        if c.focus == "cadence":
+            where = f"cadence {reading.value:.1f} spm back above {self._return_spm():.1f}"
+        else:
+            edge = LEAN_RETURN * c.lean_band_deg
+            where = f"lean {reading.value:.1f} deg back within {edge:.1f} of the usual"
+        reason = f"{where}, {t - s.cued[-1]:.0f} s after the cue"
+        return [self._event(t, "back", reading, f"{c.focus}.returned", reason, self._muted(t))]
+
+    def _correct(self, t: float, reading: _Reading) -> list[Cue | Withheld]:
+        s = self._s
+        if reading.side == 0 or s.held_s < self._hold_s():
+            return []
+        quiet = self._muted(t) or self._spaced(t)
+        if quiet is not None:
+            if quiet[0] == s.withheld:
+                return []
+            s.withheld = quiet[0]
+        name, rule, reason = self._choose(reading)
+        if quiet is None and name != "let-go":
+            reason += f", floor {self._floor_s():.0f} s passed" if s.cued else ", first cue"
+        event = self._event(t, name, reading, rule, reason, quiet)
+        if quiet is None:
+            self._spoken(t, name)
+        return [event]
+
+    def _choose(self, reading: _Reading) -> tuple[str, str, str]:
+        """Name, rule and reason of the cue that is due."""
+        s, c = self._s, self._config
+        if self._giving_up():
+            rest = f"resting the cues for {c.rest_s:.0f} s"
+            return "let-go", f"{c.focus}.unanswered", f"{s.unanswered} cues unanswered, {rest}"
+        low, high = self._band()
+        out = f"below {low:.1f}" if reading.side < 0 else f"above {high:.1f}"
+        unit = _UNIT[c.focus]
+        reason = f"{c.focus} {reading.value:.1f} {unit} {out} for {s.held_s:.0f} s"
+        if c.focus == "lean":
+            forward = reading.side > 0
+            return "tall" if forward else "sink", f"lean.{'high' if forward else 'low'}", reason
+        if s.unanswered == 0:
+            return "step-up", "cadence.low", reason
+        return "beat", "cadence.still-low", f"{reason}, though cued"
+
+    def _event(
+        self,
+        t: float,
+        name: str,
+        reading: _Reading,
+        rule: str,
+        reason: str,
+        quiet: tuple[str, str] | None,
+    ) -> Cue | Withheld:
+        metric, band = self._config.focus, self._band()
+        if quiet is not None:
+            words = f"{quiet[1]}; otherwise {name}: {reason}"
+            return Withheld(t, name, metric, reading.value, band, quiet[0], words)
+        target = self._config.target_spm
+        rhythmic = name in ("step-up", "beat") and target is not None
+        beat_s = step_time_s(target) if rhythmic and target is not None else math.nan
+        return Cue(t, name, metric, reading.value, band, rule, reason, beat_s)
+
+    def _spoken(self, t: float, name: str) -> None:
+        """Book a cue that was given."""
+        s = self._s
+        s.cued = [*s.cued[-(CEILING_PER_HOUR - 1) :], t]
+        s.held_s = 0.0
+        s.withheld = ""
+        if name == "let-go":
+            s.rest_until_s = t + self._config.rest_s
+            s.unanswered, s.awaiting_back = 0, False
+        else:
+            s.answer_by_s = t + ANSWER_S
+            s.awaiting_back = True
+
+    # What keeps it quiet.
+
+    def _muted(self, t: float) -> tuple[str, str] | None:
+        """Rule and words that forbid any sound now, None when free to speak."""
+        s, c = self._s, self._config
+        gate = max(GATE_MIN_S, c.gate_s)
+        if not c.enabled:
+            return "quiet.off", "cues are switched off"
+        if s.mute_until_s is not None and t < s.mute_until_s + SETTLE_S:
+            return "quiet.mute", f"muted, {s.mute_until_s + SETTLE_S - t:.0f} s to go"
+        hours = self._in_quiet_hours(t)
+        if hours:
+            return "quiet.hours", hours
+        if s.activity != RUNNING or s.first_run_s is None:
+            return "quiet.activity", f"not running ({_ACTIVITY.get(s.activity, 'unknown')})"
+        if t - s.first_run_s < c.warmup_s:
+            return "quiet.warmup", f"warm-up, {s.first_run_s + c.warmup_s - t:.0f} s to go"
+        if s.fast_since_s is None:
+            return "quiet.slow", f"cadence is not above {c.gate_spm:.0f} spm"
+        if t - s.fast_since_s < gate:
+            return "quiet.gate", f"running again for less than {gate:.0f} s"
+        if _recent(s.gap_s, t):
+            return "quiet.gap", f"sensor data were missing {t - (s.gap_s or 0.0):.0f} s ago"
+        if _recent(s.clip_s, t):
+            return (
+                "quiet.clip",
+                f"a knock beyond the sensor's range {t - (s.clip_s or 0.0):.0f} s ago",
+            )
+        if c.focus == "lean" and _recent(s.turn_s, t):
+            return "quiet.turn", f"turning {t - (s.turn_s or 0.0):.0f} s ago"
+        return None
+
+    def _spaced(self, t: float) -> tuple[str, str] | None:
+        """Rule and words that forbid one more correction now, None when the next may come."""
+        s = self._s
+        if s.rest_until_s is not None and t < s.rest_until_s:
+            return "quiet.rest", f"resting the cues, {s.rest_until_s - t:.0f} s to go"
+        floor = CEILING_S if self._giving_up() else self._floor_s()
+        if s.cued and t - s.cued[-1] < floor:
+            return "quiet.floor", f"last cue {t - s.cued[-1]:.0f} s ago, floor {floor:.0f} s"
+        budget = min(CEILING_PER_HOUR, self._config.max_per_hour)
+        if sum(t - at <= 3600.0 for at in s.cued) >= budget:
+            return "quiet.budget", f"{budget} cues in the last hour"
+        return None
+
+    def _in_quiet_hours(self, t: float) -> str:
+        """Words when the quiet hours are on, empty when not."""
+        if self._quiet_hours is None:
+            return ""
+        if self._s.day_second is None:
+            return "quiet hours are set and the time of day is not known"
+        start, end = self._quiet_hours
+        now = (self._s.day_second + t) % 86_400.0
+        inside = start <= now < end if start < end else now >= start or now < end
+        return f"quiet hours {self._config.quiet_hours}" if inside else ""
+
+    # The configuration, with the ceilings of this module applied.
+
+    def _has_target(self) -> bool:
+        c = self._config
+        return (c.target_spm if c.focus == "cadence" else c.usual_lean_deg) is not None
+
+    def _band(self) -> tuple[float, float]:
+        """The band of the focus metric, open sides infinite."""
+        c = self._config
+        if c.focus == "cadence" and c.target_spm is not None:
+            return c.target_spm * (1.0 - c.band_low), math.inf
+        if c.focus == "lean" and c.usual_lean_deg is not None:
+            return c.usual_lean_deg - c.lean_band_deg, c.usual_lean_deg + c.lean_band_deg
+        return -math.inf, math.inf
+
+    def _return_spm(self) -> float:
+        c = self._config
+        return (c.target_spm or math.inf) * (1.0 - min(c.band_return, c.band_low))
+
+    def _window(self) -> int:
+        """Steps in the mean: even, so that a left-right difference cancels."""
+        return max(2, min(self._config.window_steps, STEPS_MAX) // 2 * 2)
+
+    def _hold_s(self) -> float:
+        c = self._config
+        return max(HOLD_MIN_S, c.hold_s if c.focus == "cadence" else c.lean_hold_s)
+
+    def _floor_s(self) -> float:
+        """Least time since the last cue, s: grows with each unanswered one."""
+        c = self._config
+        floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
+        return max(CEILING_S, floor * max(1.0, c.backoff) ** self._s.unanswered)
+
+    def _giving_up(self) -> bool:
+        return self._s.unanswered >= max(1, self._config.unanswered_max)
+
+
+def _collect(buckets: list[_Bucket], t: float, value: float, span_s: int) -> None:
+    """Add a value (NaN: none) to the mean of the last ``span_s`` seconds."""
+    second = float(math.floor(t))
+    while buckets and buckets[0][0] <= second - span_s:
+        del buckets[0]
+    if not math.isfinite(value):
+        return
+    if buckets and buckets[-1][0] == second:
+        buckets[-1][1] += value
+        buckets[-1][2] += 1.0
+    else:
+        buckets.append([second, value, 1.0])
+
+
+def _mean(buckets: list[_Bucket]) -> float:
+    return sum(b[1] for b in buckets) / sum(b[2] for b in buckets)
+
+
+def _recent(at: float | None, t: float) -> bool:
+    return at is not None and t - at < SETTLE_S
+
+
+def _parse_hours(text: str) -> tuple[int, int] | None:
+    """Seconds of the day of "HH:MM-HH:MM" (equal ends: the whole day); None when empty."""
+    if not text:
+        return None
+    start, end = (int(part[:2]) * 3600 + int(part[3:]) * 60 for part in text.split("-"))
+    return start, end

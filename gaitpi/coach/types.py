@@ -1,0 +1,78 @@
+"""What goes into the coach and what comes out."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Metric = Literal["cadence", "lean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The runner at one moment of sample time; the coach is given ten a second.
+
+    ``time_s`` run time; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
+    ``cadence_spm`` steps/min of both feet, NaN when not stepping; ``lean_deg`` forward lean
+    averaged over the last stride, NaN while unknown or not to be trusted;
+    ``yaw_rate_dps`` turning rate about the vertical averaged over about a second, NaN without
+    a gyroscope; ``gap_s`` samples missing since the moment before (0 = none); ``clipped``
+    samples at the end of the range since the moment before.
+    """
+
+    time_s: float
+    activity: int
+    cadence_spm: float
+    lean_deg: float
+    yaw_rate_dps: float = float("nan")
+    gap_s: float = 0.0
+    clipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A step, as soon as it is known.
+
+    ``known_s`` run time at which it became known (never earlier than the sample that showed
+    it); ``ic_s`` its initial contact; ``step_s`` time since the initial contact before it, NaN
+    for the first of a bout; ``running`` True where it was a running step.
+    """
+
+    known_s: float
+    ic_s: float
+    step_s: float
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Something the runner hears or sees, with the reason in words.
+
+    ``cue`` a name of the vocabulary (step-up, beat, back, tall, sink, let-go, belt, trouble);
+    ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open; ``rule``
+    a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues, else
+    NaN.
+    """
+
+    time_s: float
+    cue: str
+    metric: Metric | Literal["system"]
+    value: float
+    band: tuple[float, float]
+    rule: str
+    reason: str
+    beat_s: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A cue that would have come but for a quiet rule; once when the rule starts to hold it back.
+
+    ``rule`` names what held it back (``quiet.warmup``, ``quiet.floor`` …).
+    """
+
+    time_s: float
+    cue: str
+    metric: Metric
+    value: float
+    band: tuple[float, float]
+    rule: str
+    reason: str

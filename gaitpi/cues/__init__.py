@@ -1,0 +1,1 @@
+"""What the runner hears and sees: the vocabulary, the outputs and the player."""

@@ -1,0 +1,1 @@
+"""The daemon and what belongs to it; imports nothing, so that ``gaitpi status`` stays quick."""

@@ -1,0 +1,375 @@
+"""The main job: sensor to cue and run file, sample by sample.
+
+One loop reads, estimates, decides and hands on; sounds and the run file have threads of their
+own behind it, so neither a beat nor a slow card can hold it up. The same loop runs on a real
+clock and, faster than real time, on a virtual one.
+"""
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gaitpi import __version__
+from gaitpi.coach.types import Cue
+from gaitpi.config import Config
+from gaitpi.cues.player import Player, system_cue
+from gaitpi.cues.vocabulary import fault
+from gaitpi.device.notify import Notifier
+from gaitpi.device.pipeline import Output, Pipeline, design_rate
+from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
+from gaitpi.errors import GaitpiError
+from gaitpi.gait import GaitEstimator
+from gaitpi.hostclock import HostClock
+from gaitpi.imu.batch import Batch
+from gaitpi.imu.reader import Reader
+from gaitpi.runs.header import RunHeader, utc_offset_s
+from gaitpi.runs.recorder import Recorder
+
+LOST_S = 2.0
+"""Without a sample for this long the sensor is said to be lost, s."""
+ANCHOR_S = 10.0
+"""How often the wall clock is compared with the monotonic one, s."""
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is, once a second of run time, for a live line. Unknown numbers are NaN."""
+
+    time_s: float
+    activity: int
+    cadence_spm: float
+    lean_deg: float
+    steps: int
+    cues: int
+    coach: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: id and file ("" when nothing was recorded), and what went wrong."""
+
+    run_id: str
+    path: Path | None
+    steps: int
+    cues: int
+    problems: tuple[str, ...]
+
+
+def warm_up() -> None:
+    """Load or compile every kernel, so that nothing is compiled once samples arrive."""
+    estimator = GaitEstimator(200.0)
+    estimator.update(np.zeros((4, 3)), np.zeros((4, 3)))
+
+
+class Daemon:
+    """One run from the first sample to the last.
+
+    ``record(header)`` opens the recorder of a run and gives it with the path of its file; a
+    GaitpiError from it is told and the coach goes on without. ``player`` sounds the cues, on
+    the virtual clock at once (``realtime`` False). ``has_gyro`` False ignores the gyroscope.
+    ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
+    each second, ``said`` a sentence whenever there is something to say.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        reader: Reader,
+        clock: HostClock,
+        player: Player,
+        record: Callable[[RunHeader], tuple[Recorder, Path]],
+        *,
+        realtime: bool = True,
+        has_gyro: bool = True,
+        source: str = "sensor",
+        recording: str = "",
+        status: StatusFile | None = None,
+        notifier: Notifier | None = None,
+        told: Callable[[Progress], None] | None = None,
+        said: Callable[[str], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._reader = reader
+        self._clock = clock
+        self._player = player
+        self._record = record
+        self._realtime = realtime
+        self._has_gyro = has_gyro
+        self._source = source
+        self._recording = recording
+        self._status = status
+        self._notifier = notifier or Notifier("")
+        self._told = told
+        self._said = said or (lambda _text: None)
+        self._pipeline: Pipeline | None = None
+        self._recorder: Recorder | None = None
+        self._run_id = ""
+        self._path: Path | None = None
+        self._run0 = 0.0
+        self._time_s = 0.0
+        self._steps = 0
+        self._cues = 0
+        self._last_host_s = 0.0
+        self._lost = False
+        self._recorder_told = False
+        self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, "")
+        self._problems: list[str] = []
+        self._since_s = time.monotonic()
+        self._next_status_s = 0.0
+        self._next_anchor_s = 0.0
+
+    def run(self, until: Callable[[], bool]) -> Ended:
+        """Run until ``until()`` is true. Raises SensorError when the sensor cannot be started."""
+        if self._realtime:
+            self._player.light("boot")
+        warm_up()
+        try:
+            self._reader.start()
+            self._ready()
+            self._loop(until)
+        finally:
+            self._notifier.send("STOPPING=1")
+            self._finish()
+        return Ended(self._run_id, self._path, self._steps, self._cues, tuple(self._problems))
+
+    # -------------------------------------------------------------------- the loop
+
+    def _ready(self) -> None:
+        self._last_host_s = self._clock.monotonic()
+        info = self._reader.info
+        note = "" if info.identity == "tested" else f" ({info.identity} id 0x{info.who_am_i:02X})"
+        self._said(f"{info.chip} at 0x{info.address:02X} on {info.bus}{note}, {info.rate_hz:g} Hz.")
+        self._notifier.send("READY=1")
+        if self._realtime:
+            self._player.light("healthy")
+            self._sound("hello")
+            # what exists now stays: the collector need not walk it again
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+
+    def _loop(self, until: Callable[[], bool]) -> None:
+        due = self._clock.monotonic()
+        while not until():
+            due += self._config.imu.poll_s
+            now = self._clock.monotonic()
+            if due < now - 1.0:
+                due = now  # the machine slept: do not chase it
+            self._clock.sleep(due - now)
+            self._tick()
+
+    def _tick(self) -> None:
+        batches = self._reader.poll()
+        for batch in batches:
+            self._batch(batch)
+        now = self._clock.monotonic()
+        if batches:
+            self._last_host_s = now
+            if self._lost:
+                self._lost = False
+                self._event("sensor-back", "the sensor answers again")
+                self._said("The sensor answers again.")
+                if self._realtime:
+                    self._player.light("recording")
+        elif now - self._last_host_s > LOST_S and not self._lost:
+            self._lose()
+        recorder = self._recorder
+        if recorder is not None and recorder.problem and not self._recorder_told:
+            self._trouble(2, recorder.problem)
+            self._recorder_told = True
+        elif recorder is not None and not recorder.problem and self._recorder_told:
+            self._recorder_told = False
+            self._said("Recording goes on.")
+        if now >= self._next_anchor_s:
+            self._next_anchor_s = now + ANCHOR_S
+            if recorder is not None:
+                recorder.anchor(now, self._clock.wall())
+        if self._realtime and now >= self._next_status_s:
+            self._next_status_s = now + 1.0
+            self._second(fresh=bool(batches))
+
+    def _second(self, *, fresh: bool) -> None:
+        """Once a second of real time: watchdog, status file, garbage."""
+        if fresh:
+            self._notifier.send("WATCHDOG=1")
+        gc.collect(0)
+        if self._status is None:
+            return
+        info = self._reader.info
+        p = self._progress
+        recorder = self._recorder
+        try:
+            self._status.write(
+                Status(
+                    pid=os.getpid(),
+                    version=__version__,
+                    boot_id=boot_id(),
+                    since_s=self._since_s,
+                    updated_s=time.monotonic(),
+                    state="sensor lost" if self._lost else "recording",
+                    sensor=SensorStatus(
+                        chip=info.chip,
+                        address=info.address,
+                        bus=info.bus,
+                        identity=info.identity,
+                        rate_hz=info.rate_hz,
+                        virtual=info.virtual,
+                    ),
+                    rate_hz=self._reader.rate_hz,
+                    activity=p.activity,
+                    cadence_spm=None if np.isnan(p.cadence_spm) else p.cadence_spm,
+                    lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
+                    counters=self._reader.counters,
+                    run_id=self._run_id or None,
+                    recorder_problem=(recorder.problem or "") if recorder else "not recording",
+                    coach=p.coach,
+                )
+            )
+        except OSError as error:
+            self._status = None  # the coach goes on without; said once
+            self._said(f"The status file cannot be written ({error.strerror}).")
+
+    # -------------------------------------------------------------------- samples
+
+    def _batch(self, batch: Batch) -> None:
+        if len(batch.counts) == 0:
+            return
+        if self._pipeline is None:
+            self._open(batch)
+        assert self._pipeline is not None
+        batch = replace(batch, line=batch.line.shifted(self._run0))
+        times = batch.times()
+        self._time_s = float(times[-1])
+        acc, gyr = self._reader.info.si(batch.counts)
+        out = self._pipeline.update(acc, gyr, times)
+        # the card comes after the runner: first the cue, then the record of it
+        for decision in out.decisions:
+            if isinstance(decision, Cue):
+                self._cue(decision)
+        if self._recorder is not None:
+            self._recorder.batch(batch)
+            self._recorder.steps(out.trace.steps)
+            for decision in out.decisions:
+                if isinstance(decision, Cue):
+                    self._recorder.cue(decision)
+                else:
+                    self._recorder.withheld(decision)
+            self._recorder.seconds([row._asdict() for row in out.seconds])
+        self._steps += len(out.trace.steps)
+        if out.seconds:
+            self._tell(out)
+
+    def _open(self, batch: Batch) -> None:
+        """The first samples are here: make the estimator for their rate and open the run."""
+        times = batch.times()
+        self._run0 = float(times[0])
+        now = self._clock.monotonic()
+        wall0 = self._clock.wall() - (now - self._run0)
+        span = batch.line.shifted(self._run0).times(batch.index, 101)
+        rate = design_rate(span)
+        day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        header = RunHeader.new(
+            mono_s=self._run0,
+            wall_s=wall0,
+            sensor=self._reader.info,
+            config=msgspec.json.encode(self._config).decode(),
+            calibration=None,
+            segment=self._config.mount.segment,
+            mount=self._config.mount.axes,
+            design_rate_hz=rate,
+            has_gyro=self._has_gyro,
+            virtual=not self._realtime,
+            source=self._source,
+            recording=self._recording,
+        )
+        self._pipeline = Pipeline(self._config, rate, has_gyro=self._has_gyro, day_second=day)
+        try:
+            self._recorder, self._path = self._record(header)
+        except GaitpiError as error:
+            self._trouble(2, str(error))
+        else:
+            self._run_id = header.run_id
+            self._said(f"Recording {header.run_id}.")
+            if self._realtime:
+                self._player.light("recording")
+                self._sound("record")
+
+    def _cue(self, cue: Cue) -> None:
+        self._cues += 1
+        if self._realtime:
+            self._player.submit(cue, self._run0 + cue.time_s)
+        else:
+            self._player.play_now(cue)
+
+    def _tell(self, out: Output) -> None:
+        assert self._pipeline is not None
+        trace = out.trace
+        status = self._pipeline.status
+        self._progress = Progress(
+            time_s=self._time_s,
+            activity=int(trace.activity[-1]),
+            cadence_spm=float(trace.cadence_spm[-1]),
+            lean_deg=out.seconds[-1].lean_deg,
+            steps=self._steps,
+            cues=self._cues,
+            coach=status.reason,
+        )
+        if self._told is not None:
+            self._told(self._progress)
+
+    # -------------------------------------------------------------------- trouble and end
+
+    def _lose(self) -> None:
+        self._lost = True
+        why = self._reader.reason
+        self._event("sensor-lost", f"no samples for {LOST_S:g} s: {why}")
+        self._trouble(
+            1, f"No samples from the sensor for {LOST_S:g} s ({why}): check plug and wires."
+        )
+
+    def _trouble(self, blinks: int, sentence: str) -> None:
+        """Say it once: a sound, the LED's code, the words."""
+        self._problems.append(sentence)
+        self._said(sentence)
+        if self._realtime:
+            self._player.light(fault(blinks))
+            self._sound("trouble")
+
+    def _sound(self, name: str) -> None:
+        """A system sound, which is no cue of the coach."""
+        self._player.submit(system_cue(name, self._clock.monotonic() - self._run0, name))
+
+    def _event(self, kind: str, text: str) -> None:
+        if self._recorder is not None:
+            host_s = self._clock.monotonic() - self._run0
+            self._recorder.event(host_s, kind, text, counters=self._reader.counters)
+
+    def _finish(self) -> None:
+        if self._realtime:
+            gc.enable()
+            gc.unfreeze()
+        recorder, pipeline = self._recorder, self._pipeline
+        if recorder is not None and pipeline is not None:
+            recorder.seconds([row._asdict() for row in pipeline.finish()])
+            problem = recorder.close(
+                {
+                    "steps": self._steps,
+                    "cues": self._cues,
+                    "counters": self._reader.counters,
+                    "gyro_bias_rad_s": [round(float(b), 6) for b in pipeline.estimator.gyro_bias],
+                    "dropped_cues": self._player.dropped,
+                }
+            )
+            if problem:
+                self._problems.append(problem)
+        if self._status is not None:
+            self._status.remove()
+        self._player.close()
+        self._reader.close()

@@ -1,0 +1,150 @@
+"""A recording through the same estimator and coach as live: a run file or a CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitpi.coach.types import Cue, Withheld
+from gaitpi.config import Config
+from gaitpi.device import csvfile
+from gaitpi.device.pipeline import Pipeline, design_rate
+from gaitpi.errors import InputFileError
+from gaitpi.runs.reader import RunReader
+from gaitpi.runs.rows import EventRow, SecondRow
+from gaitpi.runs.schema import SUFFIX
+
+Floats = NDArray[np.float64]
+
+BLOCK = 4096
+"""Samples a block: any cutting gives the same result, this one is quick."""
+DAY_S = 86_400.0
+
+Item = NDArray[Any] | Cue | Withheld | EventRow | SecondRow
+"""One step (a record of ``STEP_DTYPE``), decision, event or second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a replay needs: blocks of (time_s, acc, gyr), and how to read them.
+
+    ``config`` is the one of the run where there is one; ``events`` those recorded with it.
+    """
+
+    rate_hz: float
+    has_gyro: bool
+    day_second: float | None
+    config: Config | None
+    blocks: Iterator[tuple[Floats, Floats, Floats]]
+    events: list[EventRow]
+
+
+def open_recording(path: Path) -> Recording:
+    """Open a run file or a CSV. Raises InputFileError when it is neither, or damaged."""
+    if path.suffix == SUFFIX or _is_sqlite(path):
+        return _open_run(path)
+    return _open_csv(path)
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(15) == b"SQLite format 3"
+    except OSError as error:
+        raise InputFileError(
+            f"{path} cannot be read: {error.strerror}.", "Check the path."
+        ) from error
+
+
+def _open_run(path: Path) -> Recording:
+    run = RunReader(path)
+    header = run.header
+    try:
+        config = msgspec.json.decode(header.config, type=Config)
+    except (msgspec.MsgspecError, ValueError):
+        config = None  # written by another version: the caller's own is used
+    anchor = header.anchor
+
+    def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
+        with run:
+            for block in run.blocks():
+                yield (block.times(), *header.sensor.si(block.counts))
+
+    # gaps are seen again in the samples; the rest was only known live
+    events = [e for e in run.events() if e.kind != "gap"]
+    return Recording(
+        rate_hz=header.design_rate_hz,
+        has_gyro=header.has_gyro,
+        day_second=(anchor.wall_s + anchor.utc_offset_s) % DAY_S,
+        config=config,
+        blocks=blocks(),
+        events=events,
+    )
+
+
+def _open_csv(path: Path) -> Recording:
+    samples = csvfile.read(path)
+    gyr = np.zeros_like(samples.acc) if samples.gyr is None else samples.gyr
+
+    def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
+        for i in range(0, len(samples.time_s), BLOCK):
+            cut = slice(i, i + BLOCK)
+            yield samples.time_s[cut], samples.acc[cut], gyr[cut]
+
+    return Recording(
+        rate_hz=design_rate(samples.time_s),
+        has_gyro=samples.gyr is not None,
+        day_second=None,
+        config=None,
+        blocks=blocks(),
+        events=[],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Samples missing: ``time_s`` of the first one after, ``gap_s`` the time lost."""
+
+    time_s: float
+    gap_s: float
+
+
+def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
+    """Everything in the order in which it became known: steps, decisions, gaps, events, seconds.
+
+    A step is one record of ``STEP_DTYPE``. Damage in the middle of a run raises RunFileError
+    after what came before it was given.
+    """
+    pipeline = Pipeline(
+        config, recording.rate_hz, has_gyro=recording.has_gyro, day_second=recording.day_second
+    )
+    events = sorted(recording.events, key=lambda e: e.time_s)
+    told = 0
+    last = np.nan
+    spacing = 1.0 / recording.rate_hz
+    limit = max(pipeline.estimator.params.gap_s, 2.5 * spacing)
+    for time_s, acc, gyr in recording.blocks:
+        if len(time_s) == 0:
+            continue
+        out = pipeline.update(acc, gyr, time_s)
+        steps = out.trace.steps
+        waits = np.diff(time_s, prepend=last)
+        items: list[tuple[float, int, Item | Gap]] = [
+            (float(time_s[i]), 0, Gap(float(time_s[i]), float(waits[i] - spacing)))
+            for i in np.flatnonzero(waits > limit)
+        ]
+        items += [(float(steps["known_s"][k]), 1, steps[k]) for k in range(len(steps))]
+        items += [(d.time_s, 2, d) for d in out.decisions]
+        items += [(row.time_s + 1.0, 3, row) for row in out.seconds]
+        while told < len(events) and events[told].time_s <= time_s[-1]:
+            items.append((events[told].time_s, 4, events[told]))
+            told += 1
+        items.sort(key=lambda item: item[:2])
+        yield from (item for _, _, item in items)
+        last = float(time_s[-1])
+    yield from pipeline.finish()
+    yield from events[told:]

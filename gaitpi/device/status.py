@@ -1,0 +1,167 @@
+"""What the daemon says of itself each second, and how a reader judges it.
+
+One small JSON file in a runtime folder (memory, not the card), replaced at one stroke, so
+a reader sees a whole status or none. This module is read by quick commands: it imports
+neither numpy nor numba nor any hardware library.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from gaitpi.config import state_directory
+from gaitpi.errors import InputFileError
+
+STALE_S: Final = 5.0
+"""A status older than this many seconds is not believed; the daemon writes one each second."""
+
+ACTIVITIES: Final = ("unknown", "still", "walking", "running")
+"""Words for the activity codes 0 to 3."""
+
+_SYSTEM_FILE: Final = Path("/run/gaitpi/status.json")
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class SensorStatus(Struct, frozen=True, kw_only=True):
+    """The sensor in use; ``rate_hz`` nominal, ``identity`` as in ``imu.batch.SensorInfo``."""
+
+    chip: str
+    address: int
+    bus: str
+    identity: str
+    rate_hz: float
+    virtual: bool = False
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """One second of the daemon's life.
+
+    ``since_s``/``updated_s`` are CLOCK_MONOTONIC seconds of the boot ``boot_id`` (the real
+    clock also under a virtual one); ``state`` says in words what the daemon is doing;
+    ``rate_hz`` the measured sample rate; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
+    ``counters`` faults by name since the start; ``recorder_problem`` empty while the run is
+    being recorded; ``coach`` the coach's last word. Unknown numbers are None (NaN is written
+    as null).
+    """
+
+    pid: int
+    version: str
+    boot_id: str
+    since_s: float
+    updated_s: float
+    state: str
+    sensor: SensorStatus | None = None
+    rate_hz: float | None = None
+    activity: int = 0
+    cadence_spm: float | None = None
+    lean_deg: float | None = None
+    counters: dict[str, int] = {}
+    run_id: str | None = None
+    recorder_problem: str = ""
+    coach: str = ""
+
+
+class StatusFile:
+    """Where the daemon writes its status."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._scratch = path.with_name(f".{path.name}.{os.getpid()}")
+
+    def write(self, status: Status) -> None:
+        """Replace the file. Raises OSError; a coach must go on without it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # no fsync: after a power cut there is no daemon for the file to speak of
+        self._scratch.write_bytes(msgspec.json.encode(status))
+        self._scratch.replace(self._path)
+
+    def remove(self) -> None:
+        """Take the file away at an orderly end; doing it twice is no error."""
+        self._scratch.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+
+
+def own_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """The file a daemon of this user writes.
+
+    In systemd's ``$RUNTIME_DIRECTORY``, else ``$XDG_RUNTIME_DIR/gaitpi``, else the state folder.
+    """
+    service = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if service:
+        return Path(service) / "status.json"
+    session = environ.get("XDG_RUNTIME_DIR")
+    folder = Path(session) / "gaitpi" if session else state_directory(environ)
+    return folder / "status.json"
+
+
+def read(path: Path) -> Status | None:
+    """The status in ``path``; None without one. Raises InputFileError if it makes no sense."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Status)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise InputFileError(
+            f"the status file {path} cannot be read: {error}.",
+            "Is another version of gaitpi running? Restart it.",
+        ) from error
+
+
+def find(environ: Mapping[str, str] = os.environ) -> Status | None:
+    """The freshest status there is: this user's own daemon or the system service.
+
+    A ``$RUNTIME_DIRECTORY`` given by name is the only one looked at.
+    """
+    paths = {own_path(environ)}
+    if not environ.get("RUNTIME_DIRECTORY"):
+        paths.add(_SYSTEM_FILE)
+    found = [status for path in paths if (status := read(path)) is not None]
+    here = boot_id()
+    return max(found, key=lambda one: (one.boot_id == here, one.updated_s), default=None)
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot; empty where there is none."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def process_lives(pid: int) -> bool:
+    """Whether there is a process ``pid``, anybody's."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def not_running(status: Status, *, now_s: float, boot: str, alive: bool) -> str:
+    """Why ``status`` does not speak of a running daemon; empty if it does.
+
+    ``now_s`` CLOCK_MONOTONIC seconds, ``boot`` this boot's name, ``alive`` whether its process
+    is there.
+    """
+    if status.boot_id != boot:
+        return "it was running before the last reboot"
+    if not alive:
+        return f"its process {status.pid} has ended without saying so"
+    age = now_s - status.updated_s
+    if age > STALE_S:
+        return f"its process {status.pid} has said nothing for {age:.0f} s"
+    return ""
+
+
+def judge(status: Status) -> str:
+    """:func:`not_running` with this machine's clock, boot and processes."""
+    return not_running(
+        status, now_s=time.monotonic(), boot=boot_id(), alive=process_lives(status.pid)
+    )

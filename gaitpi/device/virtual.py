@@ -1,0 +1,92 @@
+"""The daemon on the virtual chip: the same driver, estimator, coach and run file.
+
+Nothing here is reached by ``gaitpi run``: the real daemon never falls back to a simulator.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gaitpi.config import Config
+from gaitpi.cues.outputs import Output, Outputs
+from gaitpi.cues.player import Player
+from gaitpi.device.daemon import Daemon, Ended, Progress
+from gaitpi.device.status import StatusFile
+from gaitpi.hostclock import SystemClock, VirtualClock
+from gaitpi.imu.reader import open_reader
+from gaitpi.imu.virtual.chip import VirtualChip
+from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
+from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
+from gaitpi.imu.virtual.source import SignalSource
+from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.runs.header import RunHeader
+from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.writer import RunWriter, run_path, settle
+
+CHIPS = ("mpu6050", "lsm6ds")
+
+
+def recorder_in(
+    directory: Path, *, synchronous: bool
+) -> Callable[[RunHeader], tuple[Recorder, Path]]:
+    """What opens a run file in ``directory``; ``synchronous`` for virtual time."""
+    settle(directory)
+
+    def record(header: RunHeader) -> tuple[Recorder, Path]:
+        path = run_path(directory, header.run_id)
+        return Recorder(RunWriter(path, header), synchronous=synchronous), path
+
+    return record
+
+
+def play(
+    source: SignalSource,
+    config: Config,
+    directory: Path,
+    outputs: list[Output],
+    *,
+    recording: str,
+    has_gyro: bool = True,
+    chip: str = "mpu6050",
+    rate_error: float = 0.0,
+    realtime: bool = False,
+    status: StatusFile | None = None,
+    until: Callable[[], bool] | None = None,
+    told: Callable[[Progress], None] | None = None,
+    said: Callable[[str], None] | None = None,
+) -> Ended:
+    """Play ``source`` through a virtual ``chip`` and the daemon into a run file.
+
+    ``recording`` is the bare name for the header. In virtual time (``realtime`` False) it runs
+    as fast as the machine can. ``until`` may end it early. Raises as the daemon does.
+    """
+    if source.rate_hz is not None:
+        # the chip plays a recording at the recording's rate: ask for the nearest it offers
+        wanted = min(max(source.rate_hz, 100.0), 1000.0)
+        config = replace(config, imu=replace(config.imu, rate_hz=wanted))
+    clock = SystemClock() if realtime else VirtualClock(wall_s=time.time())
+    twin: VirtualChip
+    if chip == "lsm6ds":
+        twin = VirtualLsm6ds(source, clock, rate_error=rate_error)
+    else:
+        twin = VirtualMpu6050(source, clock, rate_error=rate_error)
+    reader = open_reader(VirtualTransport([twin]), clock, config.imu)
+    # in virtual time a sound must not make the sensor's time pass
+    player = Player(Outputs(outputs), clock if realtime else VirtualClock())
+    daemon = Daemon(
+        config,
+        reader,
+        clock,
+        player,
+        recorder_in(directory, synchronous=not realtime),
+        realtime=realtime,
+        has_gyro=has_gyro,
+        source="virtual chip",
+        recording=recording,
+        status=status,
+        told=told,
+        said=said,
+    )
+    return daemon.run(lambda: twin.ended or (until is not None and until()))

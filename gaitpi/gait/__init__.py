@@ -1,0 +1,18 @@
+"""The gait room: pure numbers in, pure numbers out; no clock, no files, no threads."""
+
+from gaitpi.gait.estimator import GaitEstimator, estimate
+from gaitpi.gait.params import GaitParams
+from gaitpi.gait.types import RUNNING, STEP_DTYPE, STILL, UNKNOWN, WALKING, Mount, Trace
+
+__all__ = [
+    "RUNNING",
+    "STEP_DTYPE",
+    "STILL",
+    "UNKNOWN",
+    "WALKING",
+    "GaitEstimator",
+    "GaitParams",
+    "Mount",
+    "Trace",
+    "estimate",
+]

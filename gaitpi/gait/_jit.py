@@ -1,0 +1,38 @@
+"""The one place that touches numba.
+
+Kernels are compiled once and cached on disk; ``NUMBA_DISABLE_JIT=1`` leaves them plain
+Python with the same numbers. No fastmath: NaN must stay NaN.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def cache_directory() -> Path:
+    """Folder of the compiled kernels.
+
+    Numba notices a change of a kernel's own file but not of the files it calls into, so the
+    folder is named by the text of them all: no stale kernel can survive an update.
+    """
+    text = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        text.update(path.read_bytes())
+    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("CACHE_DIRECTORY")
+    base = os.environ.get("XDG_CACHE_HOME")
+    root = Path(named) if named else (Path(base) if base else Path.home() / ".cache") / "gaitpi"
+    return root / f"kernels-{text.hexdigest()[:16]}"
+
+
+numba.config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
+
+
+def kernel(fn: F) -> F:
+    """Compile ``fn`` with numba (cached, IEEE arithmetic), keeping its type for checkers."""
+    return cast(F, numba.njit(cache=True, error_model="numpy", fastmath=False)(fn))

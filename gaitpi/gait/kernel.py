@@ -1,0 +1,159 @@
+"""One sample through every kernel, in order; and a block of them."""
+
+from typing import Any
+
+import numpy as np
+
+from gaitpi.gait._jit import kernel
+from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame
+from gaitpi.gait.mounting import lean, learn_forward, learn_mount, learn_stillness
+from gaitpi.gait.steps import G, end_bout, reset_waves, waves
+
+
+@kernel
+def after_gap(c: Any, st: Any, gyro: bool, gap: float, steps: Any, k: int) -> int:
+    """Go on after ``gap`` s without samples: nothing is made up for them."""
+    st["gaps"] += 1
+    bout = st["bout_kind"]
+    k = end_bout(c, st, steps, k)
+    reset_waves(st)
+    if gyro:
+        hold_frame(c, st)
+        st["trust_t"] = max(st["trust_t"], st["t"] + c["gap_lean_s"])
+    if gap <= c["gap_keep_s"]:
+        # a short gap: the runner is taken to go on, the next steps need not prove it anew
+        st["bout_kind"] = bout
+    st["still_since"] = np.nan
+    st["stand_n"] = 0
+    st["stand_sum"][:] = 0.0
+    st["rest_s"] = 0.0
+    st["rest"] = 0
+    return k
+
+
+@kernel
+def one_sample(
+    c: Any,
+    st: Any,
+    t: float,
+    ax: float,
+    ay: float,
+    az: float,
+    gx: float,
+    gy: float,
+    gz: float,
+    gyro: bool,
+    steps: Any,
+    k: int,
+) -> int:
+    """Advance the state by one sample; returns the next free place in ``steps``."""
+    ok = np.isfinite(t) and np.isfinite(ax) and np.isfinite(ay) and np.isfinite(az)
+    if gyro:
+        ok = ok and np.isfinite(gx) and np.isfinite(gy) and np.isfinite(gz)
+    dt = 1.0 / c["rate_hz"]
+    if st["samples"] > 0 and ok:
+        dt = t - st["t"]
+        ok = dt > 0.0
+    if not ok:
+        st["skipped"] += 1
+        return k
+    st["t"] = t
+    if dt > max(c["gap_s"], 2.5 / c["rate_hz"]):
+        k = after_gap(c, st, gyro, dt, steps, k)
+        dt = 1.0 / c["rate_hz"]
+
+    if gyro:
+        attitude_gyro(c, st, ax, ay, az, gx, gy, gz, dt)
+        if max(abs(gx), abs(gy), abs(gz)) >= c["gyr_clip"]:
+            st["trust_t"] = t + c["untrusted_s"]
+        up = st["up"]
+        yaw = gx * up[0] + gy * up[1] + gz * up[2]
+        if np.isnan(st["yaw"]):
+            st["yaw"] = 0.0
+        st["yaw"] += c["still_k"] * (yaw - st["yaw"])
+    else:
+        attitude_acc(c, st, ax, ay, az)
+    learn_stillness(c, st, t, ax, ay, az)
+    if st["u_known"] == 1:
+        u = st["up"]
+        f = ax * u[0] + ay * u[1] + az * u[2]
+        x = ax - f * u[0]
+        y = ay - f * u[1]
+        z = az - f * u[2]
+        v = f - G
+        known = k
+        k = waves(c, st, t, v, x, y, z, steps, k)
+        learn_forward(c, st, v, x, y, z, dt)
+        if k > known:
+            learn_mount(c, st, t)
+        lean(st)
+    st["samples"] += 1
+    if st["bout_kind"] > 0:
+        st["activity"] = st["bout_kind"]
+    elif st["still"] == 1:
+        st["activity"] = 1
+    else:
+        st["activity"] = 0
+    return k
+
+
+@kernel
+def block(
+    coeffs: Any,
+    state: Any,
+    t: Any,
+    acc: Any,
+    gyr: Any,
+    gyro: bool,
+    up: Any,
+    lean_out: Any,
+    side_lean: Any,
+    lean_from: Any,
+    cadence: Any,
+    yaw: Any,
+    activity: Any,
+    steps: Any,
+) -> int:
+    """Run ``n`` samples: t (n,), acc and gyr (n, 3) in; the other arrays out; steps found back.
+
+    ``gyr`` is ignored when ``gyro`` is False. Returns how many records of ``steps`` were written.
+    """
+    c = coeffs[0]
+    st = state[0]
+    k = 0
+    for i in range(t.shape[0]):
+        k = one_sample(
+            c,
+            st,
+            t[i],
+            acc[i, 0],
+            acc[i, 1],
+            acc[i, 2],
+            gyr[i, 0],
+            gyr[i, 1],
+            gyr[i, 2],
+            gyro,
+            steps,
+            k,
+        )
+        u = st["up"]
+        up[i, 0] = u[0]
+        up[i, 1] = u[1]
+        up[i, 2] = u[2]
+        trusted = gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
+        if trusted:
+            lean_out[i] = st["lean"]
+            side_lean[i] = st["side_lean"]
+            lean_from[i] = st["lean_from"]
+            if st["has_ic"] == 1:
+                st["lean_sum"][0] += st["lean"]
+                st["lean_sum"][1] += st["side_lean"]
+                st["lean_n"] += 1
+        else:
+            lean_out[i] = np.nan
+            side_lean[i] = np.nan
+            lean_from[i] = 0
+        cadence[i] = st["cadence"] if st["bout_kind"] > 0 else np.nan
+        yaw[i] = st["yaw"] if gyro else np.nan
+        activity[i] = st["activity"]
+    return k

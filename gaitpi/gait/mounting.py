@@ -1,0 +1,141 @@
+"""Where the body's axes lie in the sensor: from standing, gravity and gait.
+
+Up is gravity while the runner stands. Forward is found from gait without any calibration: while
+the spring-mass leg of running is compressed the body sinks and is braked, then it rises and is
+pushed on, so the fore-aft acceleration goes with the vertical velocity; in walking the inverted
+pendulum rises while it is braked, so the sign is the opposite. The lateral acceleration beats at
+half that frequency and averages out.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gaitpi.gait._jit import kernel
+
+DEG = 57.29577951308232
+
+
+@kernel
+def learn_stillness(c: Any, st: Any, t: float, ax: float, ay: float, az: float) -> None:
+    """Judge standing still from the accelerometer; keep the mean up of the stand (unit vector)."""
+    m = st["still_mean"]
+    if st["samples"] == 0:
+        m[0], m[1], m[2] = ax, ay, az
+    k = c["still_k"]
+    e = (ax - m[0]) ** 2 + (ay - m[1]) ** 2 + (az - m[2]) ** 2
+    st["still_var"] += k * (e - st["still_var"])
+    m[0] += k * (ax - m[0])
+    m[1] += k * (ay - m[1])
+    m[2] += k * (az - m[2])
+    if st["still_var"] > c["still_acc"] ** 2:
+        st["still_since"] = np.nan
+        st["still"] = 0
+        st["stand_n"] = 0
+        st["stand_sum"][:] = 0.0
+        return
+    if np.isnan(st["still_since"]):
+        st["still_since"] = t
+    if t - st["still_since"] < c["still_time_s"]:
+        return
+    st["still"] = 1
+    if st["u_known"] == 0:
+        return
+    s = st["stand_sum"]
+    up = st["up"]
+    s[0] += up[0]
+    s[1] += up[1]
+    s[2] += up[2]
+    st["stand_n"] += 1
+    if t - st["still_since"] >= c["stand_time_s"] and st["lean_from"] == 0:
+        n = np.sqrt(s[0] ** 2 + s[1] ** 2 + s[2] ** 2)
+        if n > 0.0:
+            st["stand_up"][:] = s / n
+            st["stand_t"] = t
+
+
+@kernel
+def learn_forward(c: Any, st: Any, v: float, x: float, y: float, z: float, dt: float) -> None:
+    """Add one sample of gait (vertical and horizontal acceleration) to the forward evidence."""
+    # vertical velocity at the step frequency: a leaky integral of the wave
+    st["w"] += (v - st["v_mean"]) * dt - st["w"] * dt / 0.5
+    kind = st["bout_kind"]
+    if kind < 2:
+        return
+    sign = 1.0 if kind == 3 else -1.0
+    w = st["w"] * sign
+    step = st["step_s"] if st["step_s"] > 0.0 else 0.4
+    k = dt / (c["axis_tau_steps"] * step)
+    f = st["fwd"]
+    f[0] += k * (w * x - f[0])
+    f[1] += k * (w * y - f[1])
+    f[2] += k * (w * z - f[2])
+    st["fwd_e"] += k * (x * x + y * y + z * z - st["fwd_e"])
+    st["fwd_w"] += k * (w * w - st["fwd_w"])
+    st["fwd_n"] += dt / step
+    g = st["gait_up"]
+    n = st["gait_n"] + dt / step
+    a = min(1.0, dt / (min(n, c["axis_tau_steps"]) * step))
+    up = st["up"]
+    g[0] += a * (up[0] - g[0])
+    g[1] += a * (up[1] - g[1])
+    g[2] += a * (up[2] - g[2])
+    st["gait_n"] = n
+
+
+@kernel
+def learn_mount(c: Any, st: Any, t: float) -> None:
+    """Put the body's axes together once enough is known. Call once per step."""
+    if st["lean_from"] == 1:
+        return
+    f = st["fwd"]
+    n = np.sqrt(f[0] ** 2 + f[1] ** 2 + f[2] ** 2)
+    if st["fwd_n"] < c["axis_steps"] or n == 0.0:
+        return
+    if n < c["axis_corr"] * np.sqrt(st["fwd_e"] * st["fwd_w"]):
+        return
+    if st["lean_from"] == 0:
+        g = st["gait_up"]
+        gn = np.sqrt(g[0] ** 2 + g[1] ** 2 + g[2] ** 2)
+        s = st["stand_up"]
+        cosine = (s[0] * g[0] + s[1] * g[1] + s[2] * g[2]) / gn
+        fresh = t - st["stand_t"] < c["stand_age_s"]
+        if fresh and cosine > np.cos(c["stand_max_deg"] / DEG):
+            st["zero"][:] = s
+            st["lean_from"] = 2
+        elif st["gait_n"] >= 2.0 * c["axis_steps"]:
+            st["zero"][:] = g / gn
+            st["lean_from"] = 3
+        else:
+            return
+    z = st["zero"]
+    d = f[0] * z[0] + f[1] * z[1] + f[2] * z[2]
+    x0, x1, x2 = f[0] - d * z[0], f[1] - d * z[1], f[2] - d * z[2]
+    n = np.sqrt(x0 * x0 + x1 * x1 + x2 * x2)
+    if n == 0.0:
+        return
+    m = st["mount"]
+    m[0, 0] = x0 / n
+    m[0, 1] = x1 / n
+    m[0, 2] = x2 / n
+    m[2, 0] = z[0]
+    m[2, 1] = z[1]
+    m[2, 2] = z[2]
+    m[1, 0] = m[2, 1] * m[0, 2] - m[2, 2] * m[0, 1]
+    m[1, 1] = m[2, 2] * m[0, 0] - m[2, 0] * m[0, 2]
+    m[1, 2] = m[2, 0] * m[0, 1] - m[2, 1] * m[0, 0]
+    st["axes_known"] = 1
+
+
+@kernel
+def lean(st: Any) -> None:
+    """Forward and side lean (deg) of the body's up axis against gravity, from mount and up."""
+    if st["axes_known"] == 0:
+        return
+    m = st["mount"]
+    u = st["up"]
+    x = m[0, 0] * u[0] + m[0, 1] * u[1] + m[0, 2] * u[2]
+    y = m[1, 0] * u[0] + m[1, 1] * u[1] + m[1, 2] * u[2]
+    z = m[2, 0] * u[0] + m[2, 1] * u[1] + m[2, 2] * u[2]
+    st["lean"] = np.arctan2(-x, z) * DEG
+    st["side_lean"] = np.arctan2(y, np.sqrt(x * x + z * z)) * DEG

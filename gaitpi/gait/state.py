@@ -1,0 +1,133 @@
+"""State: everything that changes in the estimator, in one structured array of shape (1,).
+
+Every kernel reads and writes it by name; saving the estimator is copying it.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RING: Final = 4096
+"""Samples of history for the contact events: 4 s at 1000 Hz, the highest rate."""
+
+R_T: Final = 0  # time, s
+R_V: Final = 1  # vertical acceleration without gravity, m/s²
+R_X: Final = 2  # horizontal acceleration in the sensor frame (3 columns), m/s²
+RING_COLUMNS: Final = 5
+
+PENDING: Final = 16
+"""Steps that can wait for their bout to be believed."""
+
+ICS: Final = 64
+"""Initial contacts remembered for the live cadence."""
+
+STATE = np.dtype(
+    [
+        # stream
+        ("samples", np.int64),
+        ("skipped", np.int64),
+        ("gaps", np.int64),
+        ("t", np.float64),
+        # attitude
+        ("q", np.float64, (4,)),
+        ("up", np.float64, (3,)),
+        ("u", np.float64, (3,)),
+        ("u_known", np.int64),
+        ("acc_n", np.int64),
+        ("acc_sum", np.float64, (3,)),
+        ("acc_z", np.float64, (3, 2)),
+        ("rb_n", np.int64),
+        ("r_sum", np.float64, (9,)),
+        ("r_z", np.float64, (9, 2)),
+        ("r_lp", np.float64, (9,)),
+        ("rb_sum", np.float64, (3,)),
+        ("rb_z", np.float64, (3, 2)),
+        ("bias", np.float64, (3,)),
+        ("bias_p", np.float64, (3, 3)),
+        ("rest_n", np.int64),
+        ("rest_z", np.float64, (6, 2)),
+        ("rest_lp", np.float64, (6,)),
+        ("rest_s", np.float64),
+        ("rest", np.int64),
+        ("trust_t", np.float64),
+        ("yaw", np.float64),
+        # waves of the vertical acceleration
+        ("v_mean", np.float64),
+        ("p_z", np.float64, (2,)),
+        ("p", np.float64),
+        ("p_before", np.float64),
+        ("w", np.float64),
+        ("ring", np.float64, (RING, RING_COLUMNS)),
+        ("ring_n", np.int64),
+        ("direction", np.int64),
+        ("extreme", np.float64),
+        ("extreme_i", np.int64),
+        ("usual_wave", np.float64),
+        ("peak", np.float64),
+        ("peak_i", np.int64),
+        ("valley", np.float64),
+        ("valley_i", np.int64),
+        ("want_ic", np.int64),
+        # steps and bouts
+        ("ic_s", np.float64),
+        ("ic_i", np.int64),
+        ("has_ic", np.int64),
+        ("step_s", np.float64),
+        ("parity", np.int64),
+        ("kind", np.int64),
+        ("kind_n", np.int64),
+        ("odd_n", np.int64),
+        ("activity", np.int64),
+        ("bout_kind", np.int64),
+        ("ics", np.float64, (ICS,)),
+        ("ics_n", np.int64),
+        ("cadence", np.float64),
+        ("pending", np.float64, (PENDING, 12)),
+        ("pending_n", np.int64),
+        # stillness and mounting
+        ("still_mean", np.float64, (3,)),
+        ("still_var", np.float64),
+        ("still_since", np.float64),
+        ("still", np.int64),
+        ("stand_up", np.float64, (3,)),
+        ("stand_sum", np.float64, (3,)),
+        ("stand_n", np.int64),
+        ("stand_t", np.float64),
+        ("fwd", np.float64, (3,)),
+        ("fwd_n", np.float64),
+        ("fwd_e", np.float64),
+        ("fwd_w", np.float64),
+        ("gait_up", np.float64, (3,)),
+        ("gait_n", np.float64),
+        ("mount", np.float64, (3, 3)),
+        ("lean_from", np.int64),
+        ("axes_known", np.int64),
+        ("zero", np.float64, (3,)),
+        ("side_d", np.float64),
+        ("side_e", np.float64),
+        ("side_even", np.int64),
+        ("lean", np.float64),
+        ("side_lean", np.float64),
+        ("lean_sum", np.float64, (2,)),
+        ("lean_n", np.int64),
+    ]
+)
+
+
+def new_state() -> NDArray[Any]:
+    """A fresh state, shape (1,): nothing is known yet."""
+    s = np.zeros(1, STATE)
+    rec = s[0]
+    rec["t"] = np.nan
+    rec["q"][0] = 1.0
+    rec["up"][:] = np.nan
+    rec["trust_t"] = -np.inf
+    rec["cadence"] = np.nan
+    rec["ic_s"] = np.nan
+    rec["still_since"] = np.nan
+    rec["stand_t"] = -np.inf
+    rec["yaw"] = np.nan
+    rec["lean"] = np.nan
+    rec["side_lean"] = np.nan
+    return s

@@ -1,0 +1,483 @@
+"""Steps: waves of the vertical acceleration, then their contact events.
+
+A low-pass near the step frequency makes every step one wave, whatever the shock looks like; a
+zigzag with a threshold relative to the usual wave finds its turns. The events are then read
+from the unfiltered history, symmetrically smoothed, so they carry no filter delay: initial
+contact where the vertical specific force rises out of the flight, toe-off where it last falls
+into the next one. A step is reported once the initial contact after it is known, and nothing is
+reported before several alike in a row make a bout: a jump, a stumble or a fall is none.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gaitpi.gait._jit import kernel
+from gaitpi.gait.state import ICS, PENDING, R_T, R_V, R_X, RING
+
+G = 9.80665
+
+
+@kernel
+def smooth_force(c: Any, st: Any, i: int) -> float:
+    """Vertical specific force (m/s²) at sample ``i`` of the history, triangularly smoothed.
+
+    The window is cut at the ends of the history.
+    """
+    ring = st["ring"]
+    last = st["ring_n"] - 1
+    m = c["smooth_n"]
+    s = 0.0
+    w = 0.0
+    for j in range(-m, m + 1):
+        k = i + j
+        if 0 <= k <= last and k > last - RING:
+            q = m + 1 - abs(j)
+            s += q * ring[k % RING, R_V]
+            w += q
+    return float(s / w + G)
+
+
+@kernel
+def crossing_time(st: Any, i: int, lo: float, hi: float, level: float) -> float:
+    """Time (s) at which ``level`` is met between samples ``i`` (``lo``) and ``i + 1`` (``hi``)."""
+    ring = st["ring"]
+    t0 = ring[i % RING, R_T]
+    t1 = ring[(i + 1) % RING, R_T]
+    return float(t0 + (t1 - t0) * (level - lo) / (hi - lo))
+
+
+@kernel
+def find_ic(c: Any, st: Any) -> tuple[float, int]:
+    """Initial contact of the wave now rising: (time, sample), time NaN when there is none.
+
+    After a flight: from the valley on, the first rise through one g is the landing; going back
+    from there, the contact is where the force leaves the level of the flight. Without one
+    (walking): where the wave itself rises through its mean, less the delay of its filter.
+    """
+    last = st["ring_n"] - 1
+    d = int(c["coarse_delay_s"] * c["rate_hz"])
+    lo = max(st["valley_i"] - d - int(0.05 * c["rate_hz"]), st["peak_i"] - d, 0)
+    lo = max(lo, last - RING + 1)
+    if st["has_ic"] == 1:
+        lo = max(lo, st["ic_i"] + 1)
+    best = 1e30
+    top = -1
+    f = smooth_force(c, st, lo)
+    for i in range(lo, last):
+        best = min(best, f)
+        g = smooth_force(c, st, i + 1)
+        if f < G and g >= G and best < G:
+            top = i
+            break
+        f = g
+    if top < 0 or best >= c["flight_stay"]:
+        ring = st["ring"]
+        t0 = ring[(last - 1) % RING, R_T] if last > 0 else ring[0, R_T]
+        t1 = ring[last % RING, R_T]
+        before = st["p_before"]
+        share = before / (before - st["p"]) if before < 0.0 else 0.0
+        return float(t0 + share * (t1 - t0) - c["coarse_delay_s"]), max(last - d, 0)
+    level = max(c["contact_force"], best + 0.2 * (G - best))
+    hi = smooth_force(c, st, top + 1)
+    i = top
+    f = smooth_force(c, st, i)
+    while f >= level and i > lo:
+        hi = f
+        i -= 1
+        f = smooth_force(c, st, i)
+    if f >= level:
+        return float(st["ring"][i % RING, R_T]), i
+    return crossing_time(st, i, f, hi, level), i
+
+
+@kernel
+def find_to(c: Any, st: Any, ic_i: int, next_i: int) -> float:
+    """Toe-off of the contact begun at ``ic_i``, before the next contact at ``next_i`` (samples).
+
+    Going back from the next contact: the last moment at which the force was still above the
+    level of the flight. NaN when there was no flight.
+    """
+    if ic_i < st["ring_n"] - RING + 1:
+        return np.nan
+    level = c["contact_force"]
+    i = next_i
+    f = smooth_force(c, st, i)
+    # the flight itself: force below the level, somewhere in the last half of the step
+    half = ic_i + (next_i - ic_i) // 3
+    while i > half and f >= level:
+        i -= 1
+        f = smooth_force(c, st, i)
+    if f >= level:
+        return np.nan
+    hi = f
+    while i > half and f < level:
+        hi = f
+        i -= 1
+        f = smooth_force(c, st, i)
+    if f < level:
+        return np.nan
+    return crossing_time(st, i, f, hi, level)
+
+
+@kernel
+def bounce(st: Any, i0: int, i1: int) -> float:
+    """Range of the vertical displacement (m) over samples i0..i1, one whole step.
+
+    Double integral of the acceleration with its mean and the mean velocity taken out: over a
+    step of steady gait the body neither gains height nor speed (Zijlstra & Hof 2003).
+    """
+    n = i1 - i0
+    if n < 3 or i0 < st["ring_n"] - RING:
+        return np.nan
+    ring = st["ring"]
+    span = ring[i1 % RING, R_T] - ring[i0 % RING, R_T]
+    area = 0.0
+    for i in range(i0, i1):
+        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
+        area += 0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) * dt
+    mean = area / span
+    v = 0.0
+    v_mean = 0.0
+    for i in range(i0, i1):
+        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
+        dv = (0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) - mean) * dt
+        v_mean += (v + 0.5 * dv) * dt
+        v += dv
+    v = -v_mean / span
+    x = 0.0
+    lo = 0.0
+    hi = 0.0
+    for i in range(i0, i1):
+        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
+        dv = (0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) - mean) * dt
+        x += (v + 0.5 * dv) * dt
+        v += dv
+        lo = min(lo, x)
+        hi = max(hi, x)
+    return float(hi - lo)
+
+
+@kernel
+def impact(st: Any, i0: int, t_end: float, i1: int) -> float:
+    """Highest vertical acceleration (m/s², without gravity) from sample i0 to time ``t_end``."""
+    ring = st["ring"]
+    best = -1e30
+    for i in range(i0, i1):
+        if ring[i % RING, R_T] > t_end:
+            break
+        best = max(best, ring[i % RING, R_V])
+    return float(best)
+
+
+@kernel
+def lateral(st: Any, i0: int, i1: int) -> float:
+    """Mean acceleration to the left (m/s²) over the first 60 % of the step i0..i1; NaN unknown.
+
+    The ground pushes the body away from the standing foot, towards the midline.
+    """
+    if st["axes_known"] == 0:
+        return np.nan
+    ring = st["ring"]
+    y = st["mount"][1]
+    end = i0 + (3 * (i1 - i0)) // 5
+    s = 0.0
+    for i in range(i0, end):
+        k = i % RING
+        s += ring[k, R_X] * y[0] + ring[k, R_X + 1] * y[1] + ring[k, R_X + 2] * y[2]
+    return float(s / max(1, end - i0))
+
+
+@kernel
+def learn_side(c: Any, st: Any, y: float) -> int:
+    """Side of the present step (-1 left, +1 right, 0 unknown) from lateral evidence so far.
+
+    Every step adds its lateral push with the sign of its parity; agreeing evidence of many
+    steps names the sides, so one odd step cannot swap them.
+    """
+    sign = 1.0 if st["parity"] == 0 else -1.0
+    if not np.isnan(y):
+        st["side_d"] = st["side_d"] * c["side_memory"] + sign * y
+        st["side_e"] = st["side_e"] * c["side_memory"] + abs(y)
+        if st["side_e"] > 0.0 and abs(st["side_d"]) > c["side_clear"] * st["side_e"]:
+            # pushed to the right (y < 0) means standing on the left
+            st["side_even"] = -1 if st["side_d"] < 0.0 else 1
+    if st["side_even"] == 0:
+        return 0
+    return int(st["side_even"] if st["parity"] == 0 else -st["side_even"])
+
+
+@kernel
+def live_cadence(c: Any, st: Any) -> None:
+    """Cadence from the last initial contacts: an even number of steps, so that both feet count."""
+    n = min(st["ics_n"], ICS) - 1
+    m = min(n, int(c["cadence_steps"]))
+    if m >= 2:
+        m -= m % 2
+    if m < 1:
+        st["cadence"] = np.nan
+        return
+    last = st["ics_n"] - 1
+    span = st["ics"][last % ICS] - st["ics"][(last - m) % ICS]
+    st["cadence"] = 60.0 * m / span
+
+
+@kernel
+def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
+    """Write a step row into the output records at ``k``; returns the next free place."""
+    if k >= out.shape[0]:
+        return k
+    r = out[k]
+    r["ic_s"] = row[0]
+    r["to_s"] = row[1]
+    r["contact_s"] = row[1] - row[0]
+    r["step_s"] = row[2]
+    r["flight_s"] = row[2] - (row[1] - row[0])
+    r["cadence_spm"] = row[3]
+    r["bounce_m"] = row[4]
+    r["impact_ms2"] = row[5]
+    r["side"] = np.int8(row[6])
+    r["activity"] = np.uint8(activity)
+    r["lean_deg"] = row[7]
+    r["side_lean_deg"] = row[8]
+    r["known_s"] = known
+    return k + 1
+
+
+@kernel
+def flush_pending(st: Any, out: Any, k: int, activity: int, known: float) -> int:
+    """Report the steps that waited for their bout."""
+    for i in range(st["pending_n"]):
+        k = put_step(out, k, st["pending"][i], activity, known)
+    st["pending_n"] = 0
+    return k
+
+
+@kernel
+def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
+    """Close the bout: the open step is reported with what is known of it (its contact)."""
+    if st["has_ic"] == 1 and st["bout_kind"] > 0:
+        row = np.full(12, np.nan)
+        row[0] = st["ic_s"]
+        st["parity"] ^= 1
+        row[6] = learn_side(c, st, np.nan)
+        k = put_step(out, k, row, st["bout_kind"], st["t"])
+    st["pending_n"] = 0
+    st["has_ic"] = 0
+    st["kind"] = 0
+    st["kind_n"] = 0
+    st["odd_n"] = 0
+    st["bout_kind"] = 0
+    st["step_s"] = 0.0
+    st["ics_n"] = 0
+    st["cadence"] = np.nan
+    return k
+
+
+@kernel
+def step_kind(c: Any, bout: int, wave: float, step: float, low: float) -> int:
+    """Kind a single step could be, given the kind of the bout it would go on.
+
+    ``wave`` (m/s²) peak to valley of its fundamental, ``step`` its time (s), ``low`` (m/s²) the
+    least vertical specific force in it. Running has a flight, so a large fundamental and a
+    moment of almost no force; walking always has a foot on the ground.
+    """
+    need = c["running_stay"] if bout == 3 else c["running_wave"]
+    most = c["flight_stay"] if bout == 3 else c["flight_force"]
+    if wave >= need and low < most:
+        return 3 if c["run_step_min_s"] <= step <= c["run_step_max_s"] else 0
+    if wave <= c["walking_wave_max"] and c["walk_step_min_s"] <= step <= c["walk_step_max_s"]:
+        return 2
+    return 0
+
+
+@kernel
+def least_force(c: Any, st: Any, i0: int, i1: int) -> float:
+    """Least vertical specific force (m/s², smoothed) over samples i0..i1."""
+    best = 1e30
+    for i in range(i0, i1):
+        best = min(best, smooth_force(c, st, i))
+    return float(best)
+
+
+@kernel
+def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
+    """A new initial contact: the step before it is complete. Returns the next output place."""
+    step = ic - st["ic_s"]
+    # what the low-pass took from a wave of this frequency is put back
+    ratio = 1.0 / (step * c["coarse_hz"])
+    wave = (st["peak"] - st["valley"]) * np.sqrt(1.0 + ratio**4)
+    low = least_force(c, st, st["ic_i"], ic_i)
+    kind = step_kind(c, st["bout_kind"], wave, step, low)
+    before = st["step_s"]
+    regular = before == 0.0 or abs(step - before) <= c["step_spread"] * before
+    st["parity"] ^= 1
+
+    row = st["pending"][min(st["pending_n"], PENDING - 1)]
+    row[0] = st["ic_s"]
+    row[1] = find_to(c, st, st["ic_i"], ic_i) if kind == 3 else np.nan
+    row[2] = step
+    row[4] = bounce(st, st["ic_i"], ic_i)
+    end = ic if np.isnan(row[1]) else row[1]
+    row[5] = impact(st, st["ic_i"], end, ic_i)
+    row[6] = learn_side(c, st, lateral(st, st["ic_i"], ic_i))
+    n = st["lean_n"]
+    row[7] = st["lean_sum"][0] / n if n > 0 else np.nan
+    row[8] = st["lean_sum"][1] / n if n > 0 else np.nan
+    st["lean_n"] = 0
+    st["lean_sum"][:] = 0.0
+
+    if kind > 0 and regular:
+        st["odd_n"] = 0
+        if kind == st["kind"]:
+            st["kind_n"] += 1
+        else:
+            st["kind"] = kind
+            st["kind_n"] = 1
+    else:
+        st["odd_n"] += 1
+        st["kind"] = kind
+        st["kind_n"] = 1 if kind > 0 else 0
+        if st["bout_kind"] > 0 and step > (1.0 + 2.0 * c["step_spread"]) * before > 0.0:
+            # a contact in between was not seen: what lies between two contacts is no step
+            row[1] = np.nan
+            row[2] = np.nan
+            row[4] = np.nan
+            st["ics_n"] = 0
+    st["step_s"] = step if before == 0.0 or regular else 0.5 * (step + before)
+    st["ics"][st["ics_n"] % ICS] = ic
+    st["ics_n"] += 1
+    live_cadence(c, st)
+    row[3] = st["cadence"]
+
+    established = st["bout_kind"]
+    if established > 0 and (st["odd_n"] >= 3 or (st["kind"] != established and st["kind_n"] >= 2)):
+        # no longer what it was: the steps from here wait for their own bout
+        st["bout_kind"] = 0
+        established = 0
+    if established == 0 and st["kind_n"] == 0:
+        st["pending_n"] = 0
+        st["ics_n"] = 1
+        st["ics"][0] = ic
+        st["cadence"] = np.nan
+        return k
+    if established > 0:
+        return put_step(out, k, row, established, st["t"])
+    if st["pending_n"] < PENDING - 1:
+        st["pending_n"] += 1
+    else:
+        for i in range(PENDING - 1):
+            st["pending"][i] = st["pending"][i + 1]
+    if st["kind_n"] >= c["bout_steps"]:
+        st["bout_kind"] = st["kind"]
+        # steps that came before the bout's own are not of it
+        extra = st["pending_n"] - st["kind_n"]
+        if extra > 0:
+            for i in range(st["pending_n"] - extra):
+                st["pending"][i] = st["pending"][i + extra]
+            st["pending_n"] -= extra
+        k = flush_pending(st, out, k, st["bout_kind"], st["t"])
+    return k
+
+
+@kernel
+def reset_waves(st: Any) -> None:
+    """Forget the wave under way (after time was lost); the usual wave is kept."""
+    st["ring_n"] = 0
+    st["direction"] = 0
+    st["want_ic"] = 0
+    st["v_mean"] = 0.0
+    st["p_z"][:] = 0.0
+    st["w"] = 0.0
+
+
+@kernel
+def waves(
+    c: Any, st: Any, t: float, v: float, x: float, y: float, z: float, out: Any, k: int
+) -> int:
+    """Take the vertical (``v``) and horizontal (sensor frame) acceleration of one sample.
+
+    Steps that became known are written to ``out`` from ``k`` on; returns the next free place.
+    """
+    n = st["ring_n"]
+    row = st["ring"][n % RING]
+    row[R_T] = t
+    row[R_V] = v
+    row[R_X] = x
+    row[R_X + 1] = y
+    row[R_X + 2] = z
+    st["ring_n"] = n + 1
+
+    st["v_mean"] += c["mean_k"] * (v - st["v_mean"])
+    f = c["coarse_lp"]
+    s = v - st["v_mean"]
+    pz = st["p_z"]
+    p = f[0] * s + pz[0]
+    pz[0] = f[1] * s - f[3] * p + pz[1]
+    pz[1] = f[2] * s - f[4] * p
+    st["p_before"] = st["p"]
+    st["p"] = p
+
+    need = max(c["wave_floor"], c["reversal"] * st["usual_wave"])
+    d = st["direction"]
+    if d == 0:
+        st["extreme"] = p
+        st["extreme_i"] = n
+        st["peak"] = p
+        st["peak_i"] = n
+        st["valley"] = p
+        st["valley_i"] = n
+        st["direction"] = -1
+    elif d < 0:
+        if p < st["extreme"]:
+            st["extreme"] = p
+            st["extreme_i"] = n
+        elif p > st["extreme"] + need:
+            st["valley"] = st["extreme"]
+            st["valley_i"] = st["extreme_i"]
+            st["direction"] = 1
+            st["extreme"] = p
+            st["extreme_i"] = n
+            st["want_ic"] = 1
+    else:
+        if p > st["extreme"]:
+            st["extreme"] = p
+            st["extreme_i"] = n
+        elif p < st["extreme"] - need:
+            st["peak"] = st["extreme"]
+            st["peak_i"] = st["extreme_i"]
+            st["direction"] = -1
+            st["extreme"] = p
+            st["extreme_i"] = n
+            wave = st["peak"] - st["valley"]
+            st["usual_wave"] += 0.25 * (wave - st["usual_wave"])
+            st["want_ic"] = 0
+    # the usual wave fades, so that walking is seen after running
+    st["usual_wave"] *= 1.0 - 0.5 * c["mean_k"]
+
+    if st["want_ic"] == 1 and p > 0.0:
+        ic, i = find_ic(c, st)
+        if not np.isnan(ic):
+            st["want_ic"] = 0
+            if st["has_ic"] == 1 and ic - st["ic_s"] > c["walk_step_max_s"]:
+                k = end_bout(c, st, out, k)
+            if st["has_ic"] == 0:
+                st["has_ic"] = 1
+                st["ic_s"] = ic
+                st["ic_i"] = i
+                st["ics"][0] = ic
+                st["ics_n"] = 1
+                st["step_s"] = 0.0
+                st["lean_n"] = 0
+                st["lean_sum"][:] = 0.0
+            elif ic - st["ic_s"] >= 0.7 * c["run_step_min_s"]:
+                k = close_step(c, st, ic, i, out, k)
+                st["ic_s"] = ic
+                st["ic_i"] = i
+    if st["has_ic"] == 1:
+        limit = c["walk_step_max_s"]
+        if st["step_s"] > 0.0:
+            limit = min(limit, c["bout_end"] * st["step_s"] + c["coarse_delay_s"])
+        if t - st["ic_s"] > limit + 0.15:
+            k = end_bout(c, st, out, k)
+    return k

@@ -1,0 +1,121 @@
+"""What the estimator gives: steps, traces, mountings."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+UNKNOWN: Final = 0
+STILL: Final = 1
+WALKING: Final = 2
+RUNNING: Final = 3
+
+STEP_DTYPE = np.dtype(
+    [
+        ("ic_s", np.float64),
+        ("to_s", np.float64),
+        ("contact_s", np.float64),
+        ("flight_s", np.float64),
+        ("step_s", np.float64),
+        ("cadence_spm", np.float64),
+        ("bounce_m", np.float64),
+        ("impact_ms2", np.float64),
+        ("side", np.int8),
+        ("activity", np.uint8),
+        ("lean_deg", np.float64),
+        ("side_lean_deg", np.float64),
+        ("known_s", np.float64),
+    ]
+)
+"""One step, from its initial contact to the next one of the other foot.
+
+``ic_s`` initial contact and ``to_s`` toe-off of the same foot, seconds; ``contact_s`` =
+to_s - ic_s; ``step_s`` = next initial contact - ic_s; ``flight_s`` = step_s - contact_s;
+``cadence_spm`` over the last (even number of) steps; ``bounce_m`` range of the vertical
+displacement over the step; ``impact_ms2`` highest vertical acceleration during contact
+(gravity taken off); ``side`` -1 left, +1 right, 0 unknown; ``activity`` 2 walking, 3 running;
+``lean_deg``/``side_lean_deg`` mean over the step; ``known_s`` the time of the sample that
+completed the knowledge of it. What could not be known is NaN: toe-off in walking; everything
+that needs the next contact in the last step of a bout.
+"""
+
+SAMPLE_FIELDS: Final = (
+    "time_s",
+    "up",
+    "lean_deg",
+    "side_lean_deg",
+    "lean_from",
+    "cadence_spm",
+    "yaw_rate",
+    "activity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Estimates of n samples and the steps that became known with them.
+
+    ``time_s`` (n,) s; ``up`` (n, 3) unit vector pointing up in the sensor frame, NaN before the
+    first sample with gravity; ``lean_deg``/``side_lean_deg`` (n,) forward and right positive,
+    NaN until known; ``lean_from`` (n,) uint8 what lean is measured from: 0 unknown, 1 the given
+    mount, 2 the runner's own standing, 3 the runner's own mean in gait (so the lean is a change
+    only); ``cadence_spm`` (n,) NaN when not stepping; ``yaw_rate`` (n,) rad/s about the vertical,
+    positive to the left, NaN without gyroscope; ``activity`` (n,) uint8: 0 unknown, 1 still,
+    2 walking, 3 running; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
+    """
+
+    time_s: Floats
+    up: Floats
+    lean_deg: Floats
+    side_lean_deg: Floats
+    lean_from: NDArray[np.uint8]
+    cadence_spm: Floats
+    yaw_rate: Floats
+    activity: NDArray[np.uint8]
+    steps: NDArray[Any]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.time_s)
+
+    @classmethod
+    def join(cls, parts: "list[Trace]") -> Self:
+        """Blocks of one stream, in order, as one trace."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where the body's axes lie in the sensor: ``rotation @ v_sensor = v_body``.
+
+    ``rotation`` (3, 3) proper orthonormal; body frame x forward, y left, z up when the runner
+    stands upright. Raises ValueError when it is no rotation.
+    """
+
+    rotation: Floats
+
+    def __post_init__(self) -> None:
+        """Check that the matrix is a rotation."""
+        r = np.asarray(self.rotation, dtype=np.float64)
+        if r.shape != (3, 3) or not np.allclose(r @ r.T, np.eye(3), atol=1e-6):
+            raise ValueError(f"a mount is a (3, 3) rotation matrix; found shape {r.shape}, {r}")
+        if np.linalg.det(r) < 0:
+            raise ValueError("this mount mirrors the sensor: one of its axes has the wrong sign")
+        object.__setattr__(self, "rotation", r)
+
+    @classmethod
+    def from_axes(cls, text: str) -> Self:
+        """Mount from the sensor axes that point forward, left and up, e.g. ``"x,y,z"``.
+
+        Raises ValueError when an axis is named twice or the three are left-handed.
+        """
+        rows = []
+        for name in text.replace(" ", "").split(","):
+            sign = -1.0 if name.startswith("-") else 1.0
+            row = np.zeros(3)
+            row["xyz".index(name[-1])] = sign
+            rows.append(row)
+        return cls(np.array(rows))

@@ -1,0 +1,1 @@
+"""The sensor room: bus, chips, sample clock, reader, and the virtual chip."""

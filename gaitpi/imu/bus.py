@@ -1,0 +1,112 @@
+"""One device on an I2C bus: bounded, retried, every fault counted by name."""
+
+import errno
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from gaitpi.hostclock import HostClock
+from gaitpi.imu.transport import Transport
+
+RETRIES: Final = 2
+RETRY_WITHIN_S: Final = 0.010
+"""A retry starts only this early in a call: with an adapter timeout of 50 ms, 60 ms in all."""
+
+# A Pi gives EREMOTEIO for a missing acknowledge, other adapters ENXIO or EIO. They are
+# treated alike; the names only help whoever looks for the loose wire.
+_NAMES: Final = {
+    errno.EREMOTEIO: "nack",
+    errno.ENXIO: "nack",
+    errno.EIO: "io",
+    errno.ETIMEDOUT: "timeout",
+    errno.EAGAIN: "arbitration",
+    errno.EBUSY: "busy",
+}
+
+
+class FaultCounters:
+    """Counts of faults by name since the start; they only grow."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, name: str) -> None:
+        """One more fault called ``name``."""
+        self._counts[name] += 1
+
+    def snapshot(self) -> dict[str, int]:
+        """The counts now, by name."""
+        return dict(self._counts)
+
+    def since(self, earlier: Mapping[str, int]) -> dict[str, int]:
+        """What came on top of an earlier snapshot; names without news are left out."""
+        return {k: v - earlier.get(k, 0) for k, v in self._counts.items() if v > earlier.get(k, 0)}
+
+    @property
+    def total(self) -> int:
+        """All faults."""
+        return self._counts.total()
+
+
+class BusFault(OSError):  # noqa: N818 (faults are counted, not errors)
+    """A transfer that failed in spite of the retries. ``fault`` is the name of the last fault."""
+
+    def __init__(self, error: OSError, fault: str, what: str) -> None:
+        super().__init__(error.errno or errno.EIO, f"{fault} at {what}")
+        self.fault = fault
+
+
+class I2CBus:
+    """Registers of the device at ``address`` behind ``transport``.
+
+    A failed transfer is repeated at most twice. A timeout is not: it has already cost 50 ms,
+    and a bus that is held low does not come free by asking again. No call takes longer than
+    60 ms on an adapter with a timeout of 50 ms.
+    """
+
+    def __init__(self, transport: Transport, address: int, clock: HostClock) -> None:
+        self.transport = transport
+        self.address = address
+        self.clock = clock
+        self.faults = FaultCounters()
+
+    def read(self, register: int, n: int = 1) -> bytes:
+        """``n`` bytes from ``register`` on. Raises BusFault."""
+
+        def transfer() -> bytes:
+            data = self.transport.write_read(self.address, bytes((register,)), n)
+            if len(data) != n:
+                raise OSError(errno.EIO, f"{len(data)} bytes came, not {n}")
+            return data
+
+        return self._attempt(transfer, f"0x{self.address:02X} reading 0x{register:02X}")
+
+    def write(self, register: int, data: bytes) -> None:
+        """Write ``data`` from ``register`` on. Raises BusFault."""
+        out = bytes((register,)) + data
+
+        def transfer() -> bytes:
+            self.transport.write(self.address, out)
+            return b""
+
+        self._attempt(transfer, f"0x{self.address:02X} writing 0x{register:02X}")
+
+    def _attempt(self, transfer: Callable[[], bytes], what: str) -> bytes:
+        started = self.clock.monotonic()
+        retries = 0
+        while True:
+            try:
+                return transfer()
+            except OSError as error:
+                name = fault_name(error)
+                self.faults.add(name)
+                late = self.clock.monotonic() - started > RETRY_WITHIN_S
+                if name == "timeout" or late or retries == RETRIES:
+                    raise BusFault(error, name, what) from error
+            retries += 1
+
+
+def fault_name(error: OSError) -> str:
+    """The short name a bus error is counted under."""
+    code = error.errno or 0
+    return _NAMES.get(code) or errno.errorcode.get(code, "other").lower()

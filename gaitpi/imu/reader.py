@@ -1,0 +1,540 @@
+"""Reads a sensor for hours: finds it, configures it, watches it, brings it back.
+
+The order within one poll is what keeps bad samples in: first the FIFO is read, then the
+registers that decide on scale, rate and layout are checked, then the samples are published.
+Checking after is enough. A chip that browned out or was reset stays in its defaults until
+this reader configures it, so registers that are right now were right while all samples of
+the read were taken. When the check itself fails for lack of an answer, the bytes wait for
+the next poll. So nothing is published a poll late, and nothing unproven is published.
+"""
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gaitpi.config import ImuConfig
+from gaitpi.errors import ConfigError, SensorError
+from gaitpi.hostclock import HostClock
+from gaitpi.imu.batch import Batch, Counts, Floats, SensorInfo
+from gaitpi.imu.bus import BusFault, FaultCounters, I2CBus
+from gaitpi.imu.chip import Chip, FifoStatus, Table, blocks, first_fault
+from gaitpi.imu.chips import CHIPS, known_addresses
+from gaitpi.imu.sampleclock import SampleClock
+from gaitpi.imu.transport import Transport
+
+FROZEN_RUN: Final = 25
+"""So many equal 6-vectors are no measurement: noise alone moves the last bits."""
+
+FAILURES_MAX: Final = 10
+"""Failed polls less successful ones, after which the sensor counts as lost."""
+
+GIVE_UP_S: Final = 1.0
+"""A reset and configuration that takes longer is begun again from the search."""
+
+START_S: Final = 3.0
+START_STEP_S: Final = 0.005
+SILENT_S: Final = 0.25
+"""A FIFO that stays empty so long is not being filled."""
+
+MISALIGNED_C: Final = 2.0
+"""No sensor warms by 2 °C between two polls; a frame read askew almost always seems to."""
+
+CHUNKS_MAX: Final = 8
+"""FIFO transfers in one poll: a full FIFO at 100 kHz must not hold the poll for long."""
+
+WIRING: Final = (
+    "Check VCC 3.3 V (pin 1), GND (pin 6), SDA (pin 3), SCL (pin 5), "
+    "and that the plug sits on the right row."
+)
+
+
+class State(enum.Enum):
+    """What the reader is doing."""
+
+    RESET = "reset"
+    CONFIGURE = "configure"
+    STREAM = "stream"
+    RECOVER = "recover"
+
+
+@dataclass(slots=True)
+class _Held:
+    """Samples that are proven but not yet placed in time."""
+
+    counts: Counts
+    after_gap: bool
+    clipped: int
+    faults: dict[str, int]
+    temperature_c: float
+
+
+def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tuple[Chip, int]:
+    """The chip on the bus and its address.
+
+    Looks at ``config.address``, or at all addresses a known chip can have. Raises SensorError
+    when nothing answers, or what answers is not a known chip (and ``allow_unknown`` is off or
+    no ``chip`` is named); ConfigError when ``config.chip`` is no known family.
+    """
+    wanted = _wanted(config)
+    addresses = known_addresses() if config.address is None else (config.address,)
+    answers: list[tuple[Chip, int, int]] = []
+    faults: set[str] = set()
+    for address in addresses:
+        bus = I2CBus(transport, address, clock)
+        chips = [chip for chip in wanted if address in chip.addresses] or wanted
+        for register in dict.fromkeys(chip.who_am_i for chip in chips):
+            try:
+                who = bus.read(register)[0]
+            except BusFault as fault:
+                faults.add(fault.fault)
+                continue
+            answers += [(chip, address, who) for chip in chips if chip.who_am_i == register]
+    # A known chip anywhere goes before a stranger: clocks and displays share these addresses.
+    for chip, address, who in answers:
+        if chip.identity(who) != "unknown":
+            return chip, address
+    if answers and config.allow_unknown and config.chip != "auto":
+        return answers[0][:2]
+    if answers:
+        raise _stranger(transport, config, *answers[0][1:])
+    raise _nobody(transport, addresses, faults)
+
+
+def _wanted(config: ImuConfig) -> list[Chip]:
+    chips = [chip for chip in CHIPS if config.chip in ("auto", chip.name)]
+    if not chips:
+        names = ", ".join(chip.name for chip in CHIPS)
+        raise ConfigError(
+            f'imu.chip is "{config.chip}", which is no chip gaitpi knows.',
+            f'Use "auto" or one of: {names}.',
+        )
+    return chips
+
+
+def _nobody(transport: Transport, addresses: tuple[int, ...], faults: set[str]) -> SensorError:
+    where = " ".join(f"0x{address:02X}" for address in addresses)
+    if "timeout" in faults:
+        return SensorError(
+            f"The bus {transport.name} hangs: a wire is held low.",
+            "Unplug the sensor and plug it in again; look for SDA (pin 3) or SCL (pin 5) "
+            "touching GND.",
+        )
+    return SensorError(f"No sensor answers on {transport.name} at {where}.", WIRING)
+
+
+def _stranger(transport: Transport, config: ImuConfig, address: int, who: int) -> SensorError:
+    found = (
+        f"At 0x{address:02X} on {transport.name} something answers with "
+        f"WHO_AM_I 0x{who:02X}, which is not a known chip"
+    )
+    if who in (0x00, 0xFF):
+        return SensorError(f"{found}: all bits equal, as with a bad wire or without power.", WIRING)
+    other = next(
+        (c for c in CHIPS if address in c.addresses and c.identity(who) != "unknown"), None
+    )
+    if other is not None:
+        return SensorError(
+            f"At 0x{address:02X} on {transport.name} is a {other.part(who)}, not a {config.chip}.",
+            f'Set imu.chip to "{other.name}" or "auto".',
+        )
+    return SensorError(
+        f"{found}.",
+        f"{WIRING} If the wires are right and you know the part: set imu.chip to its family "
+        "and imu.allow_unknown to true; every run is then marked.",
+    )
+
+
+def open_reader(transport: Transport, clock: HostClock, config: ImuConfig) -> "Reader":
+    """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`."""
+    chip, address = find_sensor(transport, clock, config)
+    return Reader(I2CBus(transport, address, clock), chip, clock, config)
+
+
+class Reader:
+    """Streams one sensor.
+
+    ``start()`` once, then ``poll()`` about every ``config.poll_s``. ``state`` and ``reason``
+    (words) tell what it is doing, ``counters`` every fault since the start by name, ``info``
+    what the sensor is. Not for several threads.
+    """
+
+    def __init__(self, bus: I2CBus, chip: Chip, clock: HostClock, config: ImuConfig) -> None:
+        self._bus = bus
+        self._chip = chip
+        self._clock = clock
+        self._config = config
+        self._rate_hz = chip.rate(config.rate_hz)
+        self._table = chip.table(self._rate_hz)
+        critical = tuple(s for s in self._table if s.critical)
+        self._critical = blocks(critical)
+        self._rotation: list[Table] = [(s,) for s in self._table if s.checked and not s.critical]
+        self._turn = 0
+        self._limits = chip.clip_limits()
+        self._who: int | None = None
+        self.state = State.RECOVER
+        self.reason = "not started"
+        self._due_s = -math.inf  # of the next step of the state machine
+        self._since_s = 0.0  # begin of the reset
+        self._step = 0  # next setting of the table to write
+        self._failures = 0
+        self._times = SampleClock(self._rate_hz)
+        self._count = 0  # samples read and proven, held ones included
+        self._index = 0  # samples handed on
+        self._seq = 0
+        self._end_s = math.nan  # one period after the last sample handed on
+        self._reported: dict[str, int] = {}
+        self._held: list[_Held] = []
+        self._ready: list[Batch] = []
+        self._fed_s = 0.0  # host time of the last samples
+        self._suspect = False  # frozen before the last reset
+        self._rate_told = False
+        self._fresh()
+
+    # ------------------------------------------------------------------ for the daemon
+
+    @property
+    def info(self) -> SensorInfo:
+        """What is known of the sensor."""
+        chip, who = self._chip, self._who or 0
+        return SensorInfo(
+            chip=chip.part(who),
+            address=self._bus.address,
+            bus=self._bus.transport.name,
+            who_am_i=who,
+            identity=chip.identity(who),
+            rate_hz=self._rate_hz,
+            acc_scale=chip.acc_scale,
+            gyr_scale=chip.gyr_scale,
+            acc_range=chip.acc_range,
+            gyr_range=chip.gyr_range,
+            virtual=self._bus.transport.name.startswith("virtual"),
+        )
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Faults since the start by name, those of the bus among them."""
+        return self._faults.snapshot()
+
+    @property
+    def rate_hz(self) -> float:
+        """The true sample rate as far as it is known, Hz."""
+        return self._times.rate_hz
+
+    def start(self) -> None:
+        """Identify and configure the sensor; blocks for some tenths of a second.
+
+        Raises SensorError when it does not answer, is not this chip, or does not keep what is
+        written to it.
+        """
+        try:
+            who = self._bus.read(self._chip.who_am_i)[0]
+        except BusFault as fault:
+            raise _nobody(self._bus.transport, (self._bus.address,), {fault.fault}) from fault
+        if self._chip.identity(who) == "unknown" and not self._config.allow_unknown:
+            raise _stranger(self._bus.transport, self._config, self._bus.address, who)
+        self._who = who
+        self._reset("it does not get ready")
+        limit = self._clock.monotonic() + START_S
+        while self.state is not State.STREAM:
+            if self._clock.monotonic() > limit:
+                raise SensorError(
+                    f"The {self._chip.part(who)} at 0x{self._bus.address:02X} does not start: "
+                    f"{self.reason}.",
+                    f"{WIRING} Keep the wires short, or lower dtparam=i2c_arm_baudrate.",
+                )
+            self._clock.sleep(START_STEP_S)
+            self._advance()
+
+    def poll(self) -> list[Batch]:
+        """What came since the last call; often one batch, none while there is trouble.
+
+        Never raises for a fault in the field: those are counted, and told with the next batch.
+        """
+        self._ready = []
+        if self.state is State.STREAM:
+            try:
+                self._stream()
+                self._failures = max(0, self._failures - 1)
+            except BusFault as fault:
+                self._failed(fault)
+        else:
+            self._advance()
+        return self._ready
+
+    def close(self) -> None:
+        """Release the bus."""
+        self._bus.transport.close()
+
+    # ------------------------------------------------------------------ the state machine
+
+    def _advance(self) -> None:
+        """Take the steps that are due, up to streaming."""
+        now = self._clock.monotonic()
+        if self.state in (State.RESET, State.CONFIGURE) and now - self._since_s > GIVE_UP_S:
+            self._recover("give-up", f"no success within {GIVE_UP_S:.0f} s ({self.reason})")
+        try:
+            while self.state is not State.STREAM and self._clock.monotonic() >= self._due_s:
+                if self.state is State.RECOVER:
+                    if not self._search():
+                        return
+                elif self.state is State.RESET:
+                    self._chip.reset.write(self._bus)
+                    self._go(State.CONFIGURE, self.reason, self._chip.reset.wait_s)
+                    self._step = 0
+                else:
+                    self._configure()
+        except BusFault as fault:
+            if self.state is not State.RECOVER:
+                self._recover("lost", f"the sensor stopped answering ({fault.fault})")
+
+    def _search(self) -> bool:
+        """Whether the sensor is back; then a reset is on its way."""
+        who = self._bus.read(self._chip.who_am_i)[0]
+        if who != self._who:
+            self._faults.add("identity")
+            self.reason = f"WHO_AM_I reads 0x{who:02X}, not 0x{self._who or 0:02X}"
+            return False
+        self._reset(self.reason)
+        return True
+
+    def _configure(self) -> None:
+        while self._step < len(self._table):
+            setting = self._table[self._step]
+            setting.write(self._bus)
+            self._step += 1
+            if setting.wait_s > 0.0:
+                self._due_s = self._clock.monotonic() + setting.wait_s
+                return
+        for run in blocks(tuple(s for s in self._table if s.checked)):
+            wrong = first_fault(self._bus, run)
+            if wrong:
+                self._recover("register", wrong)
+                return
+        self._go(State.STREAM, "")
+        self._flush("")
+
+    def _go(self, state: State, reason: str, wait_s: float = 0.0) -> None:
+        self.state, self.reason = state, reason
+        self._due_s = self._clock.monotonic() + wait_s
+
+    def _reset(self, reason: str) -> None:
+        self._since_s = self._clock.monotonic()
+        self._failures = 0
+        self._lose()
+        self._go(State.RESET, reason)
+
+    def _recover(self, fault: str, reason: str) -> None:
+        self._faults.add(fault)
+        self._lose()
+        self._go(State.RECOVER, reason)
+
+    def _failed(self, fault: BusFault) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES_MAX:
+            self._recover("lost", f"the sensor stopped answering ({fault.fault})")
+
+    # ------------------------------------------------------------------ samples
+
+    @property
+    def _faults(self) -> FaultCounters:
+        return self._bus.faults
+
+    def _fresh(self) -> None:
+        """Forget what was read and not proven."""
+        self._raw = b""
+        self._dirty = False  # the FIFO's framing is in doubt
+        self._celsius = math.nan  # last accepted temperature
+        self._last: Counts | None = None  # last sample, for the frozen run
+        # Frozen before the reset: one repetition is now enough, so little of it gets out.
+        self._run = FROZEN_RUN - 1 if self._suspect else 1
+        self._ragged = False  # the level was no whole number of frames
+        self._after_gap = True
+
+    def _lose(self) -> None:
+        """Samples are lost from here on: hand on what is proven, then begin anew."""
+        if self._times.located:
+            self._release()
+        self._count -= sum(len(held.counts) for held in self._held)
+        self._held.clear()
+        self._fresh()
+        self._times.gap()
+
+    def _flush(self, fault: str) -> None:
+        """Empty the FIFO; ``fault`` is the reason to count. Raises BusFault."""
+        if fault:
+            self._faults.add(fault)
+        self._lose()
+        self._dirty = True  # until all of it is written
+        for setting in self._chip.fifo.flush:
+            setting.write(self._bus)
+        self._dirty = False
+        self._fed_s = self._clock.monotonic()
+
+    def _stream(self) -> None:
+        fifo = self._chip.fifo
+        if self._dirty:
+            self._flush("")
+        status = fifo.status(self._bus)
+        fault = self._unreadable(status)
+        if fault:
+            self._flush(fault)
+        if fault or self._ragged:
+            self._sound()  # a changed register may well be the cause
+            return
+        units = min(status.level, CHUNKS_MAX * fifo.chunk_units)
+        self._fetch(units)
+        # Overflow in the middle of the read, while this process was held up?
+        # Some chips forget the flag as soon as there is room again; then what was read and
+        # what is left make a full FIFO.
+        after = fifo.status(self._bus)
+        if after.overflow or units + after.level >= fifo.size_bytes // fifo.layout.unit_bytes:
+            self._flush("overflow")
+            return
+        if self._sound():
+            self._prove(status, complete=units == status.level)
+
+    def _unreadable(self, status: FifoStatus) -> str:
+        """The fault that makes the FIFO's content useless; empty when there is none."""
+        if status.overflow:
+            return "overflow"
+        if not status.aligned:
+            return "misaligned"
+        # Where the chip cannot say whether it is aligned, half a frame may be one that is
+        # just being written. It is left alone once; half a frame twice is a lost byte.
+        before, self._ragged = self._ragged, not status.whole
+        return "misaligned" if before and self._ragged else ""
+
+    def _fetch(self, units: int) -> None:
+        """Append ``units`` of the FIFO to the raw bytes. Raises BusFault."""
+        fifo = self._chip.fifo
+        while units > 0:
+            n = min(units, fifo.chunk_units)
+            try:
+                self._raw += self._bus.read(fifo.data, n * fifo.layout.unit_bytes)
+            except BusFault as fault:
+                # Without acknowledge nothing left the FIFO. A transfer that broke off in the
+                # middle has taken an unknown number of bytes with it.
+                self._dirty = fault.fault not in ("nack", "io")
+                raise
+            units -= n
+
+    def _sound(self) -> bool:
+        """Whether the registers are as they were set; if not, a reset is on its way."""
+        wrong = self._wrong_register()
+        if wrong:
+            self._faults.add("register")
+            self._reset(wrong)
+        return not wrong
+
+    def _wrong_register(self) -> str:
+        for run in self._critical:
+            wrong = first_fault(self._bus, run)
+            if wrong:
+                return wrong
+        if not self._rotation:
+            return ""
+        self._turn = (self._turn + 1) % len(self._rotation)
+        return first_fault(self._bus, self._rotation[self._turn])
+
+    def _prove(self, status: FifoStatus, complete: bool) -> None:
+        """Samples out of the raw bytes, if they can be what the chip measured."""
+        decoded = self._chip.fifo.layout.decode(self._raw)
+        celsius = self._chip.celsius(decoded.temperature)
+        if not decoded.aligned or self._temperature_jumps(celsius):
+            self._flush("misaligned")
+            return
+        self._raw = self._raw[decoded.used :]
+        if len(celsius):
+            self._celsius = float(celsius[-1])
+        counts = decoded.counts
+        now = self._clock.monotonic()
+        if len(counts):
+            self._fed_s = now
+        elif now - self._fed_s > max(SILENT_S, 10.0 / self._rate_hz):
+            self._faults.add("silent")
+            self._reset("the sensor makes no samples")
+            return
+        alive = self._alive(counts)
+        self._hold(counts[:alive], status, complete and alive == len(counts))
+        if alive < len(counts):
+            self._faults.add("frozen")
+            self._suspect = True
+            self._reset("the sensor repeats the same values")
+        elif self._chip.temperature is not None:
+            self._celsius = self._chip.read_celsius(self._bus)
+
+    def _temperature_jumps(self, celsius: Floats) -> bool:
+        if len(celsius) == 0:
+            return False
+        low, high = float(celsius.min()), float(celsius.max())
+        if not math.isnan(self._celsius):
+            low, high = min(low, self._celsius), max(high, self._celsius)
+        return high - low > MISALIGNED_C
+
+    def _alive(self, counts: Counts) -> int:
+        """How many samples come before a run of equal ones that is too long to be true."""
+        if len(counts) == 0:
+            return 0
+        chain = counts if self._last is None else np.vstack((self._last, counts))
+        skipped = len(chain) - len(counts)
+        self._last = counts[-1:].copy()
+        begin = 0  # of the run of equal samples
+        run = self._run
+        for i, same in enumerate((chain[1:] == chain[:-1]).all(axis=1).tolist(), start=1):
+            run = run + 1 if same else 1
+            begin = begin if same else i
+            if run >= FROZEN_RUN:
+                return max(0, begin - skipped)
+            if not same:
+                self._suspect = False
+        self._run = run
+        return len(counts)
+
+    def _hold(self, counts: Counts, status: FifoStatus, complete: bool) -> None:
+        """Take proven samples in; hand them on once their time is known."""
+        if len(counts) == 0:
+            return
+        self._count += len(counts)
+        if complete:
+            self._times.observe(self._count, status.time_s, status.took_s)
+        if self._times.off_nominal and not self._rate_told:
+            self._rate_told = True
+            self._faults.add("rate")
+        faults = self._faults.since(self._reported)
+        self._reported = self._faults.snapshot()
+        # In 32 bits: the absolute value of -32768 is not an int16.
+        clipped = (np.abs(counts.astype(np.int32)) >= self._limits).any(axis=1).sum()
+        held = _Held(counts, self._after_gap, int(clipped), faults, self._celsius)
+        self._after_gap = False
+        self._held.append(held)
+        if self._times.settled and self._times.located:
+            self._release()
+
+    def _release(self) -> None:
+        """Hand on what is held, with its times."""
+        for held in self._held:
+            self._ready.append(self._batch(held))
+        self._held.clear()
+
+    def _batch(self, held: _Held) -> Batch:
+        first = self._index
+        line = self._times.start(first) if held.after_gap else self._times.line(first)
+        began = line.time_s + (first - line.index0) * line.period_s
+        lost = began - self._end_s if held.after_gap and first > 0 else 0.0
+        batch = Batch(
+            seq=self._seq,
+            index=first,
+            line=line,
+            counts=held.counts,
+            gap_s=max(0.0, lost),
+            clipped=held.clipped,
+            faults=held.faults,
+            temperature_c=held.temperature_c,
+        )
+        self._seq += 1
+        self._index += len(held.counts)
+        self._end_s = line.time_s + (self._index - line.index0) * line.period_s
+        return batch

@@ -1,0 +1,202 @@
+"""Where and when the feet of a simulated runner come down.
+
+A plan is a row of nodes. In running a node is an initial contact, in walking the middle of
+double support, in standing a mark every half second. Between node i and i + 1 lies one stance
+(and in running the flight after it) of foot i; odd nodes are the right foot.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaitpi.imu.virtual.story import Phase
+from gaitpi.units import G0, step_time_s
+
+Floats = NDArray[np.float64]
+
+STILL: Final = 1
+WALKING: Final = 2
+RUNNING: Final = 3
+KINDS: Final = {"stand": STILL, "walk": WALKING, "run": RUNNING}
+
+NODE = np.dtype(
+    [
+        ("t", np.float64),
+        ("kind", np.uint8),
+        ("contact_s", np.float64),
+        ("speed", np.float64),
+        ("grade", np.float64),
+        ("step_nominal_s", np.float64),
+        ("heading", np.float64),
+        ("lean", np.float64),
+        ("side_lean", np.float64),
+        ("running", np.float64),
+        ("walking", np.float64),
+        ("slip", np.float64),
+        ("looseness", np.float64),
+    ]
+)
+"""One node and the stretch that follows it; angles rad, speed m/s at the node; ``running`` and
+``walking`` 0..1 are the weights of the pelvis oscillations of either gait."""
+
+STAND_STEP_S: Final = 0.5
+SPEED_UP: Final = 2.5
+"""Most a runner changes speed in ordinary running, m/s²: a stop from 2.8 m/s takes 3 steps."""
+FULL_FLIGHT_STEPS: Final = 4
+"""Running steps over which the flight grows to its full length."""
+BRAKE_SPM: Final = 130.0
+"""Cadence of the walking steps between running and standing."""
+POSTURE_S: Final = 0.5
+"""Time constant of a change of posture between phases, s."""
+GRADE_LEAN: Final = 0.5
+"""Share of the slope angle by which the trunk leans into a hill."""
+SLIP_RATE: Final = math.radians(0.1)
+SLIP_MAX: Final = math.radians(12.0)
+"""A quite loose belt lets the pack sag forward at 0.1 °/s to at most 12°."""
+PERSISTENCE_STEPS: Final = (2.0, 20.0, 200.0)
+
+
+def contact_time(speed_mps: float) -> float:
+    """Running contact time in seconds for a speed in m/s.
+
+    A power law laid through level force-plate contacts of two runners, within 13 % of each:
+    0.31 s at 2.5 and 0.21 at 4.5 m/s (data of Fukuchi et al. 2017, PeerJ 5:e3298), 0.22 at 3.33
+    and 0.19 at 4.17 m/s (data of Alcantara et al. 2022, doi 10.7717/peerj.12752).
+    """
+    return 0.46 * math.pow(max(speed_mps, 0.8), -0.57)
+
+
+class StepNoise:
+    """Relative deviation of successive step times.
+
+    Standard deviation ``cv``; a share ``persistence`` of the variance is long-range: equal parts
+    of first-order processes with time constants of 2, 20 and 200 steps, which together look like
+    1/f noise over that range. Stride times are persistent in running, less so in trained
+    runners (Nakayama et al. 2010, Gait Posture 31:331; review by Wilson & Likens 2023, Gait
+    Posture, pp. 171-179). With cv 0.015 and persistence 0.3 the strides vary by 1.2 % with a
+    detrended-fluctuation exponent of 0.83 over 4-256 strides.
+    """
+
+    def __init__(self, rng: np.random.Generator, cv: float, persistence: float) -> None:
+        self._rng = rng
+        self._white = cv * math.sqrt(1.0 - persistence)
+        self._slow = cv * math.sqrt(persistence / len(PERSISTENCE_STEPS))
+        self._keep = np.exp(-1.0 / np.array(PERSISTENCE_STEPS))
+        self._push = np.sqrt(1.0 - self._keep**2)
+        self._state = rng.standard_normal(len(PERSISTENCE_STEPS))
+
+    def next(self) -> float:
+        """The next deviation, kept within 4 standard deviations or so by clipping each draw."""
+        draw = np.clip(self._rng.standard_normal(len(self._keep) + 1), -3.0, 3.0)
+        self._state = self._keep * self._state + self._push * draw[1:]
+        return float(self._white * draw[0] + self._slow * self._state.sum())
+
+
+@dataclass(slots=True)
+class _Body:
+    """What carries over from one step to the next."""
+
+    t: float = 0.0
+    speed: float = 0.0
+    heading: float = 0.0
+    lean: float = 0.0
+    side_lean: float = 0.0
+    running: float = 0.0
+    walking: float = 0.0
+    slip: float = 0.0
+    run_steps: int = 0
+
+
+def plan(
+    phases: Sequence[Phase], looseness: float, noise: StepNoise, tail_s: float = 8.0
+) -> NDArray[Any]:
+    """Nodes (k,) of ``NODE`` for the phases, then ``tail_s`` seconds of coming to rest.
+
+    A phase begins with the first step at or after its nominal start, so the phases of the story
+    keep their times to within a step. Speed changes by at most ``SPEED_UP``; a runner who stops
+    takes walking steps until at rest.
+    """
+    first = phases[0]
+    body = _Body(lean=math.radians(first.lean_deg), side_lean=math.radians(first.side_lean_deg))
+    rows: list[tuple[float, ...]] = []
+    start = 0.0
+    for phase in (*phases, Phase("stand", tail_s)):
+        end = start + phase.duration_s
+        while body.t < end - 1e-9:
+            share = (body.t - start) / phase.duration_s
+            loose = looseness if phase.looseness is None else phase.looseness
+            side = 1.0 if len(rows) % 2 else -1.0
+            rows.append(_step(body, phase, share, loose, side, noise, end))
+        start = end
+    rows.append((body.t, *rows[-1][1:]))
+    return np.array(rows, dtype=NODE)
+
+
+def _step(
+    body: _Body,
+    phase: Phase,
+    share: float,
+    loose: float,
+    side: float,
+    noise: StepNoise,
+    end: float,
+) -> tuple[float, ...]:
+    """The node at ``body.t``; moves ``body`` on to the next one."""
+    kind = KINDS[phase.kind]
+    if kind == STILL and body.speed > 0.0:
+        kind = WALKING
+    cadence = phase.cadence_spm
+    if phase.kind == "stand":
+        cadence = BRAKE_SPM
+    elif phase.cadence_end_spm is not None:
+        cadence += share * (phase.cadence_end_spm - cadence)
+    nominal = step_time_s(cadence)
+    skew = 1.0 + 0.5 * side * phase.asymmetry
+    if kind == STILL:
+        step = max(min(STAND_STEP_S, end - body.t), 0.25)
+    else:
+        step = nominal * (1.0 + noise.next()) * skew
+    contact = phase.contact_s or contact_time(min(body.speed + 0.5, phase.speed_mps))
+    contact = min(contact * step / nominal, 0.9 * step)
+    # Nobody leaps into full flight from a standstill.
+    body.run_steps = body.run_steps + 1 if kind == RUNNING else 0
+    contact = step - min(body.run_steps / FULL_FLIGHT_STEPS, 1.0) * (step - contact)
+    target = 0.0 if phase.kind == "stand" else phase.speed_mps
+    turn = math.radians(phase.turn_dps) if target else 0.0
+    row = (
+        body.t,
+        kind,
+        contact,
+        body.speed,
+        phase.grade if target else 0.0,
+        nominal,
+        body.heading,
+        body.lean,
+        body.side_lean,
+        body.running,
+        body.walking,
+        body.slip,
+        loose if kind != STILL else 0.0,
+    )
+    lean_end = phase.lean_deg if phase.lean_end_deg is None else phase.lean_end_deg
+    lean = math.radians(phase.lean_deg + share * (lean_end - phase.lean_deg))
+    # A runner leans into a hill and into a bend.
+    lean += GRADE_LEAN * math.atan(phase.grade)
+    side_lean = math.radians(phase.side_lean_deg) - math.atan(body.speed * turn / G0)
+    follow = 1.0 - math.exp(-step / POSTURE_S)
+    body.lean += follow * (lean - body.lean)
+    body.side_lean += follow * (side_lean - body.side_lean)
+    body.running += follow * ((kind == RUNNING) - body.running)
+    body.walking += follow * ((kind == WALKING) - body.walking)
+    body.slip += row[-1] * SLIP_RATE * step * (1.0 - body.slip / SLIP_MAX)
+    body.heading += turn * step
+    change = min(max(target - body.speed, -SPEED_UP * step), SPEED_UP * step)
+    body.speed += change
+    if kind != STILL and target == 0.0 and body.speed < 0.2:
+        body.speed = 0.0
+    body.t += step
+    return row

@@ -1,0 +1,1 @@
+"""What a run says afterwards, from the tables of its file alone."""

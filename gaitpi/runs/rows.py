@@ -1,0 +1,187 @@
+"""The rows of a run file, named once for the writer and the reader.
+
+Fields are the columns of the table in ``schema.sql`` (without ``id``), in order. Times are
+seconds of run time, other units are in the name; what is not known is NaN (NULL in the file).
+Only the standard library is imported, so that listing runs needs no numpy.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+RUNNING: Final = 3
+"""``activity`` of running (0 unknown, 1 still, 2 walking)."""
+
+
+class Named(Protocol):
+    """Anything whose values are had by name: a mapping or a row of a structured array."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Give the value called ``name``."""
+
+
+class StepRow(NamedTuple):
+    """One step, as the estimator gave it."""
+
+    ic_s: float
+    to_s: float
+    contact_s: float
+    flight_s: float
+    step_s: float
+    cadence_spm: float
+    bounce_m: float
+    impact_ms2: float
+    side: int
+    known_s: float
+    activity: int
+    lean_deg: float
+    side_lean_deg: float
+
+
+class SecondRow(NamedTuple):
+    """One second of run time; ``lean_from`` as in the estimator's trace (0 unknown)."""
+
+    time_s: float
+    activity: int
+    cadence_spm: float
+    lean_deg: float
+    side_lean_deg: float
+    samples: int
+    clipped: int
+    gap_s: float
+    lean_from: int
+
+
+class CueRow(NamedTuple):
+    """A cue with its reason; ``low``/``high`` are ±inf where the band is open."""
+
+    time_s: float
+    cue: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    rule: str
+    reason: str
+    beat_s: float
+    played_s: float
+
+
+class WithheldRow(NamedTuple):
+    """A cue that a quiet rule held back."""
+
+    time_s: float
+    cue: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    rule: str
+    reason: str
+
+
+class EventRow(NamedTuple):
+    """Something that happened; ``detail`` is the text of a JSON object."""
+
+    time_s: float
+    kind: str
+    text: str
+    detail: str
+
+
+class Anchor(NamedTuple):
+    """What the wall clock said at a monotonic time; ``wall_s`` seconds since 1970, UTC."""
+
+    mono_s: float
+    wall_s: float
+    utc_offset_s: float
+
+
+class Totals(NamedTuple):
+    """The few numbers of a list entry; ``cadence_spm`` is the mean of running."""
+
+    duration_s: float
+    running_s: float
+    steps: int
+    running_steps: int
+    cadence_spm: float
+
+
+TABLES: Final[Mapping[type[NamedTuple], str]] = {
+    StepRow: "step",
+    SecondRow: "second",
+    CueRow: "cue",
+    WithheldRow: "withheld",
+    EventRow: "event",
+    Anchor: "anchor",
+}
+
+Value = float | int | str | None
+
+_OPTIONAL: Final = {"lean_from": 0}
+_KINDS: Final[Mapping[type, tuple[type, ...]]] = {
+    float: (float, type(None)),
+    int: (int,),
+    str: (str,),
+}
+
+
+def real(value: float | None) -> float | None:
+    """A number as it is stored: NaN becomes None (NULL), infinities stay."""
+    number = math.nan if value is None else float(value)
+    return None if math.isnan(number) else number
+
+
+def _integer(value: Any) -> int:
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{number} does not fit into 64 bits")
+    return number
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    text.encode()  # a lone surrogate cannot be stored
+    return text
+
+
+_CONVERT: Final[Mapping[type, Callable[[Any], Value]]] = {float: real, int: _integer, str: _text}
+
+
+def stored(row_type: type[NamedTuple], values: Iterable[Any]) -> tuple[Value, ...]:
+    """``values`` (column order) as their columns take them, whatever number types they are.
+
+    Raises ValueError or TypeError when one cannot be stored, so that a bad row is refused
+    when it is given and not when it is written together with good ones.
+    """
+    kinds = row_type.__annotations__.values()
+    return tuple(_CONVERT[kind](value) for kind, value in zip(kinds, values, strict=True))
+
+
+def named(row_type: type[NamedTuple], row: Named) -> list[Any]:
+    """The values of ``row`` in column order.
+
+    Raises KeyError or ValueError (a structured array's word for it) when a field is missing.
+    """
+    values = []
+    for name in row_type._fields:
+        try:
+            values.append(row[name])
+        except (KeyError, ValueError):
+            if name not in _OPTIONAL:
+                raise
+            values.append(_OPTIONAL[name])
+    return values
+
+
+def loaded(row_type: type[NamedTuple], values: tuple[Any, ...]) -> Any:
+    """A row made of values read from a file.
+
+    Raises ValueError when a value has a type its column cannot have: a damaged file.
+    """
+    converted = []
+    for value, (name, kind) in zip(values, row_type.__annotations__.items(), strict=True):
+        if not isinstance(value, _KINDS[kind]):
+            raise ValueError(f"{name} holds a {type(value).__name__}")
+        converted.append(math.nan if value is None else value)
+    return row_type._make(converted)

@@ -1,0 +1,443 @@
+"""Writes a run file that a power cut cannot spoil.
+
+Journal mode TRUNCATE with synchronous=FULL. A write-ahead log would hold half of the run in
+a second file after a cut; the rollback journal leaves the run file complete at every instant
+but that of a commit, and a commit that was cut is undone by SQLite at the next opening
+(by ``RunReader`` on a copy, by ``settle`` for good). TRUNCATE rather than DELETE because
+SQLite syncs the emptied journal, so that a finished commit cannot come back as an unfinished one.
+
+Rows wait in memory until the next commit, at most ``COMMIT_S``. The file is locked only for
+the commit itself, and one that failed (card full, read-only, locked) can simply be tried again.
+"""
+
+import contextlib
+import errno
+import json
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from gaitpi.errors import RunFileError
+from gaitpi.imu.batch import Batch, ClockLine, Counts
+from gaitpi.runs.codec import CODEC, checksum, pack
+from gaitpi.runs.header import RunHeader, header_crc, header_values, utc_offset_s
+from gaitpi.runs.rows import (
+    TABLES,
+    Anchor,
+    CueRow,
+    EventRow,
+    Named,
+    SecondRow,
+    StepRow,
+    WithheldRow,
+    named,
+    stored,
+)
+from gaitpi.runs.schema import (
+    APPLICATION_ID,
+    COLUMNS,
+    HEADER_COLUMNS,
+    MAX_BLOCK,
+    SCHEMA_VERSION,
+    SUFFIX,
+    schema,
+)
+
+if TYPE_CHECKING:
+    from gaitpi.coach.types import Cue, Withheld
+
+COMMIT_S: Final = 0.5
+"""Longest wall time between commits, s: with the one in flight, a cut loses less than 1 s."""
+
+COMMIT_SAMPLES: Final = 16384
+"""Samples between commits in virtual time, where a cut does not matter but speed does."""
+
+ANCHOR_S: Final = 0.010
+"""A further anchor is stored when wall - monotonic has moved by more than this, s."""
+
+_BUSY_S: Final = 5.0
+_PAGE: Final = 4096
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Block:
+    """Samples being gathered for one row of ``block``."""
+
+    index: int
+    line: ClockLine
+    gap_s: float
+    clipped: int = 0
+    n: int = 0
+    parts: list[Counts] = field(default_factory=list)
+
+    def room(self) -> int:
+        """Samples that still fit into one second."""
+        second = int(1.0 / self.line.period_s) if self.line.period_s > 0 else 1
+        return max(1, min(second, MAX_BLOCK)) - self.n
+
+
+def run_path(directory: Path, run_id: str) -> Path:
+    """Where the run of that id is kept."""
+    return directory / f"{run_id}{SUFFIX}"
+
+
+def storage_error(path: Path, error: sqlite3.Error | OSError) -> RunFileError:
+    """A failed write in words, with what to do."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    code = getattr(error, "errno", None)
+    if name == "SQLITE_FULL" or code == errno.ENOSPC:
+        return RunFileError(
+            f"No room left to record into {path.name}.", "Copy old runs away and delete them."
+        )
+    if name.startswith("SQLITE_BUSY"):
+        return RunFileError(
+            f"{path.name} is locked by another program, so nothing can be recorded.",
+            "Close the other program (an open sqlite3 shell?).",
+        )
+    if name.startswith("SQLITE_READONLY") or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    ):
+        return RunFileError(
+            f"{path.name} cannot be written: the card or folder is read-only.",
+            "A card that turned read-only is often worn out: copy the runs off and replace it.",
+        )
+    return RunFileError(
+        f"Recording into {path.name} failed: {error}.",
+        "Check the card (dmesg names its errors) and the rights of the folder.",
+    )
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a new name in ``path`` survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _make_directory(path: Path) -> None:
+    """Create ``path`` and its parents, each synced into the one above."""
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for new in reversed(missing):
+        _sync_directory(new.parent)
+
+
+def _insert(table: str, columns: Iterable[str]) -> str:
+    """SQL that stores a row; again if need be, since a commit can fail after it took effect."""
+    names = ["id", *columns]
+    marks = ", ".join("?" * len(names))
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})"
+
+
+_SQL: Final = {kind: _insert(table, kind._fields) for kind, table in TABLES.items()}
+_SQL_RUN: Final = _insert("run", [*HEADER_COLUMNS, "crc32"])
+_SQL_BLOCK: Final = _insert(
+    "block",
+    (
+        *("first_index", "n", "line_index0", "line_time_s", "line_period_s"),
+        *("gap_s", "clipped", "codec", "crc32", "data"),
+    ),
+)
+_SQL_FINISH: Final = (
+    "INSERT OR REPLACE INTO finish SELECT 1, duration_s, running_s, steps, running_steps,"
+    " cadence_spm, (SELECT count(*) FROM block), (SELECT coalesce(sum(n), 0) FROM block), ?"
+    " FROM v_totals"
+)
+
+
+class RunWriter:
+    """Writes one run. For one thread at a time; :class:`Recorder` is the way in from a loop.
+
+    Everything given is kept in memory at once and written by the next ``commit``, which the
+    calls make by themselves every ``COMMIT_S`` (or ``COMMIT_SAMPLES`` when the header says
+    virtual). They raise RunFileError when that commit fails: what was given is not lost but
+    waits for the next one. Times are run time (0 = ``header.anchor.mono_s``).
+    """
+
+    def __init__(
+        self, path: Path, header: RunHeader, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Create the file with its header, safely on the card when this returns.
+
+        Raises RunFileError when ``path`` exists or cannot be created.
+        """
+        self.path = path
+        self.header = header
+        self._monotonic = monotonic
+        self._rows: list[tuple[str, Row]] = []
+        self._ids: dict[str, int] = {}
+        self._block: _Block | None = None
+        self._last_line: ClockLine | None = None
+        self._next_index = 0
+        self._carried_gap_s = 0.0
+        self._uncommitted = 0
+        self._closed = False
+        self._anchor = header.anchor
+        self._db = self._create()
+        self._last_commit = monotonic()
+
+    def batch(self, batch: Batch) -> None:
+        """Keep the samples of a batch, and its faults as an event.
+
+        ``batch.line`` is in run time. Samples missing before it (``gap_s``, or numbers skipped
+        because batches were dropped on the way here) become the gap of the block it starts.
+        Raises ValueError when counts are not (n, 6) int16 or numbers run backwards.
+        """
+        counts = batch.counts
+        if counts.ndim != 2 or counts.shape[1] != COLUMNS or counts.dtype != np.int16:
+            raise ValueError(f"counts are {counts.dtype} {counts.shape}, not int16 (n, {COLUMNS})")
+        if not all(map(math.isfinite, (batch.gap_s, batch.line.time_s, batch.line.period_s))):
+            raise ValueError(f"a time of batch {batch.seq} is not a number")
+        if self._last_line is not None and batch.index < self._next_index:
+            raise ValueError(f"sample {batch.index} after {self._next_index - 1}")
+        gap_s = self._gap_before(batch)
+        if batch.faults:
+            text = ", ".join(f"{name} ×{n}" for name, n in sorted(batch.faults.items()))
+            self._event(float(batch.line.times(batch.index, 1)[0]), "fault", text, batch.faults)
+        if len(counts):
+            self._add_samples(batch, gap_s)
+            self._carried_gap_s = 0.0
+        else:
+            self._carried_gap_s = gap_s
+        self.commit_if_due()
+
+    def _gap_before(self, batch: Batch) -> float:
+        """Time lost before the first sample, s."""
+        if not all(map(math.isfinite, (batch.gap_s, batch.line.time_s, batch.line.period_s))):
+            raise ValueError(f"a time of batch {batch.seq} is not a number")
+        if self._last_line is not None and batch.index > self._next_index:
+            end = self._last_line.times(self._next_index, 1)[0]
+            return max(0.0, float(batch.line.times(batch.index, 1)[0] - end))
+        return batch.gap_s + self._carried_gap_s
+
+    def _add_samples(self, batch: Batch, gap_s: float) -> None:
+        """Append the samples to the open block; a gap, a jump or a new line starts another."""
+        block = self._block
+        joins = block is not None and gap_s == 0 and block.line == batch.line
+        if not joins or batch.index != self._next_index:
+            self._end_block()
+        taken, clipped = 0, batch.clipped
+        while taken < len(batch.counts):
+            if self._block is None:
+                self._block = _Block(batch.index + taken, batch.line, gap_s)
+                gap_s = 0.0
+            part = batch.counts[taken : taken + self._block.room()]
+            self._block.parts.append(part.copy())
+            self._block.n += len(part)
+            self._block.clipped += clipped
+            clipped = 0
+            taken += len(part)
+            if self._block.room() == 0:
+                self._end_block()
+        self._uncommitted += taken
+        self._last_line = batch.line
+        self._next_index = batch.index + taken
+
+    def _end_block(self) -> None:
+        """Turn the open block into a row."""
+        block, self._block = self._block, None
+        if block is None:
+            return
+        data = pack(np.concatenate(block.parts))
+        number = self._next_id("block")
+        line = block.line
+        gap_s = block.gap_s + 0.0  # SQLite does not keep the sign of a zero
+        line = ClockLine(line.index0, line.time_s + 0.0, line.period_s)
+        crc = checksum(number, block.index, block.n, line, gap_s, block.clipped, data)
+        place = (block.index, block.n, line.index0, line.time_s, line.period_s)
+        self._rows.append((_SQL_BLOCK, (number, *place, gap_s, block.clipped, CODEC, crc, data)))
+
+    def steps(self, rows: Iterable[Named]) -> None:
+        """Keep steps: rows with the fields of ``StepRow`` (a structured array will do)."""
+        for row in rows:
+            self._add(StepRow, named(StepRow, row))
+
+    def seconds(self, rows: Iterable[Named]) -> None:
+        """Keep per-second values: rows with the fields of ``SecondRow``; ``lean_from`` optional."""
+        for row in rows:
+            self._add(SecondRow, named(SecondRow, row))
+
+    def cue(self, cue: "Cue", played_s: float | None = None) -> None:
+        """Keep a cue; ``played_s`` run time at which its sound began, None = not played."""
+        self._add(
+            CueRow,
+            (
+                *(cue.time_s, cue.cue, cue.metric, cue.value, *cue.band),
+                *(cue.rule, cue.reason, cue.beat_s, played_s),
+            ),
+        )
+
+    def withheld(self, cue: "Withheld") -> None:
+        """Keep a cue that a quiet rule held back."""
+        self._add(
+            WithheldRow,
+            (cue.time_s, cue.cue, cue.metric, cue.value, *cue.band, cue.rule, cue.reason),
+        )
+
+    def event(self, time_s: float, kind: str, text: str, **detail: object) -> None:
+        """Keep what happened: ``kind`` fault, gap, clip, mark, command, dropout ...
+
+        ``detail`` must be JSON-able; TypeError when it is not.
+        """
+        self._event(time_s, kind, text, detail)
+
+    def _event(self, time_s: float, kind: str, text: str, detail: Mapping[str, object]) -> None:
+        written = json.dumps(dict(detail), ensure_ascii=False)
+        self._add(EventRow, (time_s, kind, text, written))
+
+    def anchor(self, mono: float, wall: float) -> None:
+        """Compare the clocks (CLOCK_MONOTONIC and wall seconds, read together).
+
+        Kept only when wall - monotonic has moved by more than ``ANCHOR_S`` since the last kept.
+        """
+        moved = (wall - mono) - (self._anchor.wall_s - self._anchor.mono_s)
+        if ANCHOR_S < abs(moved) < math.inf:
+            self._anchor = Anchor(mono, wall, utc_offset_s(wall))
+            self._add(Anchor, self._anchor)
+
+    def commit_if_due(self) -> None:
+        """Commit when ``COMMIT_S`` has passed (virtual time: ``COMMIT_SAMPLES`` samples)."""
+        if self.header.virtual:
+            due = self._uncommitted >= COMMIT_SAMPLES
+        else:
+            due = self._monotonic() - self._last_commit >= COMMIT_S
+        if due:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write everything given so far; on the card when this returns.
+
+        Raises RunFileError when that failed; the rows wait for the next commit.
+        """
+        self._end_block()
+        self._last_commit = self._monotonic()
+        self._uncommitted = 0
+        if not self._rows:
+            return
+        try:
+            self._write(self._rows)
+        except sqlite3.Error as error:
+            raise storage_error(self.path, error) from error
+        self._rows.clear()
+
+    def close(self, summary: Mapping[str, object] | None = None) -> None:
+        """Commit, mark the run as finished with ``summary`` (JSON-able), and close the file.
+
+        The file is closed in any case; RunFileError says that its end could not be written.
+        A second call does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._end_block()
+            finish = json.dumps(dict(summary or {}), ensure_ascii=False)
+            self._write([*self._rows, (_SQL_FINISH, (finish,))])
+            self._rows.clear()
+            self._db.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise storage_error(self.path, error) from error
+        finally:
+            self._db.close()
+        with contextlib.suppress(OSError):  # the data are safe, only the journal's name is not gone
+            _sync_directory(self.path.parent)
+
+    def abandon(self) -> None:
+        """Let go of the file as a power cut would: without a finish, without what is pending."""
+        self._closed = True
+        self._db.close()
+
+    @property
+    def pending(self) -> int:
+        """Rows that are not on the card yet."""
+        return len(self._rows)
+
+    def _add(self, kind: type[NamedTuple], values: Iterable[Any]) -> None:
+        storable = stored(kind, values)
+        self._rows.append((_SQL[kind], (self._next_id(TABLES[kind]), *storable)))
+
+    def _next_id(self, table: str) -> int:
+        self._ids[table] = self._ids.get(table, 0) + 1
+        return self._ids[table]
+
+    def _write(self, rows: Iterable[tuple[str, Row]]) -> None:
+        """All rows in one transaction, or none."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sql, values in rows:
+                self._db.execute(sql, values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+            raise
+
+    def _create(self) -> sqlite3.Connection:
+        """Make the file: tables, marks and header in one transaction."""
+        path = self.path
+        try:
+            _make_directory(path.parent)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError as error:
+            raise RunFileError(
+                f"{path.name} exists already.", "A run never overwrites another: use a new name."
+            ) from error
+        except OSError as error:
+            raise storage_error(path, error) from error
+        db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            self._fill(db)
+            _sync_directory(path.parent)
+        except (sqlite3.Error, OSError) as error:
+            db.close()
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise storage_error(path, error) from error
+        return db
+
+    def _fill(self, db: sqlite3.Connection) -> None:
+        """Settings that belong to the file, then its first transaction."""
+        db.execute(f"PRAGMA page_size = {_PAGE}")
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_spill = OFF")  # nothing reaches the file before a commit
+        db.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; {schema()}"
+        )
+        values = header_values(self.header)
+        db.execute(_SQL_RUN, (1, *values, header_crc(values)))
+        db.execute(_SQL[Anchor], (self._next_id("anchor"), *self.header.anchor))
+        db.execute("COMMIT")
+
+
+def settle(directory: Path) -> list[Path]:
+    """Undo commits that a power cut left half done, as SQLite does on opening for writing.
+
+    For the daemon to call once when it starts. Returns the run files that had such a journal.
+    Files in use are left alone, and so are those that cannot be opened: their reader says why.
+    """
+    cut = [Path(str(j)[: -len("-journal")]) for j in directory.glob(f"*{SUFFIX}-journal")]
+    for path in cut:
+        with contextlib.suppress(sqlite3.Error):
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0.0)
+            with contextlib.closing(db):
+                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                db.execute("PRAGMA journal_mode = TRUNCATE")
+                db.execute("PRAGMA journal_mode = DELETE")
+    return cut

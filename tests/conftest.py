@@ -1,0 +1,26 @@
+"""Fixtures and settings for all tests."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, and no verdict about the speed of a busy machine.
+settings.register_profile(
+    "gaitpi",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("gaitpi")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the recordings with truth, which are not part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the recordings are not here: no ../shared/data beside the repository")
+    return SHARED_DATA

@@ -1,0 +1,201 @@
+"""The six lines and the numbers behind them."""
+
+import json
+import math
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitpi.cli import main
+from gaitpi.coach import policy
+from gaitpi.config import CoachConfig
+from gaitpi.review.verdict import ANSWER_S, Verdict, judge, lines
+from gaitpi.runs.reader import RunReader
+from gaitpi.runs.writer import RunWriter
+
+# pytest finds this as "runs", mypy as "tests.runs".
+from tests.runs.sample import (
+    batches,
+    counts,
+    cue,
+    header,
+    second,
+    step,
+    write_run,
+)
+
+COACH = CoachConfig(target_spm=172.0, warmup_s=60.0, gate_s=30.0)
+
+
+def verdict(path: Path, **what: Any) -> Verdict:
+    write_run(path, **what)
+    with RunReader(path) as run:
+        return judge(run)
+
+
+def test_a_run_with_a_target(tmp_path: Path) -> None:
+    seconds = [second(float(i), activity=2, cadence_spm=110.0) for i in range(20)]
+    seconds += [second(20.0 + i, cadence_spm=172.0, lean_deg=7.0) for i in range(130)]
+    seconds += [second(150.0 + i, cadence_spm=165.0, lean_deg=7.0) for i in range(70)]
+    heard = [cue(158.0), cue(167.0, "back"), cue(220.0, "beat"), cue(255.0, "back")]
+    v = verdict(
+        tmp_path / "run.gaitpi",
+        seconds=seconds,
+        cues=heard,
+        coach=CoachConfig(target_spm=172.0, warmup_s=60.0, gate_s=30.0, usual_lean_deg=5.5),
+    )
+    assert (v.running_s, v.steps) == (200.0, 220)
+    assert v.cadence_spm == pytest.approx(60 / 0.35)
+    assert v.cueable_s == 140.0
+    assert v.in_band == pytest.approx(70 / 140)
+    assert (v.cues, v.answered, v.answer_s) == (2, 1, 9.0)
+    assert (v.lean_change_deg, v.lean_against) == (1.5, "usual")
+    assert lines(v) == [
+        "Mon 23 Nov 18:02  03:20 running, 220 steps",
+        "cadence    171.4 spm  -0.6 vs your target 172.0",
+        "in band    50% of 02:20 cueable (cadence)   2 cues, 1 answered, median 9 s",
+        "lean       +1.5 deg vs your usual (pelvis; within your band of ±4)",
+        "quality    good: no gaps, nothing clipped, no faults",
+        f"next       all its numbers:  gaitpi show {v.run_id} --json",
+    ]
+
+
+def test_what_is_not_known_is_said(tmp_path: Path) -> None:
+    v = verdict(tmp_path / "run.gaitpi", finish=False)
+    text = "\n".join(lines(v))
+    assert text.count("not known") == 4
+    assert "cut short" in text
+    assert math.isnan(v.in_band)
+    listening = verdict(
+        tmp_path / "b.gaitpi", seconds=[second(float(i), lean_deg=5.0) for i in range(300)]
+    )
+    text = "\n".join(lines(listening))
+    assert "no target set: this run only listened" in text
+    assert "not known (no cadence band yet)" in text
+    assert "not known (no stand, no usual yet)" in text
+    assert "choose a target" in text
+
+
+def test_lean_is_compared_with_what_it_can_be(tmp_path: Path) -> None:
+    def lean(name: str, lean_from: int, usual: float | None) -> Verdict:
+        seconds = [second(float(i), lean_deg=6.0, lean_from=lean_from) for i in range(90)]
+        coach = CoachConfig(usual_lean_deg=usual)
+        return verdict(tmp_path / f"{name}.gaitpi", seconds=seconds, coach=coach)
+
+    assert lean("stand", 2, None).lean_against == "standing"
+    assert lean("usual", 2, 1.0).lean_change_deg == 5.0
+    assert "outside your band" in lines(lean("out", 2, 1.0))[3]
+    assert lean("gait", 3, 1.0).lean_against is None
+    assert lean("mount", 1, None).lean_against is None
+
+
+def test_quality_counts_what_went_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    writer = RunWriter(path, header())
+    writer.seconds([second(1.0, gap_s=0.5), second(2.0, clipped=3), second(3.0, gap_s=1.0)])
+    writer.steps([step(1.0)])
+    for batch in batches(counts(20)):
+        writer.batch(
+            type(batch)(batch.seq, batch.index, batch.line, batch.counts, 0.0, 0, {"n": 1})
+        )
+    writer.event(1.0, "dropout", "slow", seconds=2.5)
+    writer.event(1.0, "dropout", "odd", seconds="many")
+    writer.close()
+    with RunReader(path) as run:
+        v = judge(run)
+    assert (v.gaps, v.gap_s, v.clipped, v.faults, v.dropout_s) == (2, 1.5, 3, 2, 2.5)
+    assert lines(v)[4] == (
+        "quality    1.5 s lost in 2 gaps; 3 clipped; 2 faults; 2.5 s not recorded"
+    )
+    assert "try another card" in lines(v)[5]
+
+
+def test_the_time_for_an_answer_is_the_coachs() -> None:
+    assert ANSWER_S == policy.ANSWER_S
+
+
+REAL = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6))
+COUNT = st.integers(0, 10**7)
+
+
+@given(reals=st.lists(REAL, min_size=11, max_size=11), ints=st.lists(COUNT, min_size=8, max_size=8))
+def test_always_six_lines_that_fit(reals: list[float], ints: list[int]) -> None:
+    names = "duration_s running_s cadence_spm target_spm in_band cueable_s answer_s lean_deg"
+    names += " lean_change_deg lean_band_deg gap_s"
+    integers = "steps running_steps cues answered gaps clipped samples faults"
+    v = Verdict(
+        run_id="20261123-170200-3fa2-9c1be0",
+        started=datetime(2026, 11, 23, 18, 2),
+        segment="thorax",
+        recording="",
+        virtual=False,
+        finished=True,
+        focus="lean",
+        lean_against="usual",
+        dropout_s=abs(reals[0]),
+        **dict(zip(names.split(), reals, strict=True)),  # type: ignore[arg-type]
+        **dict(zip(integers.split(), ints, strict=True)),
+    )
+    assert len(lines(v)) == 6
+    assert all(len(line) <= 80 for line in lines(v))
+    assert "nan" not in "\n".join(lines(v))
+    json.dumps(v.as_json(), allow_nan=False)
+
+
+@pytest.fixture
+def runs_folder(tmp_path: Path) -> tuple[Path, Path]:
+    config = tmp_path / "config.toml"
+    runs = tmp_path / "runs"
+    config.write_text(f'[runs]\ndirectory = "{runs}"\n')
+    runs.mkdir()
+    return config, runs
+
+
+def test_commands_print_tables_and_json(
+    runs_folder: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, runs = runs_folder
+    at = ["--config", str(config)]
+    assert main(["runs", *at]) == 0
+    assert "No runs in" in capsys.readouterr().out
+    assert main(["show", *at]) == 2
+    assert "no run in" in capsys.readouterr().err
+    write_run(runs / "old.gaitpi", seconds=[second(float(i)) for i in range(10)])
+    write_run(runs / "new.gaitpi", wall_s=1_795_460_000.0, finish=False)
+    (runs / "bad.gaitpi").write_text("x" * 200)
+    assert main(["runs", *at]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in printed)
+    assert main(["runs", "--json", *at]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [e["id"] for e in listed if not e["problem"]] == ["new", "old"]
+    (old,) = [e for e in listed if e["id"] == "old"]
+    assert old["start"] == "2026-11-23T18:02:00+01:00"
+    assert (old["duration_s"], old["steps"]) == (9.0, 10)
+    assert old["cadence_spm"] == pytest.approx(60 / 0.35)
+    assert main(["show", "ol", *at]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    assert main(["show", "last", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["start"].startswith("2026-11-23T19:53")
+    assert main(["show", "bad", *at]) == 1
+    assert "not a gaitpi run file" in capsys.readouterr().err
+
+
+def test_commands_import_no_heavy_packages(runs_folder: tuple[Path, Path]) -> None:
+    config, runs = runs_folder
+    write_run(runs / "one.gaitpi", seconds=[second(float(i)) for i in range(10)])
+    for command in (["runs"], ["runs", "--json"], ["show", "last"], ["show", "--json"]):
+        code = (
+            "import sys; from gaitpi.cli import main;"
+            f"assert main({[*command, '--config', str(config)]!r}) == 0;"
+            "print(sorted({'numba', 'gpiozero', 'lgpio', 'numpy', 'smbus2'} & set(sys.modules)))"
+        )
+        command_line = [sys.executable, "-W", "error", "-c", code]
+        done = subprocess.run(command_line, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"

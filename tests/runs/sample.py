@@ -1,0 +1,135 @@
+"""Makes run files for tests, with the real writer."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gaitpi.coach.types import Cue, Withheld
+from gaitpi.config import CoachConfig, Config
+from gaitpi.imu.batch import Batch, ClockLine, Counts, SensorInfo
+from gaitpi.runs.header import RunHeader
+from gaitpi.runs.rows import SecondRow, StepRow
+from gaitpi.runs.writer import RunWriter
+
+RATE_HZ = 208.0
+SENSOR = SensorInfo(
+    chip="lsm6dsox",
+    address=0x6A,
+    bus="/dev/i2c-1",
+    who_am_i=0x6C,
+    identity="tested",
+    rate_hz=RATE_HZ,
+    acc_scale=0.004788,
+    gyr_scale=0.00122,
+    acc_range=156.9,
+    gyr_range=34.9,
+)
+WALL_S = 1_795_453_320.0
+
+
+def header(
+    *,
+    config: Config | None = None,
+    virtual: bool = False,
+    mono_s: float = 100.0,
+    wall_s: float = WALL_S,
+    calibration: str | None = None,
+) -> RunHeader:
+    made = RunHeader.new(
+        mono_s=mono_s,
+        wall_s=wall_s,
+        sensor=SENSOR,
+        config=msgspec.json.encode(config or Config()).decode(),
+        calibration=calibration,
+        segment="pelvis",
+        mount="",
+        design_rate_hz=RATE_HZ,
+        has_gyro=True,
+        virtual=virtual,
+        source="test",
+        recording="steady" if virtual else "",
+    )
+    return replace(made, anchor=made.anchor._replace(utc_offset_s=3600.0))
+
+
+def counts(n: int, seed: int = 0) -> Counts:
+    """Full-range noise: the hardest case for differences that wrap round."""
+    return np.random.default_rng(seed).integers(-32768, 32768, (n, 6)).astype(np.int16)
+
+
+def batches(
+    samples: Counts, *, size: int = 10, start: int = 0, time_s: float = 0.0, period_s: float = 0.0
+) -> list[Batch]:
+    """``samples`` on one clock line, cut into batches of ``size``."""
+    line = ClockLine(start, time_s, period_s or 1 / RATE_HZ)
+    cuts = range(0, len(samples), size)
+    return [Batch(k, start + i, line, samples[i : i + size]) for k, i in enumerate(cuts)]
+
+
+def step(ic_s: float, **other: float) -> dict[str, Any]:
+    row = {
+        **dict.fromkeys(StepRow._fields, math.nan),
+        "ic_s": ic_s,
+        "step_s": 0.35,
+        "known_s": ic_s + 0.4,
+        "side": 1,
+        "activity": 3,
+    }
+    return row | other
+
+
+def second(time_s: float, **other: float) -> dict[str, Any]:
+    row = dict.fromkeys(SecondRow._fields, math.nan) | {
+        "time_s": time_s,
+        "activity": 3,
+        "cadence_spm": 170.0,
+        "samples": 208,
+        "clipped": 0,
+        "gap_s": 0.0,
+        "lean_from": 0,
+    }
+    return row | other
+
+
+def cue(time_s: float, name: str = "step-up", metric: Any = "cadence") -> Cue:
+    return Cue(time_s, name, metric, 164.9, (166.8, math.inf), "cadence.low", "low 8 s", 0.349)
+
+
+def withheld(time_s: float) -> Withheld:
+    return Withheld(
+        time_s, "step-up", "cadence", 160.0, (166.8, math.inf), "quiet.warmup", "warm-up"
+    )
+
+
+def write_run(
+    path: Path,
+    *,
+    seconds: Iterable[Mapping[str, Any]] = (),
+    cues: Iterable[Cue] = (),
+    samples: Counts | None = None,
+    coach: CoachConfig | None = None,
+    finish: bool = True,
+    **header_args: Any,
+) -> RunHeader:
+    """A run file with the given tables; unfinished when ``finish`` is False."""
+    head = header(config=Config(coach=coach or CoachConfig()), **header_args)
+    writer = RunWriter(path, head)
+    for batch in batches(counts(300) if samples is None else samples):
+        writer.batch(batch)
+    writer.seconds(seconds)
+    writer.steps(step(s["time_s"]) for s in seconds)
+    for one in cues:
+        writer.cue(one, one.time_s)
+    writer.withheld(withheld(3.0))
+    writer.event(2.0, "mark", "button")
+    if finish:
+        writer.close({"cues": 0})
+    else:
+        writer.commit()
+        writer.abandon()
+    return head

@@ -1,0 +1,197 @@
+"""The recorder: never in the way, never silent about what it lost."""
+
+import math
+import resource
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaitpi.errors import RunFileError
+from gaitpi.runs.reader import RunReader
+from gaitpi.runs.recorder import QUEUE_S, Recorder
+from gaitpi.runs.writer import RunWriter
+
+from .sample import RATE_HZ, batches, counts, cue, header, second, step, withheld
+
+
+def until(true: Callable[[], bool], limit_s: float = 10.0) -> None:
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.005)
+
+
+@contextmanager
+def stuck_card(path: Path) -> Iterator[None]:
+    """Nobody can write while another program holds the file."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    yield
+    holder.execute("ROLLBACK")
+    holder.close()
+
+
+@contextmanager
+def full_card(limit: int) -> Iterator[None]:
+    """The kernel refuses to let files grow beyond ``limit`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_all_that_is_recorded_is_in_the_file(tmp_path: Path, synchronous: bool) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header(virtual=synchronous)), synchronous=synchronous)
+    data = counts(5000)
+    dtype = [(name, "f8") for name in second(0.0)]
+    reused = np.zeros(1, dtype)
+    for k, batch in enumerate(batches(data)):
+        recorder.batch(batch)
+        reused["time_s"] = k
+        recorder.seconds(reused)
+        recorder.steps([step(k * 0.35)])
+    recorder.cue(cue(3.0), 3.1)
+    recorder.withheld(withheld(4.0))
+    recorder.event(5.0, "command", "mute", minutes=30)
+    recorder.anchor(200.0, 5000.0)
+    assert recorder.close({"cues": 1}) is None
+    assert recorder.close() is None
+    assert set(recorder.counters.values()) == {0}
+    with RunReader(path) as run:
+        assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+        assert [s.time_s for s in run.seconds()] == list(range(500))
+        assert len(run.steps()) == 500
+        assert run.cues()[0].played_s == 3.1
+        assert [e.kind for e in run.events()] == ["command"]
+        assert (len(run.withheld()), len(run.anchors())) == (1, 2)
+        assert run.summary == {"cues": 1}
+
+
+def test_a_stall_within_the_queue_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()))
+    data = counts(int(25 * RATE_HZ))
+    slowest = 0.0
+    with stuck_card(path):
+        time.sleep(0.6)  # the first commit is due and stalls
+        for batch in batches(data):
+            before = time.perf_counter()
+            recorder.batch(batch)
+            slowest = max(slowest, time.perf_counter() - before)
+    assert slowest < 0.25
+    assert recorder.close() is None
+    with RunReader(path) as run:
+        assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+        assert run.events() == []
+
+
+def test_a_longer_stall_is_recorded_with_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()))
+    all_of_it = batches(counts(int(40 * RATE_HZ)))
+    late = 8
+    with stuck_card(path):
+        recorder.event(0.0, "mark", "so that a commit is due")
+        time.sleep(0.6)
+        recorder.event(0.0, "mark", "it stalls now")
+        until(lambda: recorder.queued_s == 0.0)
+        time.sleep(0.3)
+        for batch in all_of_it[:-late]:
+            recorder.batch(batch)
+        recorder.cue(cue(39.0), 39.1)
+    until(lambda: recorder.queued_s < 1.0)
+    for batch in all_of_it[-late:]:
+        recorder.batch(batch)
+    assert recorder.close() is None
+    dropped = recorder.counters["dropped_batches"]
+    assert dropped > 0
+    with RunReader(path) as run:
+        kept = np.concatenate([b.times() for b in run.blocks()])
+        (gap,) = [b.gap_s for b in run.blocks() if b.gap_s]
+        (event,) = [e for e in run.events() if e.kind == "dropout"]
+        assert [c.time_s for c in run.cues()] == [39.0]
+    wanted_s = dropped * 10 / RATE_HZ
+    assert event.text.startswith(f"{wanted_s:.2f} s not recorded")
+    assert gap == pytest.approx(wanted_s, abs=1e-6)
+    assert QUEUE_S - 1 < event.time_s < QUEUE_S + 2
+    assert len(kept) + dropped * 10 == sum(len(b.counts) for b in all_of_it)
+
+
+def test_a_full_card_is_said_in_words_and_mended_when_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()))
+    data = counts(3000)
+    with full_card(path.stat().st_size):
+        for batch in batches(data):
+            recorder.batch(batch)
+        until(lambda: recorder.problem is not None)
+        assert "run.gaitpi" in str(recorder.problem)
+        assert recorder.counters["write_errors"] >= 1
+        with RunReader(path) as run:
+            assert list(run.blocks()) == []
+    until(lambda: recorder.problem is None)
+    assert recorder.close() is None
+    with RunReader(path) as run:
+        assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+
+
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_a_card_that_stays_full_ends_in_words_in_time(tmp_path: Path, synchronous: bool) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()), synchronous=synchronous)
+    with full_card(path.stat().st_size):
+        for batch in batches(counts(3000)):
+            recorder.batch(batch)
+        started = time.monotonic()
+        problem = recorder.close(wait_s=0.2)
+        assert time.monotonic() - started < 3.0
+    assert problem is not None
+    assert "run.gaitpi" in problem
+    with RunReader(path) as run:
+        assert not run.finished
+
+
+def test_a_bad_row_is_counted_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()))
+    recorder.steps([{"ic_s": 1.0}])
+    recorder.event(1.0, "mark", "\udc80")
+    recorder.event(1.0, "mark", "x", what=object())
+    recorder.seconds([second(1.0, samples=2**63)])
+    recorder.seconds([second(math.nan)])
+    recorder.event(2.0, "mark", "good")
+    assert recorder.close() is None
+    assert recorder.counters["bad_rows"] == 4
+    assert "Traceback" not in caplog.text
+    with RunReader(path) as run:
+        assert [e.text for e in run.events()] == ["good"]
+        assert len(run.seconds()) == 1
+        assert run.finished
+
+
+def test_idle_rows_reach_the_card_within_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    recorder = Recorder(RunWriter(path, header()))
+    recorder.event(0.0, "fault", "sensor lost")
+    with RunReader(path) as run:
+        until(lambda: len(run.events()) == 1, 2.0)
+    recorder.close()
+    assert threading.active_count() == 1 or "recorder" not in {
+        t.name for t in threading.enumerate()
+    }
+
+
+def test_no_place_for_runs_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    with pytest.raises(RunFileError, match="Recording into run"):
+        RunWriter(tmp_path / "runs" / "run.gaitpi", header())

@@ -1,0 +1,416 @@
+"""The front door: exit codes, help, what it imports, what it says when things go wrong."""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitpi import __version__, cli
+from gaitpi.config import Config
+from gaitpi.device import status as device
+from gaitpi.errors import InputFileError
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("numba", "numpy", "gpiozero", "lgpio", "smbus2")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """A user with nothing of ours and no service."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home),
+        "RUNTIME_DIRECTORY": str(home / "runtime"),
+        "COLUMNS": "80",
+        **more,
+    }
+
+
+def gaitpi(
+    home: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "gaitpi", *arguments],
+        env=environment(home, **(env or {})),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def status(**changes: object) -> device.Status:
+    """A daemon that is this very process and has just spoken."""
+    now = time.monotonic()
+    fields: dict[str, object] = {
+        "pid": os.getpid(),
+        "version": __version__,
+        "boot_id": device.boot_id(),
+        "since_s": now - 600.0,
+        "updated_s": now,
+        "state": "running",
+        "sensor": device.SensorStatus(
+            chip="LSM6DSOX", address=0x6A, bus="/dev/i2c-1", identity="tested", rate_hz=208.0
+        ),
+        "rate_hz": 207.4,
+        "activity": 3,
+        "cadence_spm": 171.2,
+        "lean_deg": float("nan"),
+        "counters": {"nack": 3, "fifo_overflow": 0},
+        "run_id": "one",
+    }
+    return device.Status(**(fields | changes))  # type: ignore[arg-type]
+
+
+def status_path(home: Path) -> Path:
+    return home / "runtime" / "status.json"
+
+
+# -- help --------------------------------------------------------------------------------
+
+
+def test_bare_command_prints_short_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in cli.COMMANDS)
+
+
+ACTIONS = ("show", "get", "set", "check", "explain", "path")
+HELPED = [(name,) for name in cli.COMMANDS] + [("config", action) for action in ACTIONS]
+
+
+@pytest.mark.parametrize("command", [(), *HELPED], ids=" ".join)
+def test_help_has_an_example_and_fits_80_columns(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(map(len, out.splitlines())) <= 80
+    assert re.search(rf"^.*\bgaitpi {' '.join(command)}", out.partition("\n\n")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_command_modules_keep_the_contract(name: str) -> None:
+    module = importlib.import_module(cli.COMMANDS[name][0])
+    assert module.HELP.strip().endswith(".")
+    assert f"gaitpi {name}" in module.EPILOG
+    assert callable(module.add_arguments)
+    assert callable(module.run)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"gaitpi {__version__}\n"
+
+
+# -- exit codes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["statsu"], 2, "Did you mean 'status'?"),
+        (["xyzzy"], 2, "'gaitpi --help' lists the commands."),
+        (["--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (["config", "--nonsense"], 2, "'gaitpi config --help' shows how it is used."),
+        (["config", "set", "cues.volume"], 2, "VALUE"),
+        (["--config", "/nowhere/c.toml", "config", "show"], 78, "/nowhere/c.toml"),
+        (["config", "show", "--config", "/nowhere/c.toml"], 78, "/nowhere/c.toml"),
+        (["status", "--config=/nowhere/c.toml"], 78, "/nowhere/c.toml"),
+        (["config", "get", "cues.volum"], 78, "did you mean cues.volume?"),
+    ],
+)
+def test_exit_codes_and_one_sentence(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("gaitpi: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+@given(st.lists(st.text("-=abcdefghinosty", max_size=9), max_size=3))
+def test_any_unknown_arguments_end_in_a_sentence(arguments: list[str]) -> None:
+    code = cli.main(["config", "get", *arguments])
+    assert code in (0, 2, 78)
+    assert (code == 0) == any(word in ("-h", "--help") for word in arguments)
+
+
+def test_file_name_no_system_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--config", "bad\0name", "status"]) == 78
+    assert "cannot be read" in capsys.readouterr().err
+
+
+BROKEN = """
+import sys
+from types import ModuleType
+from gaitpi import cli
+module = ModuleType("broken")
+module.HELP, module.EPILOG = "Breaks.", "gaitpi broken"
+module.add_arguments = lambda parser: None
+def run(args):
+    {body}
+module.run = run
+sys.modules["broken"] = module
+cli.COMMANDS["broken"] = ("broken", "breaks")
+sys.exit(cli.main(["broken", *sys.argv[1:]]))
+"""
+
+
+def broken(
+    home: Path, body: str, *arguments: str, stdout: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run a command whose ``run`` is ``body``."""
+    return subprocess.run(
+        [sys.executable, "-c", BROKEN.format(body=body), *arguments],
+        env=environment(home),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_unforeseen_error_is_a_sentence_and_a_file(tmp_path: Path) -> None:
+    done = broken(tmp_path, "return 1 // 0")
+    details = tmp_path / ".local" / "state" / "gaitpi" / "last-error.txt"
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("gaitpi: unexpected ZeroDivisionError")
+    assert str(details) in done.stderr
+    assert "Traceback" in details.read_text()
+    shown = broken(tmp_path, "return 1 // 0", "--debug")
+    assert "Traceback" in shown.stderr
+
+
+def test_unforeseen_error_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / ".local").write_text("in the way")
+    done = broken(tmp_path, "return 1 // 0")
+    assert done.returncode == 1
+    assert "Add --debug" in done.stderr
+
+
+def test_interrupt_is_silent(tmp_path: Path) -> None:
+    done = broken(tmp_path, "raise KeyboardInterrupt")
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_reader_that_went_away_is_silent(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = broken(tmp_path, "print('x' * 100_000); return 0", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = broken(tmp_path, "print('x'); return 0", stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr
+
+
+def test_terminal_without_utf8(tmp_path: Path) -> None:
+    (tmp_path / "größe.toml").write_text("[coach]\ntarget_spm = 172\n")
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    env = {**plain, "PYTHONIOENCODING": "ascii:strict"}
+    done = gaitpi(tmp_path, "--config", str(tmp_path / "größe.toml"), "config", "show", env=env)
+    assert done.returncode == 0
+    assert "target_spm = 172.0" in done.stdout
+    assert done.stdout.isascii()
+
+
+# -- what the quick commands import ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["config"], ["status"], ["runs"], ["show", "last"]], ids=" ".join
+)
+def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    program = (
+        "import sys; from gaitpi import cli; "
+        f"cli.main({arguments!r}); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert "unexpected" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_of_all_loads_no_command() -> None:
+    program = (
+        "import sys; from gaitpi import cli; cli.main(['--help']); "
+        "print([m for m in sys.modules if m.startswith('gaitpi.cli.') or m == 'msgspec'],"
+        "file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr.strip() == "[]"
+
+
+# -- config ------------------------------------------------------------------------------
+
+
+def test_config_show_is_a_file_that_loads_to_the_same(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[coach]\ntarget_spm = 172\n[cues]\nled_pin = 'none'\n[imu]\naddress = 0x6b\n")
+    shown = gaitpi(tmp_path, "--config", str(mine), "config")
+    copy = tmp_path / "copy.toml"
+    copy.write_text(shown.stdout)
+    both = [
+        json.loads(gaitpi(tmp_path, "config", "show", "--json", "--config", str(path)).stdout)
+        for path in (mine, copy)
+    ]
+    assert both[0]["config"] == both[1]["config"]
+    assert both[0]["set"] == ["coach.target_spm", "cues.led_pin", "imu.address"]
+    assert shown.stdout.count("# set in the file") == 3
+
+
+def test_config_set_get_check_explain_path(tmp_path: Path) -> None:
+    where = tmp_path / ".config" / "gaitpi" / "config.toml"
+    assert gaitpi(tmp_path, "config", "path").stdout == f"{where}\n"
+    assert "no such file" in gaitpi(tmp_path, "config", "check").stdout
+    assert gaitpi(tmp_path, "config", "set", "coach.usual_lean_deg", "-5").returncode == 0
+    assert where.read_text() == "[coach]\nusual_lean_deg = -5\n"
+    assert gaitpi(tmp_path, "config", "get", "coach.usual_lean_deg").stdout == "-5.0\n"
+    assert gaitpi(tmp_path, "config", "check").stdout.endswith(": good.\n")
+    where.write_text("[coach]\nhold = 5\n")
+    bad = gaitpi(tmp_path, "config", "check")
+    assert bad.returncode == 78
+    assert "line 2: there is no key coach.hold; did you mean coach.hold_s?" in bad.stderr
+
+
+def test_config_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["config", "explain"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for section in Config.__struct_fields__:
+        assert f"{section}." in text
+    assert cli.main(["config", "explain", "coach.target_spm", "--json"]) == 0
+    key = json.loads(capsys.readouterr().out)
+    assert (key["unit"], key["low"], key["high"], key["default"]) == ("steps/min", 120, 240, None)
+
+
+# -- status ------------------------------------------------------------------------------
+
+
+def test_status_without_a_daemon(tmp_path: Path) -> None:
+    done = gaitpi(tmp_path, "status")
+    assert done.returncode == 1
+    assert done.stderr.startswith("gaitpi: gaitpi is not running. Start it with 'gaitpi run'")
+    assert "GB free" in done.stdout
+    told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
+    assert (told["running"], told["status"], told["last_run"]) == (False, None, None)
+    assert told["storage"]["free_bytes"] >= 0
+
+
+def test_status_of_a_running_daemon(tmp_path: Path) -> None:
+    file = device.StatusFile(status_path(tmp_path))
+    file.write(status())
+    done = gaitpi(tmp_path, "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert rows["gaitpi"] == f"running (process {os.getpid()}, for 10 min)"
+    assert rows["sensor"].endswith("0x6a on /dev/i2c-1 (tested), 207.4 Hz of 208 Hz nominal")
+    assert (rows["cadence"], rows["lean"]) == ("171 steps/min", "not known")
+    assert (rows["activity"], rows["faults"]) == ("running", "nack 3")
+    told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
+    assert (told["running"], told["status"]["lean_deg"]) == (True, None)
+    file.write(status(recorder_problem="the card is full", sensor=None))
+    done = gaitpi(tmp_path, "status")
+    assert done.returncode == 1
+    assert "the card is full" in done.stdout
+    file.remove()
+    file.remove()
+    assert device.read(status_path(tmp_path)) is None
+    assert list(status_path(tmp_path).parent.iterdir()) == []
+
+
+def test_status_names_the_last_run(tmp_path: Path) -> None:
+    folder = tmp_path / ".local" / "state" / "gaitpi" / "runs"
+    folder.mkdir(parents=True)
+    for name in ("20260102-090000-ab-1.gaitpi", "20260103-080000-ab-2.gaitpi", "notes.txt"):
+        (folder / name).touch()
+    told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
+    assert told["last_run"] == "20260103-080000-ab-2"
+
+
+def test_status_of_a_daemon_that_is_gone(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    device.StatusFile(status_path(tmp_path)).write(status(pid=ended.pid))
+    done = gaitpi(tmp_path, "status")
+    assert done.returncode == 1
+    assert "has ended without saying so" in done.stderr
+    assert "cadence" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("age", "boot", "alive", "words"),
+    [
+        (0.0, "a", True, ""),
+        (device.STALE_S, "a", True, ""),
+        (device.STALE_S + 1.0, "a", True, "said nothing for 6 s"),
+        (0.0, "a", False, "has ended"),
+        (0.0, "b", True, "reboot"),
+    ],
+)
+def test_which_status_is_believed(age: float, boot: str, alive: bool, words: str) -> None:
+    one = status(boot_id="a", updated_s=100.0)
+    told = device.not_running(one, now_s=100.0 + age, boot=boot, alive=alive)
+    assert words in told
+    assert bool(told) == bool(words)
+
+
+@given(st.binary(max_size=60))
+def test_a_foreign_status_file_is_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "foreign.json"
+    path.write_bytes(raw)
+    with pytest.raises(InputFileError, match="status file"):
+        device.read(path)
+
+
+def test_processes() -> None:
+    assert device.process_lives(os.getpid())
+    assert device.process_lives(1)
+    assert not device.process_lives(2**40)
+
+
+def test_where_the_status_file_is() -> None:
+    service = {"RUNTIME_DIRECTORY": "/run/gaitpi", "XDG_RUNTIME_DIR": "/run/user/1000"}
+    assert device.own_path(service) == Path("/run/gaitpi/status.json")
+    assert device.own_path({"XDG_RUNTIME_DIR": "/run/user/1000"}) == Path(
+        "/run/user/1000/gaitpi/status.json"
+    )
+    assert device.own_path({"XDG_STATE_HOME": "/s"}) == Path("/s/gaitpi/status.json")

@@ -1,0 +1,62 @@
+"""What an installed gaitpi consists of; nothing is built."""
+
+import configparser
+import importlib
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+from gaitpi import __version__, cli
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_console_script_is_the_front_door() -> None:
+    module, _, function = PROJECT["project"]["scripts"]["gaitpi"].partition(":")
+    assert getattr(importlib.import_module(module), function) is cli.main
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    folders = {path.parent for path in (ROOT / "gaitpi").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_every_data_file_is_packaged_and_every_pattern_finds_one() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["gaitpi"]
+    found = {pattern: set((ROOT / "gaitpi").glob(pattern)) for pattern in patterns}
+    assert [pattern for pattern, files in found.items() if not files] == []
+    data = {
+        path
+        for path in (ROOT / "gaitpi").rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+    assert data == set().union(*found.values())
+
+
+def test_changelog_has_this_version_or_unreleased_and_scientific_changes() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
+    assert headings[0] in ("Unreleased", __version__)
+    assert "### Scientific changes" in text
+
+
+def test_service_runs_a_command_that_exists_and_keeps_what_the_pack_needs() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "systemd" / "gaitpi.service")
+    service = unit["Service"]
+    program, command = service["ExecStart"].split()
+    assert Path(program).name in PROJECT["project"]["scripts"]
+    assert command in cli.COMMANDS
+    assert service["Type"] == "notify"
+    assert service["RestartPreventExitStatus"] == "78"
+    # these would take away the buses, the machine code, the board's name
+    for taken in ("PrivateDevices", "MemoryDenyWriteExecute", "ProcSubset"):
+        assert taken not in service
+
+
+def test_scripts_are_sound_shell() -> None:
+    subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
