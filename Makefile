@@ -9,15 +9,16 @@ BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv run test lint types
+.PHONY: help venv run test lint types validate
 .NOTPARALLEL:
 
 help:
-	@echo 'make run     measure and coach; without a sensor, a simulated runner (ARGS=...)'
-	@echo 'make test    all tests; with ARGS=... only what pytest selects by them'
-	@echo 'make lint    style of the code (ruff)'
-	@echo 'make types   types of the code (mypy)'
-	@echo 'make venv    only .venv with gaitpi in it'
+	@echo 'make run       measure and coach; without a sensor, a simulated runner (ARGS=...)'
+	@echo 'make test      all tests; with ARGS=... only what pytest selects by them'
+	@echo 'make lint      style of the code (ruff)'
+	@echo 'make types     types of the code (mypy)'
+	@echo 'make validate  accuracy against recordings with truth (ARGS=--data FOLDER)'
+	@echo 'make venv      only .venv with gaitpi in it'
 
 venv: $(BASE)
 
@@ -35,6 +36,9 @@ lint: $(DEV)
 
 types: $(DEV)
 	$(PY) -m mypy
+
+validate: $(BASE)
+	@$(PY) calibration/validate.py $(ARGS)
 
 $(BASE): pyproject.toml $(PY)
 	@echo 'Installing gaitpi into $(VENV) (the first time takes a few minutes on a Pi) ...'

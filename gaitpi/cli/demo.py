@@ -27,7 +27,7 @@ EPILOG: Final = """examples:
   gaitpi demo --story lean --realtime
   gaitpi demo --play recording.npz --chip lsm6ds"""
 
-BAR = 20
+BAR = 12
 ACTIVITIES = ("?", "still", "walk", "run")
 SMOOTH_ROWS_S = 60
 

@@ -42,7 +42,6 @@ def run(args: argparse.Namespace) -> int:
         transport.close()
         raise
     from gaitpi.cues.outputs import Outputs
-    from gaitpi.cues.player import Player
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.notify import Notifier
     from gaitpi.device.status import StatusFile, own_path
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         config,
         reader,
         clock,
-        Player(outputs or Outputs([]), clock),
+        outputs or Outputs([]),
         recorder_in(runs_directory(config), synchronous=False),
         status=StatusFile(own_path()),
         notifier=Notifier(),

@@ -199,7 +199,7 @@ class Coach:
             rule, reason = "listening", f"no {metric} target: listening only"
         else:
             unknown = ("quiet.unknown", f"{metric} not known yet") if reading is None else None
-            ready = "ready", "listening for " + metric
+            ready = "ready", "watching " + metric
             rule, reason = self._muted(s.time_s) or unknown or self._spaced(s.time_s) or ready
         return Status(s.time_s, metric, value, self._band(), rule, reason)
 

@@ -18,14 +18,15 @@ import numpy as np
 from gaitpi import __version__
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
-from gaitpi.cues.player import Player, system_cue
+from gaitpi.cues.outputs import Outputs
+from gaitpi.cues.player import Played, Player, system_cue
 from gaitpi.cues.vocabulary import fault
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import Output, Pipeline, design_rate
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.errors import GaitpiError
 from gaitpi.gait import GaitEstimator
-from gaitpi.hostclock import HostClock
+from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader
 from gaitpi.runs.header import RunHeader, utc_offset_s
@@ -72,8 +73,9 @@ class Daemon:
     """One run from the first sample to the last.
 
     ``record(header)`` opens the recorder of a run and gives it with the path of its file; a
-    GaitpiError from it is told and the coach goes on without. ``player`` sounds the cues, on
-    the virtual clock at once (``realtime`` False). ``has_gyro`` False ignores the gyroscope.
+    GaitpiError from it is told and the coach goes on without. ``outputs`` show the cues; in
+    virtual time (``realtime`` False) at once, without letting the sensor's time pass.
+    ``has_gyro`` False ignores the gyroscope.
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say.
     """
@@ -83,7 +85,7 @@ class Daemon:
         config: Config,
         reader: Reader,
         clock: HostClock,
-        player: Player,
+        outputs: Outputs,
         record: Callable[[RunHeader], tuple[Recorder, Path]],
         *,
         realtime: bool = True,
@@ -98,7 +100,7 @@ class Daemon:
         self._config = config
         self._reader = reader
         self._clock = clock
-        self._player = player
+        self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
         self._record = record
         self._realtime = realtime
         self._has_gyro = has_gyro
@@ -249,7 +251,6 @@ class Daemon:
         self._time_s = float(times[-1])
         acc, gyr = self._reader.info.si(batch.counts)
         out = self._pipeline.update(acc, gyr, times)
-        # the card comes after the runner: first the cue, then the record of it
         for decision in out.decisions:
             if isinstance(decision, Cue):
                 self._cue(decision)
@@ -257,9 +258,7 @@ class Daemon:
             self._recorder.batch(batch)
             self._recorder.steps(out.trace.steps)
             for decision in out.decisions:
-                if isinstance(decision, Cue):
-                    self._recorder.cue(decision)
-                else:
+                if not isinstance(decision, Cue):
                     self._recorder.withheld(decision)
             self._recorder.seconds([row._asdict() for row in out.seconds])
         self._steps += len(out.trace.steps)
@@ -303,10 +302,18 @@ class Daemon:
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
+        if self._recorder is not None:
+            self._recorder.cue(cue)
         if self._realtime:
             self._player.submit(cue, self._run0 + cue.time_s)
         else:
             self._player.play_now(cue)
+
+    def _played(self, played: Played) -> None:
+        """Called by the player's thread once a sound is over."""
+        if self._recorder is not None and played.cue.metric != "system":
+            start_s = played.start_s - self._run0 if self._realtime else played.cue.time_s
+            self._recorder.played(played.cue, start_s)
 
     def _tell(self, out: Output) -> None:
         assert self._pipeline is not None
@@ -355,6 +362,7 @@ class Daemon:
         if self._realtime:
             gc.enable()
             gc.unfreeze()
+        self._player.close()  # before the recorder: what was played is part of the run
         recorder, pipeline = self._recorder, self._pipeline
         if recorder is not None and pipeline is not None:
             recorder.seconds([row._asdict() for row in pipeline.finish()])
@@ -371,5 +379,4 @@ class Daemon:
                 self._problems.append(problem)
         if self._status is not None:
             self._status.remove()
-        self._player.close()
         self._reader.close()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,7 +23,7 @@ BLOCK = 4096
 """Samples a block: any cutting gives the same result, this one is quick."""
 DAY_S = 86_400.0
 
-Item = NDArray[Any] | Cue | Withheld | EventRow | SecondRow
+Item = np.void | Cue | Withheld | EventRow | SecondRow
 """One step (a record of ``STEP_DTYPE``), decision, event or second."""
 
 

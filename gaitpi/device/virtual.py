@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from gaitpi.config import Config
 from gaitpi.cues.outputs import Output, Outputs
-from gaitpi.cues.player import Player
 from gaitpi.device.daemon import Daemon, Ended, Progress
 from gaitpi.device.status import StatusFile
 from gaitpi.hostclock import SystemClock, VirtualClock
@@ -73,13 +72,11 @@ def play(
     else:
         twin = VirtualMpu6050(source, clock, rate_error=rate_error)
     reader = open_reader(VirtualTransport([twin]), clock, config.imu)
-    # in virtual time a sound must not make the sensor's time pass
-    player = Player(Outputs(outputs), clock if realtime else VirtualClock())
     daemon = Daemon(
         config,
         reader,
         clock,
-        player,
+        Outputs(outputs),
         recorder_in(directory, synchronous=not realtime),
         realtime=realtime,
         has_gyro=has_gyro,

@@ -100,6 +100,10 @@ class Recorder:
         """Record a cue."""
         self._row(lambda: self._writer.cue(cue, played_s))
 
+    def played(self, cue: "Cue", played_s: float) -> None:
+        """Note when the sound of a recorded cue began (run time, s)."""
+        self._row(lambda: self._writer.played(cue, played_s))
+
     def withheld(self, cue: "Withheld") -> None:
         """Record a cue that was held back."""
         self._row(lambda: self._writer.withheld(cue))

@@ -68,6 +68,14 @@ _PAGE: Final = 4096
 Row = tuple[Any, ...]
 
 
+class _Played(NamedTuple):
+    """The values of ``_SQL_PLAYED``."""
+
+    played_s: float
+    time_s: float
+    cue: str
+
+
 @dataclass(slots=True)
 class _Block:
     """Samples being gathered for one row of ``block``."""
@@ -149,6 +157,7 @@ _SQL_BLOCK: Final = _insert(
         *("gap_s", "clipped", "codec", "crc32", "data"),
     ),
 )
+_SQL_PLAYED: Final = "UPDATE cue SET played_s = ? WHERE time_s = ? AND cue = ?"
 _SQL_FINISH: Final = (
     "INSERT OR REPLACE INTO finish SELECT 1, duration_s, running_s, steps, running_steps,"
     " cadence_spm, (SELECT count(*) FROM block), (SELECT coalesce(sum(n), 0) FROM block), ?"
@@ -277,6 +286,10 @@ class RunWriter:
                 *(cue.rule, cue.reason, cue.beat_s, played_s),
             ),
         )
+
+    def played(self, cue: "Cue", played_s: float) -> None:
+        """Note when the sound of a cue kept before began (run time, s)."""
+        self._rows.append((_SQL_PLAYED, stored(_Played, (played_s, cue.time_s, cue.cue))))
 
     def withheld(self, cue: "Withheld") -> None:
         """Keep a cue that a quiet rule held back."""
