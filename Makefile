@@ -23,7 +23,7 @@ help:
 venv: $(BASE)
 
 run: $(BASE)
-	@$(PY) -m gaitpi.device.makerun $(ARGS)
+	@$(PY) -m gaitpi.cli.makerun $(ARGS)
 
 # The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
 test: $(DEV)

@@ -51,11 +51,11 @@ def match(found: np.ndarray, truth: np.ndarray, within: float) -> list[tuple[int
     """Pairs (found, truth) of events closest to each other, within a time after lag removal."""
     lag = 0.0
     pairs: list[tuple[int, int]] = []
-    for _ in range(3):
+    for width in (4 * within, 2 * within, within):
         pairs = []
         for j, t in enumerate(truth):
             i = int(np.argmin(np.abs(found - lag - t))) if len(found) else 0
-            if len(found) and abs(found[i] - lag - t) <= within:
+            if len(found) and abs(found[i] - lag - t) <= width:
                 pairs.append((i, j))
         if pairs:
             lag = float(np.median([found[i] - truth[j] for i, j in pairs]))
@@ -159,10 +159,15 @@ def running_steps(root: Path, report: "Report") -> None:
 
 
 def windows_mean(trace: Trace, t0: float, t1: float) -> float:
-    """Cadence (spm) from the steps with initial contact in [t0, t1); NaN under four steps."""
+    """Cadence (spm) from the steps with initial contact in [t0, t1); NaN under four steps.
+
+    An even number of steps, so that a limp does not show.
+    """
     s = trace.steps
     k = (s["ic_s"] >= t0) & (s["ic_s"] < t1) & np.isfinite(s["step_s"])
-    return float(60.0 / np.mean(s["step_s"][k])) if k.sum() >= 4 else np.nan
+    times = s["step_s"][k]
+    times = times[: len(times) // 2 * 2]
+    return float(60.0 / np.mean(times)) if len(times) >= 4 else np.nan
 
 
 def stride_peak(signal: np.ndarray, rate_hz: float, lo_s: float, hi_s: float) -> float:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gaitpi.cli import main
-from gaitpi.device import makerun
+from gaitpi.cli import main, makerun
 
 FAST = ["--set", "coach.warmup_s=0", "--set", "coach.target_spm=175"]
 

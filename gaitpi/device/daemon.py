@@ -22,10 +22,10 @@ from gaitpi.cues.outputs import Outputs
 from gaitpi.cues.player import Played, Player, system_cue
 from gaitpi.cues.vocabulary import fault
 from gaitpi.device.notify import Notifier
-from gaitpi.device.pipeline import Output, Pipeline, design_rate
+from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.errors import GaitpiError
-from gaitpi.gait import GaitEstimator
+from gaitpi.gait import GaitEstimator, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader
@@ -37,6 +37,8 @@ LOST_S = 2.0
 ANCHOR_S = 10.0
 """How often the wall clock is compared with the monotonic one, s."""
 DAY_S = 86_400.0
+GOODBYE_S = 1.3
+"""Time for the sound of the end, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Daemon:
         self._config = config
         self._reader = reader
         self._clock = clock
+        self._outputs = outputs
         self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
         self._record = record
         self._realtime = realtime
@@ -121,6 +124,7 @@ class Daemon:
         self._last_host_s = 0.0
         self._lost = False
         self._recorder_told = False
+        self._player_told = False
         self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, "")
         self._problems: list[str] = []
         self._since_s = time.monotonic()
@@ -131,11 +135,16 @@ class Daemon:
         """Run until ``until()`` is true. Raises SensorError when the sensor cannot be started."""
         if self._realtime:
             self._player.light("boot")
+        if not is_cached():
+            self._said(
+                "Compiling the estimator, once after each update: a minute or so on a Pi ..."
+            )
         warm_up()
         try:
             self._reader.start()
             self._ready()
             self._loop(until)
+            self._say_goodbye()
         finally:
             self._notifier.send("STOPPING=1")
             self._finish()
@@ -199,9 +208,14 @@ class Daemon:
 
     def _second(self, *, fresh: bool) -> None:
         """Once a second of real time: watchdog, status file, garbage."""
-        if fresh:
+        # a daemon that looks for its lost sensor is alive: a restart would only split the run
+        if fresh or self._lost:
             self._notifier.send("WATCHDOG=1")
-        gc.collect(0)
+        gc.collect()  # what existed at the start is frozen, so this is short
+        if self._player.error is not None and not self._player_told:
+            self._player_told = True
+            self._problems.append(f"The sounds have stopped: {self._player.error}")
+            self._said(self._problems[-1])
         if self._status is None:
             return
         info = self._reader.info
@@ -271,7 +285,7 @@ class Daemon:
         self._run0 = float(times[0])
         now = self._clock.monotonic()
         wall0 = self._clock.wall() - (now - self._run0)
-        span = batch.line.shifted(self._run0).times(batch.index, 101)
+        span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
         rate = design_rate(span)
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
         header = RunHeader.new(
@@ -357,6 +371,12 @@ class Daemon:
         if self._recorder is not None:
             host_s = self._clock.monotonic() - self._run0
             self._recorder.event(host_s, kind, text, counters=self._reader.counters)
+
+    def _say_goodbye(self) -> None:
+        """Let the runner hear that it has ended."""
+        if self._realtime and self._outputs.names:
+            self._sound("stopped")
+            self._clock.sleep(GOODBYE_S)
 
     def _finish(self) -> None:
         if self._realtime:

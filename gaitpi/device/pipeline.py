@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 MOMENTS_HZ = 10
 STRIDE_STALE_S = 1.5
+RATE_SAMPLES = 21
 CLIP = 0.999
 ACC_RANGE = 16 * G0
 GYR_RANGE = 2000 / DEG_PER_RAD
@@ -30,11 +31,12 @@ def design_rate(times: Floats) -> float:
     """Rate (Hz) the estimator is made for, from the first sample times (n,) in s.
 
     Rounded to 0.5 Hz, so that the same run gives the same estimator whether its times come
-    from the sensor, from the run file or from a CSV. Raises ValueError with under two samples.
+    from the sensor, from the run file or from a CSV: of the first intervals only, which lie on
+    one piece of the sample clock. Raises ValueError with under two samples.
     """
     if len(times) < 2:
         raise ValueError("two samples are needed to know their rate")
-    return float(round(2.0 / float(np.median(np.diff(times[:101]))))) / 2.0
+    return float(round(2.0 / float(np.median(np.diff(times[:RATE_SAMPLES]))))) / 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,12 @@ def cache_directory() -> Path:
     return root / f"kernels-{text.hexdigest()[:16]}"
 
 
+def is_cached() -> bool:
+    """Whether the kernels of this version have been compiled on this machine before."""
+    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return disabled or any(cache_directory().glob("**/*.nbi"))
+
+
 numba.config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
+from gaitpi.units import G0
 
 
 @kernel
@@ -97,13 +98,34 @@ def hold_frame(c: Any, st: Any) -> None:
     st["rb_n"] = 0
     st["r_sum"][:] = 0.0
     st["rb_sum"][:] = 0.0
-    if st["u_known"] == 1 and st["acc_n"] >= c["init_n"]:
-        for i in range(3):
-            settle(c["acc_lp"], st["acc_z"], i, 9.80665 * st["up"][i])
+    # what was up carries the first tenth of a second of the new mean: within a stride the trunk
+    # swings, so the last attitude alone is off by several degrees
+    n = max(1, int(0.1 * c["rate_hz"])) if st["u_known"] == 1 else 0
+    st["acc_n"] = n
+    for i in range(3):
+        st["acc_sum"][i] = G0 * n * st["up"][i] if n > 0 else 0.0
+        if n > 0:
             st["u"][i] = st["up"][i]
-    else:
-        st["acc_n"] = 0
-        st["acc_sum"][:] = 0.0
+    st["in_gait"] = 0
+
+
+@kernel
+def choose_average(c: Any, st: Any) -> Any:
+    """Coefficients of the average of specific force: shorter while running is going on.
+
+    Over whole strides of running the mean specific force is gravity, so less of it is enough and
+    a wrong bias is followed sooner. The memory is carried over when the choice changes.
+    """
+    gait = 1 if st["bout_kind"] == 3 else 0
+    k = c["gait_lp"] if gait == 1 else c["acc_lp"]
+    if gait != st["in_gait"] and st["acc_n"] >= c["init_n"] and st["rb_n"] >= c["init_n"]:
+        st["in_gait"] = gait
+        for i in range(3):
+            settle(k, st["acc_z"], i, st["acc_lp"][i])
+            settle(k, st["rb_z"], i, st["rb_lp"][i])
+        for i in range(9):
+            settle(k, st["r_z"], i, st["r_lp"][i])
+    return c["gait_lp"] if st["in_gait"] == 1 else c["acc_lp"]
 
 
 @kernel
@@ -152,7 +174,7 @@ def _rest(
         st["rest"] = 0
     else:
         st["rest_s"] += dt
-        if st["rest_s"] >= c["rest_time_s"]:
+        if st["rest_s"] >= c["rest_time_s"] - 0.5 * dt:
             st["rest"] = 1
 
 
@@ -171,7 +193,7 @@ def attitude_gyro(
     turn(q, gx - b[0], gy - b[1], gz - b[2], dt)
     fx, fy, fz = rotate(q, ax, ay, az)
     z = st["acc_z"]
-    k = c["acc_lp"]
+    k = choose_average(c, st)
     if st["acc_n"] < c["init_n"]:
         # mean of what there is, until there is enough to fill the filter
         s = st["acc_sum"]
@@ -189,6 +211,9 @@ def attitude_gyro(
         lx = lowpass(k, z, 0, fx)
         ly = lowpass(k, z, 1, fy)
         lz = lowpass(k, z, 2, fz)
+    st["acc_lp"][0] = lx
+    st["acc_lp"][1] = ly
+    st["acc_lp"][2] = lz
     n = np.sqrt(lx * lx + ly * ly + lz * lz)
     if n < 1e-6:
         return
@@ -231,6 +256,9 @@ def attitude_gyro(
             lowpass(k, st["rb_z"], 1, rb[1]),
             lowpass(k, st["rb_z"], 2, rb[2]),
         )
+    st["rb_lp"][0] = lb[0]
+    st["rb_lp"][1] = lb[1]
+    st["rb_lp"][2] = lb[2]
     v = c["bias_v"]
     p0 = c["bias_sigma_init"] ** 2
     for i in range(3):

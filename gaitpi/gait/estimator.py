@@ -11,11 +11,12 @@ from gaitpi.gait.state import STATE, new_state
 from gaitpi.gait.types import STEP_DTYPE, Floats, Mount, Trace
 
 RATE_MIN_HZ = 25.0
-RATE_MAX_HZ = 2000.0
+RATE_MAX_HZ = 1200.0
 
 
 def _rows(name: str, values: ArrayLike) -> Floats:
-    out = np.ascontiguousarray(values, dtype=np.float64)
+    # writeable as well: a read-only array would be another type to numba and compile anew
+    out = np.require(values, np.float64, ["C", "W"])
     if out.ndim != 2 or out.shape[1] != 3:
         raise ValueError(f"{name} must have shape (n, 3); found {out.shape}")
     return out
@@ -24,7 +25,7 @@ def _rows(name: str, values: ArrayLike) -> Floats:
 class GaitEstimator:
     """Streaming estimate of attitude, activity, cadence, lean and steps.
 
-    ``rate_hz`` the sample rate (25 to 2000 Hz); ``mount`` a :class:`Mount`, a (3, 3) rotation
+    ``rate_hz`` the sample rate (25 to 1200 Hz); ``mount`` a :class:`Mount`, a (3, 3) rotation
     sensor to body, or None to learn it; ``params`` a :class:`GaitParams`. Whether there is a
     gyroscope is decided by the first block. Any cutting of the samples into blocks gives the
     same bits. Raises ValueError for shapes, rates and mounts that cannot be.
@@ -81,7 +82,7 @@ class GaitEstimator:
         if time_s is None:
             t = np.arange(self._count, self._count + n) / self.rate_hz
         else:
-            t = np.ascontiguousarray(time_s, dtype=np.float64)
+            t = np.require(time_s, np.float64, ["C", "W"])
             if t.shape != (n,):
                 raise ValueError(f"time_s must have shape ({n},); found {t.shape}")
         self._count += n

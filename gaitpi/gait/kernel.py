@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
-from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame
-from gaitpi.gait.mounting import lean, learn_forward, learn_mount, learn_stillness
+from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame, turn
+from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
 from gaitpi.gait.steps import G, end_bout, reset_waves, waves
 
 
@@ -18,11 +18,13 @@ def after_gap(c: Any, st: Any, gyro: bool, gap: float, steps: Any, k: int) -> in
     k = end_bout(c, st, steps, k)
     reset_waves(st)
     if gyro:
-        hold_frame(c, st)
+        if gap > c["gap_turn_s"]:
+            hold_frame(c, st)
         st["trust_t"] = max(st["trust_t"], st["t"] + c["gap_lean_s"])
     if gap <= c["gap_keep_s"]:
         # a short gap: the runner is taken to go on, the next steps need not prove it anew
         st["bout_kind"] = bout
+    st["still"] = 0
     st["still_since"] = np.nan
     st["stand_n"] = 0
     st["stand_sum"][:] = 0.0
@@ -60,12 +62,27 @@ def one_sample(
     st["t"] = t
     if dt > max(c["gap_s"], 2.5 / c["rate_hz"]):
         k = after_gap(c, st, gyro, dt, steps, k)
-        dt = 1.0 / c["rate_hz"]
+        rest = dt - 1.0 / c["rate_hz"]
+        dt -= rest
+        if gyro and rest < c["gap_turn_s"]:
+            g, b = st["gyr"], st["bias"]
+            turn(
+                st["q"],
+                0.5 * (g[0] + gx) - b[0],
+                0.5 * (g[1] + gy) - b[1],
+                0.5 * (g[2] + gz) - b[2],
+                rest,
+            )
 
     if gyro:
         attitude_gyro(c, st, ax, ay, az, gx, gy, gz, dt)
         if max(abs(gx), abs(gy), abs(gz)) >= c["gyr_clip"]:
+            # how far it really turned is not known
             st["trust_t"] = t + c["untrusted_s"]
+            hold_frame(c, st)
+        st["gyr"][0] = gx
+        st["gyr"][1] = gy
+        st["gyr"][2] = gz
         up = st["up"]
         yaw = gx * up[0] + gy * up[1] + gz * up[2]
         if np.isnan(st["yaw"]):
@@ -82,12 +99,13 @@ def one_sample(
         z = az - f * u[2]
         v = f - G
         known = k
+        feel_step(st, v, x, y, z, dt)
         k = waves(c, st, t, v, x, y, z, steps, k)
-        learn_forward(c, st, v, x, y, z, dt)
         if k > known:
             learn_mount(c, st, t)
         lean(st)
     st["samples"] += 1
+    st["has_gyro"] = 1 if gyro else 0
     if st["bout_kind"] > 0:
         st["activity"] = st["bout_kind"]
     elif st["still"] == 1:
@@ -122,6 +140,7 @@ def block(
     st = state[0]
     k = 0
     for i in range(t.shape[0]):
+        before = st["samples"]
         k = one_sample(
             c,
             st,
@@ -140,7 +159,8 @@ def block(
         up[i, 0] = u[0]
         up[i, 1] = u[1]
         up[i, 2] = u[2]
-        trusted = gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
+        new = st["samples"] > before
+        trusted = new and gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
         if trusted:
             lean_out[i] = st["lean"]
             side_lean[i] = st["side_lean"]

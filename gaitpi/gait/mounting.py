@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
+from gaitpi.units import DEG_PER_RAD
 
-DEG = 57.29577951308232
+DEG = DEG_PER_RAD
 
 
 @kernel
@@ -55,32 +56,42 @@ def learn_stillness(c: Any, st: Any, t: float, ax: float, ay: float, az: float) 
 
 
 @kernel
-def learn_forward(c: Any, st: Any, v: float, x: float, y: float, z: float, dt: float) -> None:
-    """Add one sample of gait (vertical and horizontal acceleration) to the forward evidence."""
+def feel_step(st: Any, v: float, x: float, y: float, z: float, dt: float) -> None:
+    """Add one sample (vertical and horizontal acceleration) to the evidence of the present step."""
     # vertical velocity at the step frequency: a leaky integral of the wave
     st["w"] += (v - st["v_mean"]) * dt - st["w"] * dt / 0.5
-    kind = st["bout_kind"]
-    if kind < 2:
-        return
-    sign = 1.0 if kind == 3 else -1.0
-    w = st["w"] * sign
-    step = st["step_s"] if st["step_s"] > 0.0 else 0.4
-    k = dt / (c["axis_tau_steps"] * step)
-    f = st["fwd"]
-    f[0] += k * (w * x - f[0])
-    f[1] += k * (w * y - f[1])
-    f[2] += k * (w * z - f[2])
-    st["fwd_e"] += k * (x * x + y * y + z * z - st["fwd_e"])
-    st["fwd_w"] += k * (w * w - st["fwd_w"])
-    st["fwd_n"] += dt / step
-    g = st["gait_up"]
-    n = st["gait_n"] + dt / step
-    a = min(1.0, dt / (min(n, c["axis_tau_steps"]) * step))
+    w = st["w"]
+    e = st["evidence"]
     up = st["up"]
-    g[0] += a * (up[0] - g[0])
-    g[1] += a * (up[1] - g[1])
-    g[2] += a * (up[2] - g[2])
-    st["gait_n"] = n
+    e[0] += w * x * dt
+    e[1] += w * y * dt
+    e[2] += w * z * dt
+    e[3] += (x * x + y * y + z * z) * dt
+    e[4] += w * w * dt
+    e[5] += up[0] * dt
+    e[6] += up[1] * dt
+    e[7] += up[2] * dt
+    e[8] += dt
+
+
+@kernel
+def learn_step(c: Any, st: Any, kind: int) -> None:
+    """Take the evidence of a step that has turned out to be of this kind (0: drop it).
+
+    Fore-aft acceleration goes with the vertical velocity in running and against it in walking.
+    Each step counts as much as any other: its evidence is a correlation.
+    """
+    e = st["evidence"]
+    scale = np.sqrt(e[3] * e[4])
+    if kind >= 2 and scale > 0.0 and e[8] > 0.0:
+        sign = 1.0 if kind == 3 else -1.0
+        n = st["gait_n"] + 1.0
+        k = 1.0 / min(n, c["axis_tau_steps"])
+        for i in range(3):
+            st["fwd"][i] += k * (sign * e[i] / scale - st["fwd"][i])
+            st["gait_up"][i] += k * (e[5 + i] / e[8] - st["gait_up"][i])
+        st["gait_n"] = n
+    e[:] = 0.0
 
 
 @kernel
@@ -90,9 +101,7 @@ def learn_mount(c: Any, st: Any, t: float) -> None:
         return
     f = st["fwd"]
     n = np.sqrt(f[0] ** 2 + f[1] ** 2 + f[2] ** 2)
-    if st["fwd_n"] < c["axis_steps"] or n == 0.0:
-        return
-    if n < c["axis_corr"] * np.sqrt(st["fwd_e"] * st["fwd_w"]):
+    if st["gait_n"] < c["axis_steps"] or n < c["axis_corr"]:
         return
     if st["lean_from"] == 0:
         g = st["gait_up"]

@@ -23,6 +23,7 @@ class GaitParams:
 
     # attitude
     tau_acc_s: float = _par(3.0, "s", "averaging of specific force that defines up (Laidig 2023)")
+    tau_gait_s: float = _par(2.0, "s", "the same while running: some five strides")
     tau_acc_only_s: float = _par(2.0, "s", "the same without a gyroscope, in the sensor frame")
     bias_sigma_init: float = _par(
         2.0 * RAD_PER_DEG, "rad/s", "turn-on gyro bias, 1 sigma (MPU-6050 datasheet: ±20 °/s ZRO)"
@@ -55,10 +56,10 @@ class GaitParams:
     reversal: float = _par(0.4, "1", "a turn counts once it is this share of the usual wave")
     wave_floor: float = _par(0.1 * G0, "m/s²", "smallest wave (peak to valley) that can be a step")
     running_wave: float = _par(
-        4.0 / 3.0 * G0,
+        1.5 * G0,
         "m/s²",
-        "fundamental of the vertical force, peak to valley, from which a step has a flight: "
-        "a half-sine stance that just fills the step gives 4/3 g, a shorter one more",
+        "fundamental of the vertical force, peak to valley, that proves running: a half-sine "
+        "stance of 95 % of the step gives 1.5 g, a shorter one more, one without flight 4/3 g",
     )
     running_stay: float = _par(1.1 * G0, "m/s²", "the same, to stay in a running bout")
     walking_wave_max: float = _par(1.6 * G0, "m/s²", "wave beyond which a step is not walking")
@@ -67,14 +68,20 @@ class GaitParams:
     )
     flight_stay: float = _par(0.45 * G0, "m/s²", "the same, to stay in a running bout")
     run_step_min_s: float = _par(0.22, "s", "shortest running step (270 spm)")
-    run_step_max_s: float = _par(0.55, "s", "longest running step (110 spm)")
+    run_step_max_s: float = _par(0.46, "s", "longest running step (130 spm, where Stryd wakes)")
     walk_step_min_s: float = _par(0.30, "s", "shortest walking step (200 spm)")
     walk_step_max_s: float = _par(1.10, "s", "longest walking step (55 spm)")
     step_spread: float = _par(0.30, "1", "a step belongs to a bout within this of the one before")
     bout_steps: float = _par(4.0, "steps", "steps in a row before a bout is believed")
     bout_end: float = _par(2.0, "step times", "no step for this long ends a bout")
-    contact_force: float = _par(
-        0.25 * G0, "m/s²", "vertical specific force below which the foot is off the ground"
+    loading_s: float = _par(
+        0.015,
+        "s",
+        "from initial contact to one body weight on the foot: 65 body weights a second, the "
+        "mean loading rate of running (Crowell & Davis 2011)",
+    )
+    double_support: float = _par(
+        0.22, "1", "double support as a share of a walking step (Perry: 10-12 % of the stride)"
     )
     smooth_s: float = _par(0.012, "s", "half width of the symmetric smoothing of contact events")
     cadence_steps: float = _par(8.0, "steps", "steps in the live cadence (even: both feet)")
@@ -93,12 +100,14 @@ class GaitParams:
     )
     stand_age_s: float = _par(600.0, "s", "an upright zero older than this before gait is not used")
     side_memory: float = _par(0.94, "1", "memory per step of the left-right evidence")
+    side_steps: float = _par(6.0, "steps", "steps of evidence before sides are named")
     side_clear: float = _par(0.5, "1", "share of agreeing evidence before sides are named")
 
     # gaps
+    gap_turn_s: float = _par(0.1, "s", "over a gap up to this long the last rates are carried on")
     gap_s: float = _par(0.03, "s", "more time than this between samples is a gap")
     gap_keep_s: float = _par(1.0, "s", "a bout survives a gap up to this long")
-    gap_lean_s: float = _par(1.0, "s", "lean is withheld this long after a gap")
+    gap_lean_s: float = _par(1.5, "s", "lean is withheld this long after a gap")
 
 
 COEFFS = np.dtype(
@@ -106,6 +115,7 @@ COEFFS = np.dtype(
     + [
         ("rate_hz", np.float64),
         ("acc_lp", np.float64, (5,)),
+        ("gait_lp", np.float64, (5,)),
         ("acc_only_lp", np.float64, (5,)),
         ("rest_lp", np.float64, (5,)),
         ("coarse_lp", np.float64, (5,)),
@@ -144,6 +154,7 @@ def coeffs(params: GaitParams, rate_hz: float) -> NDArray[Any]:
         rec[f.name] = getattr(params, f.name)
     rec["rate_hz"] = rate_hz
     rec["acc_lp"] = butterworth2(cutoff_for(params.tau_acc_s), rate_hz)
+    rec["gait_lp"] = butterworth2(cutoff_for(params.tau_gait_s), rate_hz)
     rec["acc_only_lp"] = butterworth2(cutoff_for(params.tau_acc_only_s), rate_hz)
     rec["rest_lp"] = butterworth2(cutoff_for(params.rest_tau_s), rate_hz)
     rec["coarse_lp"] = butterworth2(params.coarse_hz, rate_hz)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RING: Final = 4096
-"""Samples of history for the contact events: 4 s at 1000 Hz, the highest rate."""
+"""Samples of history for the contact events: more than 3 s at the highest rate."""
 
 R_T: Final = 0  # time, s
 R_V: Final = 1  # vertical acceleration without gravity, m/s²
@@ -19,6 +19,9 @@ RING_COLUMNS: Final = 5
 PENDING: Final = 16
 """Steps that can wait for their bout to be believed."""
 
+CHAIN: Final = 16
+"""Steps alike remembered (wave, step time, least force) to judge a bout; at most so many."""
+
 ICS: Final = 64
 """Initial contacts remembered for the live cadence."""
 
@@ -26,6 +29,7 @@ STATE = np.dtype(
     [
         # stream
         ("samples", np.int64),
+        ("has_gyro", np.int64),
         ("skipped", np.int64),
         ("gaps", np.int64),
         ("t", np.float64),
@@ -37,12 +41,16 @@ STATE = np.dtype(
         ("acc_n", np.int64),
         ("acc_sum", np.float64, (3,)),
         ("acc_z", np.float64, (3, 2)),
+        ("acc_lp", np.float64, (3,)),
+        ("in_gait", np.int64),
+        ("gyr", np.float64, (3,)),
         ("rb_n", np.int64),
         ("r_sum", np.float64, (9,)),
         ("r_z", np.float64, (9, 2)),
         ("r_lp", np.float64, (9,)),
         ("rb_sum", np.float64, (3,)),
         ("rb_z", np.float64, (3, 2)),
+        ("rb_lp", np.float64, (3,)),
         ("bias", np.float64, (3,)),
         ("bias_p", np.float64, (3, 3)),
         ("rest_n", np.int64),
@@ -75,8 +83,9 @@ STATE = np.dtype(
         ("has_ic", np.int64),
         ("step_s", np.float64),
         ("parity", np.int64),
-        ("kind", np.int64),
-        ("kind_n", np.int64),
+        ("chain", np.float64, (CHAIN, 3)),
+        ("chain_n", np.int64),
+        ("against_n", np.int64),
         ("odd_n", np.int64),
         ("activity", np.int64),
         ("bout_kind", np.int64),
@@ -94,10 +103,8 @@ STATE = np.dtype(
         ("stand_sum", np.float64, (3,)),
         ("stand_n", np.int64),
         ("stand_t", np.float64),
+        ("evidence", np.float64, (9,)),
         ("fwd", np.float64, (3,)),
-        ("fwd_n", np.float64),
-        ("fwd_e", np.float64),
-        ("fwd_w", np.float64),
         ("gait_up", np.float64, (3,)),
         ("gait_n", np.float64),
         ("mount", np.float64, (3, 3)),
@@ -106,6 +113,7 @@ STATE = np.dtype(
         ("zero", np.float64, (3,)),
         ("side_d", np.float64),
         ("side_e", np.float64),
+        ("side_n", np.int64),
         ("side_even", np.int64),
         ("lean", np.float64),
         ("side_lean", np.float64),

@@ -110,12 +110,16 @@ class Mount:
     def from_axes(cls, text: str) -> Self:
         """Mount from the sensor axes that point forward, left and up, e.g. ``"x,y,z"``.
 
-        Raises ValueError when an axis is named twice or the three are left-handed.
+        Raises ValueError when the text names no three axes, one twice, or left-handed ones.
         """
         rows = []
         for name in text.replace(" ", "").split(","):
-            sign = -1.0 if name.startswith("-") else 1.0
+            if name.removeprefix("-") not in ("x", "y", "z"):
+                raise ValueError(
+                    f'axes are x, y or z, with a minus where reversed, like "x,-y,-z"; '
+                    f"found {text!r}"
+                )
             row = np.zeros(3)
-            row["xyz".index(name[-1])] = sign
+            row["xyz".index(name[-1])] = -1.0 if name.startswith("-") else 1.0
             rows.append(row)
         return cls(np.array(rows))

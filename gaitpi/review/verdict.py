@@ -23,6 +23,8 @@ CORRECTIONS: Final = frozenset({"step-up", "beat", "tall", "sink"})
 ANSWER_S: Final = 30.0
 """The coach's time for an answer, s: a ``back`` later than this is none."""
 
+LISTEN_S = 300.0
+"""Running that shows a runner's own cadence, s."""
 LEAN_MIN_S: Final = 60
 """Running seconds with known lean below which a mean lean is not given."""
 
@@ -292,5 +294,8 @@ def _next(v: Verdict) -> str:
     if math.isnan(v.cadence_spm):
         return "run a few minutes with the pack at the lower back"
     if math.isnan(v.target_spm) and v.focus == "cadence":
-        return "choose a target: target_spm under [coach] (gaitpi config explain)"
+        if v.running_s < LISTEN_S:
+            return "run easily for five minutes, so that your own cadence is known"
+        five_up = round(1.05 * v.cadence_spm)
+        return f"choose a target, 5 % up: gaitpi config set coach.target_spm {five_up}"
     return f"all its numbers:  gaitpi show {v.run_id} --json"

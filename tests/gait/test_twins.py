@@ -35,13 +35,19 @@ def fresh() -> Any:
 
 
 def run_gyro(
-    acc: Floats, gyr: Floats, rate_hz: float, dt: Floats, gaps: tuple[int, ...] = ()
+    acc: Floats,
+    gyr: Floats,
+    rate_hz: float,
+    dt: Floats,
+    gaps: tuple[int, ...],
+    running: NDArray[np.bool_] | None,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     c, s = derived(rate_hz), fresh()
     up, bias, rest = [], [], []
     for i, (a, g) in enumerate(zip(acc, gyr, strict=True)):
         if i in gaps:
             attitude.hold_frame(c, s)
+        s["bout_kind"] = 3 if running is not None and running[i] else 0
         attitude.attitude_gyro(c, s, a[0], a[1], a[2], g[0], g[1], g[2], dt[i])
         s["samples"] += 1
         up.append(s["up"].copy())
@@ -51,12 +57,17 @@ def run_gyro(
 
 
 def check_gyro(
-    acc: Floats, gyr: Floats, rate_hz: float, dt: Floats | None = None, gaps: tuple[int, ...] = ()
+    acc: Floats,
+    gyr: Floats,
+    rate_hz: float,
+    dt: Floats | None = None,
+    gaps: tuple[int, ...] = (),
+    running: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     if dt is None:
         dt = np.full(len(acc), 1.0 / rate_hz)
-    up, bias, rest = run_gyro(acc, gyr, rate_hz, dt, gaps)
-    same_up, same_bias, same_rest = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps)
+    up, bias, rest = run_gyro(acc, gyr, rate_hz, dt, gaps, running)
+    same_up, same_bias, same_rest = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps, running)
     # the low-pass sums to about 1e-5 of its terms, so rounding is seen as 1e-11
     np.testing.assert_allclose(up, same_up, rtol=0, atol=1e-9)
     np.testing.assert_allclose(bias, same_bias, rtol=0, atol=1e-9)
@@ -97,7 +108,8 @@ def test_attitude_on_random_input(seed: int, rate: float, size: float) -> None:
     gyr[calm : calm + int(2 * rate)] = 0.02
     acc[calm : calm + int(2 * rate)] = pull
     dt = (1.0 + 0.05 * rng.standard_normal(n)) / rate
-    check_gyro(acc, gyr, rate, dt, gaps=tuple(int(x) for x in rng.integers(1, n, 2)))
+    running = (np.arange(n) // int(0.7 * rate)) % 2 == rng.integers(0, 2)
+    check_gyro(acc, gyr, rate, dt, tuple(int(x) for x in rng.integers(1, n // 3, 2)), running)
 
 
 def check_acc(acc: Floats, rate_hz: float) -> None:
@@ -199,65 +211,127 @@ def step_like(rng: np.random.Generator, n: int, rate_hz: float) -> History:
     return History(t, v, rng.standard_normal((n, 3)), rate_hz)
 
 
-def check_contacts(h: History, now: int, valley: int, peak: int, ic: int | None) -> None:
-    """Initial contact and toe-off as they would be sought at sample ``now``."""
+def check_contacts(
+    h: History,
+    now: int,
+    valley: int,
+    peak: int,
+    ic: int | None,
+    bout: int,
+    wave: Floats,
+    step: float,
+) -> str:
+    """Initial contact as it would be sought at sample ``now``, ``wave`` (2,) the last two of the
+    coarse wave; how it was found."""
     h = History(h.t[: now + 1], h.v[: now + 1], h.x[: now + 1], h.rate_hz)
     s = h.s
     s["valley_i"], s["peak_i"] = valley, peak
     s["has_ic"], s["ic_i"] = int(ic is not None), -1 if ic is None else ic
-    s["p_before"], s["p"] = -0.7, 0.4
+    s["bout_kind"], s["step_s"] = bout, step
+    s["p_before"], s["p"] = wave
     delay = int(np.sqrt(2.0) / (2.0 * np.pi * P.coarse_hz) * h.rate_hz)
     first = max(valley - delay - int(0.05 * h.rate_hz), peak - delay, h.oldest)
     if ic is not None:
         first = max(first, ic + 1)
     found, at = steps.find_ic(h.c, s)
-    twin = naive.initial_contact(h.t, h.force, first, P) if first < now else None
-    if twin is None:
-        walked = naive.initial_contact_walking(h.t, np.append(np.full(now, -0.7), 0.4), P)
-        assert found == pytest.approx(walked, rel=1e-12)
-    else:
-        assert found == pytest.approx(twin[0], rel=1e-12)
-        assert at == twin[1]
-    if ic is not None and h.oldest < ic < now:
-        got = steps.find_to(h.c, s, ic, now)
-        want = naive.toe_off(h.t, h.force, ic, now, P)
-        assert got == pytest.approx(want, rel=1e-12, nan_ok=True)
+    landing = None
+    if first < now:
+        landing = naive.initial_contact(h.t, h.force, first, bout, h.rate_hz, P)
+    want = landing or naive.initial_contact_walking(h.t, wave, step, h.rate_hz, P)
+    if want is None:
+        assert np.isnan(found)
+        return "none"
+    assert found == pytest.approx(want[0], rel=1e-12)
+    assert at == want[1]
+    return "landing" if landing else "crossing"
 
 
 @pytest.mark.nojit
-@settings(max_examples=30)
-@given(seed=seeds, rate=st.sampled_from([60.0, 208.0]))
-def test_contacts_in_random_steps(seed: int, rate: float) -> None:
-    rng = np.random.default_rng(seed)
-    h = step_like(rng, int(2.5 * rate), rate)
-    now = int(rng.integers(len(h.t) // 2, len(h.t)))
-    valley = int(now - rng.uniform(0.02, 0.3) * rate)
-    peak = int(valley - rng.uniform(0.05, 0.3) * rate)
-    ic = int(peak - rng.uniform(0.0, 0.1) * rate) if rng.uniform() < 0.8 else None
-    check_contacts(h, now, valley, peak, ic)
+@pytest.mark.parametrize("rate", [60.0, 208.0])
+def test_contacts_in_random_steps(rate: float) -> None:
+    rng = np.random.default_rng(12)
+    ways = []
+    for _ in range(60):
+        h = step_like(rng, int(2.5 * rate), rate)
+        now = int(rng.integers(int(0.1 * rate), len(h.t)))
+        valley = int(now - rng.uniform(0.02, 0.3) * rate)
+        peak = int(valley - rng.uniform(0.05, 0.3) * rate)
+        ic = int(peak - rng.uniform(0.0, 0.1) * rate) if rng.uniform() < 0.8 else None
+        wave = np.array([rng.uniform(-1.0, 0.2), rng.uniform(0.1, 1.0)])
+        step = rng.choice([0.0, rng.uniform(0.3, 1.0)])
+        ways.append(
+            check_contacts(h, now, valley, peak, ic, int(rng.choice([0, 2, 3])), wave, step)
+        )
+    assert {w for w in ways if ways.count(w) >= 4} == {"landing", "crossing", "none"}
 
 
 def test_contacts_after_the_ring_went_round() -> None:
     rng = np.random.default_rng(7)
     h = step_like(rng, RING + 900, 208.0)
+    rising = np.array([-0.7, 0.4])
     for now in range(RING + 700, RING + 890, 7):
-        check_contacts(h, now, now - 20, now - 60, now - 75)
+        check_contacts(h, now, now - 20, now - 60, now - 75, 3, rising, 0.35)
     smooth = [steps.smooth_force(h.c, h.s, i) for i in range(h.oldest, len(h.t))]
     np.testing.assert_allclose(smooth, h.force[h.oldest :], rtol=0, atol=1e-13)
 
 
-def test_contacts_in_a_recording(shared_data: Path) -> None:
-    acc, gyr, rate = recording(shared_data, "rbds_semisynthetic/002_T25")
-    assert gyr is not None
-    acc = acc[: int(8 * rate)]
+@pytest.mark.parametrize(
+    ("name", "bout", "way"),
+    [("rbds_semisynthetic/002_T25", 3, "landing"), ("ipol_lowback_walk/1-1", 2, "crossing")],
+)
+def test_contacts_in_a_recording(shared_data: Path, name: str, bout: int, way: str) -> None:
+    acc, _, rate = recording(shared_data, name)
+    acc = acc[: int(25 * rate)]
     v, x = vertical(acc, naive.up_acc(acc, rate, P))
     h = History(np.arange(len(v)) / rate, v, x, rate)
-    turns = naive.waves(v, rate, P).turns
-    seen = turns[:, 0].astype(int)
-    valleys = [i for i in range(3, len(turns)) if turns[i, 3] < 0]
-    assert len(valleys) > 15
-    for i in valleys:
-        check_contacts(h, seen[i] + 5, int(turns[i, 1]), int(turns[i - 1, 1]), int(turns[i - 2, 1]))
+    twin = naive.waves(v, rate, P)
+    crossings = [i for i in range(1, len(v)) if twin.p[i - 1] < 0.0 < twin.p[i]]
+    turns = twin.turns.astype(int)
+    ways = []
+    for i in range(3, len(turns)):
+        rises = [n for n in crossings if n >= turns[i, 0]]
+        if twin.turns[i, 3] < 0 and rises:
+            valley, peak, ic = (int(turns[i - j, 1]) for j in range(3))
+            wave = twin.p[rises[0] - 1 : rises[0] + 1]
+            ways.append(check_contacts(h, rises[0], valley, peak, ic, bout, wave, 0.5))
+    assert ways.count(way) > 15
+
+
+@given(seed=seeds)
+def test_duty_factor(seed: int) -> None:
+    amplitude = float(np.random.default_rng(seed).uniform(0.5, 2.1))
+    assert steps.duty_of(amplitude) == pytest.approx(naive.duty_of(amplitude), abs=1e-8)
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("duty", [0.06, 0.3, 0.499999, 0.5, 0.500001, 0.7, 0.9, 1.0])
+def test_duty_factor_of_its_own_fundamental(duty: float) -> None:
+    amplitude = float(naive.fundamental(np.array([duty]))[0])
+    assert steps.duty_of(amplitude) == pytest.approx(duty, abs=2e-6)
+
+
+@settings(max_examples=25)
+@given(seed=seeds, rate=st.sampled_from([60.0, 208.0, 900.0]))
+def test_contact_time(seed: int, rate: float) -> None:
+    rng = np.random.default_rng(seed)
+    h = step_like(rng, int(2 * rate), rate)
+    i0 = int(rng.integers(0, len(h.t) // 2))
+    i1 = i0 + int(rng.uniform(0.25, 0.45) * rate)
+    want = naive.contact_time(h.v[i0:i1], (i1 - i0) / rate)
+    assert steps.contact_time(h.s, i0, i1) == pytest.approx(want, abs=1e-7)
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("duty", [0.45, 0.7, 0.9])
+@pytest.mark.parametrize("late", [0.0, 0.13])
+def test_contact_time_of_a_half_sine(duty: float, late: float) -> None:
+    """Found whatever pulls on the trunk in flight and wherever in the step one begins."""
+    rate, step = 400.0, 0.36
+    t = np.arange(145) / rate
+    phase = (t / step - late) % 1.0
+    push = 0.5 * np.pi / duty * np.sin(np.pi * phase / duty)
+    h = History(t, np.where(phase < duty, push, -0.4) * G0 - G0, np.zeros((145, 3)), rate)
+    assert steps.contact_time(h.s, 0, 144) == pytest.approx(duty * step, abs=2e-4)
 
 
 @pytest.mark.nojit
@@ -278,6 +352,8 @@ def test_quantities_of_a_step(seed: int, rate: float) -> None:
     assert np.isnan(steps.lateral(h.s, i0, i1))
     h.s["mount"][:] = random_rotation(rng)
     h.s["axes_known"] = 1
+    assert np.isnan(steps.lateral(h.s, i0, i1))  # no gyroscope
+    h.s["has_gyro"] = 1
     want = naive.lateral(h.x[i0:i1], h.s["mount"][1])
     assert steps.lateral(h.s, i0, i1) == pytest.approx(want, rel=1e-10, abs=1e-12)
     low = steps.least_force(h.c, h.s, i0, i1)
@@ -353,27 +429,56 @@ def test_stillness_of_random_input(seed: int) -> None:
 
 @pytest.mark.nojit
 @few
-@given(seed=seeds, running=st.booleans())
-def test_forward_axis(seed: int, running: bool) -> None:
+@given(seed=seeds)
+def test_forward_axis(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    rate, n = 100.0, 600
-    v = 5.0 * np.sin(np.arange(n) * 0.17) + rng.standard_normal(n)
-    x = rng.standard_normal((n, 3))
-    up = naive.unit(np.array([0.1, 0.1, 1.0]) + 0.1 * rng.standard_normal((n, 3)))
-    mean = naive.ema(v, float(1.0 - np.exp(-1.0 / (P.mean_tau_s * rate))), 0.0)
-    c, s = derived(rate), fresh()
-    step = float(rng.uniform(0.3, 0.6))
-    s["bout_kind"], s["step_s"] = 3 if running else 2, step
-    for i in range(n):
-        s["v_mean"] = mean[i]
-        s["up"][:] = up[i]
-        mounting.learn_forward(c, s, v[i], x[i, 0], x[i, 1], x[i, 2], 1.0 / rate)
-    twin = naive.forward(v, mean, x, up, step, 1.0 if running else -1.0, rate, P)
-    np.testing.assert_allclose(s["fwd"], twin.fwd, rtol=0, atol=1e-12)
-    assert float(s["fwd_e"]) == pytest.approx(twin.energy, rel=1e-10)
-    assert float(s["fwd_w"]) == pytest.approx(twin.wave_energy, rel=1e-10)
-    assert float(s["fwd_n"]) == pytest.approx(twin.steps, rel=1e-10)
-    np.testing.assert_allclose(s["gait_up"], twin.gait_up, rtol=0, atol=1e-12)
+    n, count = 20, 50
+    kinds = rng.choice([0, 2, 3], count)
+    v = 5.0 * np.sin(np.arange(count * n) * 0.17) + rng.standard_normal(count * n)
+    mean = rng.uniform(-1.0, 1.0, count * n)
+    x = rng.standard_normal((count * n, 3))
+    up = naive.unit(np.array([0.1, 0.1, 1.0]) + 0.1 * rng.standard_normal((count * n, 3)))
+    dt = rng.uniform(0.01, 0.02, count * n)
+    c, s = derived(100.0), fresh()
+    velocity = naive.vertical_velocity(v - mean, dt)
+    evidence, ups = [], []
+    for i, kind in enumerate(kinds):
+        part = slice(i * n, i * n + n)
+        for j in range(i * n, i * n + n):
+            s["v_mean"] = mean[j]
+            s["up"][:] = up[j]
+            mounting.feel_step(s, v[j], x[j, 0], x[j, 1], x[j, 2], dt[j])
+        mounting.learn_step(c, s, int(kind))
+        if kind:
+            sign = 1.0 if kind == 3 else -1.0
+            evidence.append(sign * naive.correlation(velocity[part], x[part], dt[part]))
+            ups.append(np.average(up[part], axis=0, weights=dt[part]))
+        if not evidence:
+            continue
+        assert s["gait_n"] == len(evidence)
+        fwd = naive.remembered(np.array(evidence), P)
+        np.testing.assert_allclose(s["fwd"], fwd, rtol=0, atol=1e-12)
+        gait_up = naive.remembered(np.array(ups), P)
+        np.testing.assert_allclose(s["gait_up"], gait_up, rtol=0, atol=1e-12)
+    assert not s["evidence"].any()
+
+
+@pytest.mark.nojit
+def test_many_steps_are_remembered_for_a_while() -> None:
+    rng = np.random.default_rng(1)
+    c, s = derived(100.0), fresh()
+    values = rng.uniform(-1.0, 1.0, (100, 3))
+    for value in values:
+        s["evidence"][:] = [*value, 1.0, 1.0, *(-0.5 * value), 0.5]
+        mounting.learn_step(c, s, 3)
+    np.testing.assert_allclose(s["fwd"], naive.remembered(values, P), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(s["gait_up"], naive.remembered(-values, P), rtol=0, atol=1e-13)
+    # a step without any movement says nothing
+    before = s["fwd"].copy()
+    s["evidence"][8] = 0.4
+    mounting.learn_step(c, s, 3)
+    np.testing.assert_array_equal(s["fwd"], before)
+    assert s["gait_n"] == 100
 
 
 @pytest.mark.nojit
@@ -386,7 +491,7 @@ def test_mount_and_lean(seed: int, stood: bool) -> None:
     zero = body[2]
     gait = naive.unit(zero + 0.1 * rng.standard_normal(3))
     fwd = 0.3 * body[0] + rng.uniform(-0.5, 0.5) * zero
-    s["fwd"][:], s["fwd_e"], s["fwd_w"], s["fwd_n"] = fwd, 1.0, 1.0, P.axis_steps
+    s["fwd"][:] = fwd
     s["gait_up"][:], s["gait_n"] = 0.7 * gait, 2.0 * P.axis_steps
     if stood:
         s["stand_up"][:], s["stand_t"] = zero, 10.0
@@ -405,16 +510,29 @@ def test_mount_and_lean(seed: int, stood: bool) -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize(("missing", "value"), [("fwd_n", 9.9), ("fwd_e", 100.0), ("gait_n", 19.0)])
-def test_too_little_evidence_gives_no_mount(missing: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("fwd", "count", "stood", "source"),
+    [
+        (0.3, 20.0, False, 3),
+        (0.3, 19.0, False, 0),
+        (0.3, 10.0, True, 2),
+        (0.3, 9.0, True, 0),
+        (0.121, 10.0, True, 2),
+        (0.119, 50.0, True, 0),
+    ],
+)
+def test_enough_evidence_gives_a_mount(fwd: float, count: float, stood: bool, source: int) -> None:
     c, s = derived(100.0), fresh()
-    s["fwd"][:], s["fwd_e"], s["fwd_w"], s["fwd_n"] = (0.3, 0.0, 0.0), 1.0, 1.0, 10.0
-    s["gait_up"][:], s["gait_n"] = (0.0, 0.0, 1.0), 20.0
-    s[missing] = value
+    s["fwd"][:] = (fwd, 0.0, 0.0)
+    s["gait_up"][:], s["gait_n"] = (0.0, 0.0, 1.0), count
+    if stood:
+        s["stand_up"][:], s["stand_t"] = (0.0, 0.0, 1.0), 10.0
+    s["up"][:] = (0.0, 0.0, 1.0)
     mounting.learn_mount(c, s, 20.0)
-    assert int(s["axes_known"]) == 0
+    assert int(s["lean_from"]) == source
+    assert int(s["axes_known"]) == int(source > 0)
     mounting.lean(s)
-    assert np.isnan(s["lean"])
+    assert np.isnan(s["lean"]) == (source == 0)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +540,7 @@ def test_too_little_evidence_gives_no_mount(missing: str, value: float) -> None:
 )
 def test_a_stale_or_crooked_stand_is_not_the_zero(t: float, tilt_deg: float, source: int) -> None:
     c, s = derived(100.0), fresh()
-    s["fwd"][:], s["fwd_e"], s["fwd_w"], s["fwd_n"] = (0.3, 0.0, 0.0), 1.0, 1.0, 10.0
+    s["fwd"][:] = (0.3, 0.0, 0.0)
     s["gait_up"][:], s["gait_n"] = (0.0, 0.0, 1.0), 20.0
     tilt = np.radians(tilt_deg)
     s["stand_up"][:], s["stand_t"] = (np.sin(tilt), 0.0, np.cos(tilt)), 10.0
@@ -430,7 +548,7 @@ def test_a_stale_or_crooked_stand_is_not_the_zero(t: float, tilt_deg: float, sou
     assert int(s["lean_from"]) == source
 
 
-# --- the kind of a step ---------------------------------------------------------------------
+# --- bouts ----------------------------------------------------------------------------------
 
 
 @pytest.mark.nojit
@@ -440,18 +558,160 @@ def test_a_stale_or_crooked_stand_is_not_the_zero(t: float, tilt_deg: float, sou
         (0, 2.0, 0.36, 0.05, 3),  # running
         (0, 2.0, 0.60, 0.05, 0),  # a jump: too slow for running, too big for walking
         (0, 2.0, 0.20, 0.05, 0),  # a shake
-        (0, 1.2, 0.36, 0.05, 2),  # a small wave starts no running
+        (0, 1.4, 0.36, 0.05, 2),  # a small wave starts no running
         (3, 1.2, 0.36, 0.05, 3),  # but does not end it either
-        (0, 1.5, 0.36, 0.40, 2),  # a foot always on the ground
+        (0, 1.55, 0.36, 0.40, 2),  # a foot always on the ground
         (3, 1.5, 0.36, 0.40, 3),
+        (2, 1.5, 0.36, 0.40, 2),
+        (0, 1.2, 0.28, 0.40, 3),  # nobody walks so fast
+        (0, 1.0, 0.28, 0.40, 0),
         (0, 0.5, 0.55, 0.80, 2),  # walking
         (0, 0.5, 1.20, 0.80, 0),
         (0, 1.7, 0.55, 0.80, 0),  # stamping
     ],
 )
 def test_kind_of_a_step(bout: int, wave_g: float, step_s: float, low_g: float, kind: int) -> None:
-    got = steps.step_kind(derived(100.0), bout, wave_g * G0, step_s, low_g * G0)
-    assert got == kind
+    step = naive.Measured(wave_g * G0, step_s, low_g * G0)
+    assert steps.gait_kind(derived(100.0), bout, step.wave, step.step_s, step.low) == kind
+    assert naive.gait_kind(step, bout, P) == kind
+
+
+def random_steps(rng: np.random.Generator, n: int) -> list[naive.Measured]:
+    """Stretches of running, walking and neither, with odd steps strewn in."""
+    out: list[naive.Measured] = []
+    while len(out) < n:
+        wave, step, low = ((1.7, 0.36, 0.2), (0.9, 0.5, 0.7), (1.55, 0.37, 0.37), (2.1, 0.55, 0.1))[
+            rng.integers(0, 4)
+        ]
+        spread = rng.choice([0.03, 0.25])
+        for _ in range(int(rng.integers(1, 12))):
+            w, s, f = 1.0 + spread * rng.uniform(-1.0, 1.0, 3)
+            odd = 1.8 if rng.uniform() < 0.06 else 1.0
+            out.append(naive.Measured(wave * G0 * w, min(step * s * odd, 1.05), low * G0 * f))
+    return out[:n]
+
+
+Bouts = tuple[list[int], list[tuple[float, int]]]
+
+
+def both_bouts(seed: int) -> tuple[Bouts, Bouts]:
+    """Kinds of bout and reported (contact, kind) by kernels and twin, for random steps.
+
+    Contacts with given waves between them; the ring holds the least force of each step.
+    """
+    rng = np.random.default_rng(seed)
+    rate = 60.0
+    given = random_steps(rng, 60)
+    ends = np.cumsum([round(s.step_s * rate) for s in given])
+    contacts = np.array([0, *ends]) + 4
+    v = np.full(contacts[-1] + 5, 2.0)
+    for i, step in enumerate(given):
+        v[contacts[i] : contacts[i + 1]] = step.low - G0
+    h = History(np.arange(len(v)) / rate, v, np.zeros((len(v), 3)), rate)
+    out = np.zeros(100, STEP_DTYPE)
+    times = contacts / rate
+    k = steps.take_ic(h.c, h.s, times[0], contacts[0], out, 0)
+    measured, kinds, usual = [], [], 0.0
+    for i, step in enumerate(given):
+        length = times[i + 1] - times[i]
+        # the wave as the low-pass leaves it
+        gain = 1.0 / np.sqrt(1.0 + (1.0 / max(length, usual) / P.coarse_hz) ** 4)
+        h.s["peak"], h.s["valley"] = 0.6 * step.wave * gain, -0.4 * step.wave * gain
+        h.s["t"] = times[i + 1]
+        k = steps.take_ic(h.c, h.s, times[i + 1], contacts[i + 1], out, k)
+        usual = float(h.s["step_s"])
+        least = float(h.force[contacts[i] : contacts[i + 1]].min())
+        measured.append(naive.Measured(step.wave, length, least))
+        kinds.append(int(h.s["bout_kind"]))
+    want, told = naive.bouts(measured, P)
+    found = [(float(r["ic_s"]), int(r["activity"])) for r in out[:k]]
+    return (kinds, found), (want, [(float(times[i]), kind) for i, kind in told])
+
+
+@pytest.mark.nojit
+def test_the_first_bout_on_lists_of_steps() -> None:
+    """All up to the end of the first bout, with the step that ends it."""
+    ended = 0
+    for seed in range(60):
+        (kinds, found), (want, told) = both_bouts(seed)
+        begin = next((i for i, kind in enumerate(want) if kind), len(want))
+        end = next((i for i in range(begin, len(want)) if not want[i]), len(want) - 1)
+        ended += 0 < begin < end < len(want) - 1
+        assert kinds[: end + 1] == want[: end + 1]
+        n = end - begin + 1
+        assert found[:n] == told[:n]
+    assert ended > 30
+
+
+@pytest.mark.nojit
+@pytest.mark.xfail(
+    reason="the step that ends a bout is not the first of the next chain: an old one is",
+    strict=True,
+)
+def test_bouts_on_lists_of_steps() -> None:
+    for seed in range(60):
+        got, want = both_bouts(seed)
+        assert got == want
+
+
+def running_history(step_s: float, count: int) -> tuple[History, Any, list[int]]:
+    """A bout of running with regular contacts, named sides and all; the samples of those."""
+    rate = 100.0
+    n = round(step_s * rate)
+    phase = np.arange(count * n + n) % n / n
+    force = np.where(phase < 0.7, np.pi / 1.4 * np.sin(np.pi * phase / 0.7), 0.0) * G0
+    h = History(np.arange(len(force)) / rate, force - G0, np.zeros((len(force), 3)), rate)
+    h.s["peak"], h.s["valley"] = 12.0, -8.0
+    h.s["has_gyro"], h.s["axes_known"], h.s["mount"][:] = 1, 1, np.eye(3)
+    at = [i * n for i in range(count + 1)]
+    for i, a in enumerate(at[:-1]):
+        h.s["ring"][a : a + n, R_X + 1] = 1.0 if i % 2 else -1.0
+    return h, np.zeros(100, STEP_DTYPE), at
+
+
+@pytest.mark.nojit
+def test_a_missed_contact() -> None:
+    """What lies between two contacts with one unseen is no step, and no longer left or right."""
+    h, out, at = running_history(0.36, 16)
+    k = 0
+    for a in (*at[:11], *at[12:15]):
+        h.s["t"] = h.t[a]
+        k = steps.take_ic(h.c, h.s, h.t[a], a, out, k)
+    steps_found = out[:k]
+    assert k == 13
+    odd = steps_found[10]
+    for name in ("step_s", "to_s", "contact_s", "flight_s", "bounce_m", "cadence_spm"):
+        assert np.isnan(odd[name]), name
+        assert np.isfinite(steps_found[name][2:10]).all(), name
+    assert np.isfinite(odd["impact_ms2"])
+    assert abs(steps_found["side"][5:10]).all()
+    assert not steps_found["side"][11:].any()
+    assert (steps_found["activity"] == 3).all()
+    assert steps_found["cadence_spm"][-1] == pytest.approx(60.0 / 0.36)
+
+
+@pytest.mark.nojit
+def test_a_contact_too_soon_or_too_late() -> None:
+    h, out, at = running_history(0.36, 16)
+    k = 0
+    for a in at[:7]:
+        h.s["t"] = h.t[a]
+        k = steps.take_ic(h.c, h.s, h.t[a], a, out, k)
+    before = h.s.tobytes()
+    soon = h.t[at[6]] + 0.69 * P.run_step_min_s
+    assert steps.take_ic(h.c, h.s, soon, at[6] + 15, out, k) == k
+    assert h.s.tobytes() == before
+    late = h.t[at[6]] + P.walk_step_max_s + 0.01
+    h.s["t"] = late
+    assert steps.take_ic(h.c, h.s, late, at[6] + 111, out, k) == k + 1
+    last = out[k]
+    assert last["ic_s"] == h.t[at[6]]
+    assert last["activity"] == 3
+    for name in ("step_s", "to_s", "bounce_m", "impact_ms2", "cadence_spm", "lean_deg"):
+        assert np.isnan(last[name]), name
+    assert (int(h.s["bout_kind"]), int(h.s["side_even"]), int(h.s["side_n"])) == (0, 0, 0)
+    assert (float(h.s["ic_s"]), int(h.s["has_ic"])) == (late, 1)
+    assert np.isnan(h.s["cadence"])
 
 
 def test_the_whole_chain_uses_these_kernels() -> None:
@@ -460,7 +720,10 @@ def test_the_whole_chain_uses_these_kernels() -> None:
     trace = estimate(acc, gyr, 104.0)
     # the very spacing of the estimator's times: rest begins at a sum of them
     dt = np.diff(trace.time_s, prepend=-1.0 / 104.0)
-    up, _, _ = naive.up_gyro(acc, gyr, 104.0, P, dt)
+    # the average is chosen by the bout that the sample before left
+    running = np.append(False, trace.activity[:-1] == 3)
+    up, _, _ = naive.up_gyro(acc, gyr, 104.0, P, dt, running=running)
+    assert running.any()
     v, x = vertical(acc, up)
     c, s = derived(104.0), fresh()
     out = np.zeros(100, STEP_DTYPE)
