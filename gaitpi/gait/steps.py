@@ -454,7 +454,10 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
             st["pending"][0] = row
             st["pending"][0, 6] = 0.0
             st["pending_n"] = 1
-            st["chain_n"] = min(st["chain_n"], 1)
+            st["chain"][0, 0] = wave
+            st["chain"][0, 1] = step
+            st["chain"][0, 2] = low
+            st["chain_n"] = 1
             return k
         return put_step(out, k, row, established, st["t"])
     if st["pending_n"] < PENDING - 1:

@@ -644,10 +644,6 @@ def test_the_first_bout_on_lists_of_steps() -> None:
 
 
 @pytest.mark.nojit
-@pytest.mark.xfail(
-    reason="the step that ends a bout is not the first of the next chain: an old one is",
-    strict=True,
-)
 def test_bouts_on_lists_of_steps() -> None:
     for seed in range(60):
         got, want = both_bouts(seed)
