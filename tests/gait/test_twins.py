@@ -687,6 +687,20 @@ def test_a_missed_contact() -> None:
 
 
 @pytest.mark.nojit
+def test_sides_are_forgotten_where_the_bout_changes() -> None:
+    h, out, at = running_history(0.36, 16)
+    k = 0
+    for i, a in enumerate(at[:13]):
+        if i == 11:
+            assert int(h.s["side_even"]) != 0
+            h.s["peak"], h.s["valley"] = 1.0, -1.0
+        h.s["t"] = h.t[a]
+        k = steps.take_ic(h.c, h.s, h.t[a], a, out, k)
+    assert int(h.s["bout_kind"]) == 0
+    assert (int(h.s["side_even"]), int(h.s["side_n"]), float(h.s["side_e"])) == (0, 0, 0.0)
+
+
+@pytest.mark.nojit
 def test_a_contact_too_soon_or_too_late() -> None:
     h, out, at = running_history(0.36, 16)
     k = 0

@@ -9,6 +9,7 @@ pins, self-test, motion functions, the auxiliary bus.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +54,7 @@ class _Block:
     ends: list[int]
 
 
-class VirtualChip:
+class VirtualChip(ABC):
     """Base of the virtual chips.
 
     ``rate_error`` is the true rate's difference from the rate the registers ask for (0.03 =
@@ -71,6 +72,7 @@ class VirtualChip:
     stays_stopped: bool
     """True when a FIFO that refused entries takes no more until it is cleared."""
 
+    @abstractmethod
     def __init__(
         self,
         source: SignalSource,
@@ -152,45 +154,45 @@ class VirtualChip:
 
     # -- what a family of chips fills in --
 
+    @abstractmethod
     def _odr(self) -> float | None:
         """Sample rate in Hz the registers ask for; None while the chip does not sample."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fifo_runs(self) -> bool:
         """True when the registers let samples into the FIFO."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fifo_stops(self) -> bool:
         """True when a full FIFO refuses new entries, False when it drops the oldest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _depth(self) -> int:
         """Entries the FIFO holds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _divisors(self) -> Sequence[int]:
         """For each stream into the FIFO, the number of samples from one frame to the next."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _frames(self, slots: NDArray[np.int64], acc: Floats, gyr: Floats) -> list[Bytes2d]:
         """The frames (n, width) of each stream for samples ``slots`` after the FIFO's start."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _data(self, acc: Floats, gyr: Floats) -> bytes:
         """The content of the data registers for one sample, (1, 3) m/s² and rad/s."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _empty_entry(self) -> bytes:
         """What an empty FIFO gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _load(self, register: int) -> int:
         """The byte a read of ``register`` gives, with what the read does to the chip."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _command(self, register: int, value: int) -> None:
         """Carry out the self-clearing bits of a write, before its other bits are kept."""
-        raise NotImplementedError
 
     def _after(self, register: int) -> int:
         """The next register of a burst."""
