@@ -77,6 +77,7 @@ STATE = np.dtype(
         ("valley", np.float64),
         ("valley_i", np.int64),
         ("want_ic", np.int64),
+        ("due_ic", np.float64),
         # steps and bouts
         ("ic_s", np.float64),
         ("ic_i", np.int64),

@@ -563,15 +563,23 @@ def waves(
             st["extreme_i"] = n
             wave = st["peak"] - st["valley"]
             st["usual_wave"] += 0.25 * (wave - st["usual_wave"])
-            st["want_ic"] = 0
+            if st["want_ic"] == 1:
+                st["want_ic"] = 0
     # the usual wave fades, so that walking is seen after running
     st["usual_wave"] *= 1.0 - 0.5 * c["mean_k"]
 
     if st["want_ic"] == 1 and p > 0.0:
         st["want_ic"] = 0
         ic, i = find_ic(c, st)
-        if not np.isnan(ic):
+        if ic > t:
+            # the wave of walking foretells the contact: it counts once its time has come
+            st["want_ic"] = 2
+            st["due_ic"] = ic
+        elif not np.isnan(ic):
             k = take_ic(c, st, ic, i, out, k)
+    elif st["want_ic"] == 2 and t >= st["due_ic"]:
+        st["want_ic"] = 0
+        k = take_ic(c, st, st["due_ic"], n, out, k)
     if st["has_ic"] == 1:
         limit = c["walk_step_max_s"]
         if st["step_s"] > 0.0:

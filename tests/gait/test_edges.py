@@ -14,6 +14,7 @@ from tests.gait.test_truth import match
 
 TRUTH = runner("mixed").truth
 gap = given(at=st.floats(14.0, 28.0), lost=st.floats(0.05, 2.0))
+any_gap = given(at=st.floats(4.0, 28.0), lost=st.floats(0.05, 2.0))
 
 
 @pytest.mark.parametrize("name", ["steady", "fade", "lean", "stops"])
@@ -49,6 +50,16 @@ def test_no_contact_is_invented_at_a_gap(at: float, lost: float) -> None:
     near = (ic > first - 1.0) & (ic < first + 2.0) & (trace.steps["activity"] == 3)
     off = np.abs(ic[near][:, None] - TRUTH.steps["ic_s"]).min(axis=1)
     assert off.max() < 0.03
+
+
+@settings(max_examples=40)
+@any_gap
+def test_no_contact_lies_in_a_gap(at: float, lost: float) -> None:
+    """Walking included: its contacts are foretold, but do not count before their time."""
+    trace, last, first = without(at, lost)
+    ic = trace.steps["ic_s"]
+    assert not ((ic > last) & (ic < first)).any()
+    assert (trace.steps["known_s"] >= ic).all()
 
 
 @settings(max_examples=25)
