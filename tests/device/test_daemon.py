@@ -172,8 +172,10 @@ def test_real_time_with_pins_status_and_notify(tmp_path: Path) -> None:
     outputs = open_outputs(CONFIG.cues, factory)
     status_path = tmp_path / "status.json"
     seen: list[str] = []
+    told: list[Progress] = []
+    ending: list[bool] = []
     clock = SystemClock()
-    chip = VirtualMpu6050(SimulatedRunner((Phase("run", 60.0, cadence_spm=160.0),)), clock)
+    chip = VirtualMpu6050(SimulatedRunner((Phase("run", 180.0, cadence_spm=160.0),)), clock)
     daemon = Daemon(
         CONFIG,
         open_reader(VirtualTransport([chip]), clock, CONFIG.imu),
@@ -182,11 +184,17 @@ def test_real_time_with_pins_status_and_notify(tmp_path: Path) -> None:
         recorder_in(tmp_path / "runs", synchronous=False),
         status=StatusFile(status_path),
         notifier=Notifier(address),
+        told=told.append,
     )
-    end = time.monotonic() + 37.0  # 30 s of running come before any cue
+    # 30 s of running come before any cue, more where a busy machine lost samples; then 4 s
+    end = time.monotonic() + 150.0
 
     def until() -> bool:
+        nonlocal end
         listen()
+        if told and told[-1].cues and not ending:
+            ending.append(True)
+            end = time.monotonic() + 4.0
         if status_path.exists():
             found = read(status_path)
             assert found is not None
