@@ -340,7 +340,9 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = dict(line.split(None, 1) for line in done.stdout.splitlines())
     assert rows["gaitpi"] == f"running (process {os.getpid()}, for 10 min)"
-    assert rows["sensor"].endswith("0x6a on /dev/i2c-1 (tested), 207.4 Hz of 208 Hz nominal")
+    assert rows["sensor"].endswith(
+        "0x6a on /dev/i2c-1 (maker's own id), 207.4 Hz of 208 Hz nominal"
+    )
     assert (rows["cadence"], rows["lean"]) == ("171 steps/min", "not known")
     assert (rows["activity"], rows["faults"]) == ("running", "nack 3")
     told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)

@@ -85,7 +85,8 @@ def _sensor(status: device.Status) -> str:
     sensor = status.sensor
     if sensor is None:
         return "none"
-    kind = "virtual" if sensor.virtual else sensor.identity
+    known = "maker's own id" if sensor.identity == "tested" else f"{sensor.identity} id"
+    kind = "virtual" if sensor.virtual else known
     rate = _number(status.rate_hz, ".1f", "Hz")
     return (
         f"{sensor.chip} at {sensor.address:#04x} on {sensor.bus} ({kind}), "

@@ -17,8 +17,9 @@ def _par(default: float, unit: str, meaning: str) -> Any:
 class GaitParams:
     """Tuning of the estimator; independent of the sample rate.
 
-    None of these is fitted to a recording: each follows from physics, from the noise of the
-    sensors or from the literature named in docs/algorithms.md.
+    The forms come from physics, sensor noise and the literature (docs/algorithms.md). No value is
+    the outcome of an optimiser, but several were chosen among a few round ones while looking at
+    the recordings of ``calibration/validate.py``; docs/algorithms.md lists them.
     """
 
     # attitude

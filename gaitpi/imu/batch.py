@@ -69,7 +69,8 @@ class SensorInfo:
 
     ``acc_scale`` m/s² per count; ``gyr_scale`` rad/s per count; ``acc_range``/``gyr_range``
     full scale in m/s² and rad/s; ``rate_hz`` the nominal output data rate configured;
-    ``identity`` one of "tested", "tolerated" (a known clone id), "unknown" (allowed by
+    ``identity`` one of "tested" (the maker's own id; no
+    part has been tried on hardware yet), "tolerated" (a known clone id), "unknown" (allowed by
     configuration); ``virtual`` True for the virtual chip.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gaitpi.gait.types import SAMPLE_FIELDS
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase, story
 from gaitpi.units import G0
@@ -16,17 +17,7 @@ from gaitpi.units import G0
 Floats = NDArray[np.float64]
 
 RATE_HZ = 208.0
-FIELDS = (
-    "time_s",
-    "up",
-    "lean_deg",
-    "side_lean_deg",
-    "lean_from",
-    "cadence_spm",
-    "yaw_rate",
-    "activity",
-    "steps",
-)
+FIELDS = (*SAMPLE_FIELDS, "steps")
 
 BIASED = RunnerParams(gyr_bias=(0.010, -0.015, 0.008))
 """A runner whose gyroscope has a bias of about 1 °/s."""

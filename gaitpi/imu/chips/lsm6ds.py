@@ -2,6 +2,8 @@
 
 Sources, by register name: data sheets DocID026899 (LSM6DS3), DocID030071 (LSM6DS3TR-C),
 DS12814 (LSM6DSOX), DS13012 (ISM330DHCX); FIFO chapters of AN4650, AN5130, AN5272, AN5398.
+Not read for this file: the sheets are named, and their figures given, from memory. Checked against
+Linux's st_lsm6dsx (FIFO order and tags, registers of the untagged parts) and the virtual twin.
 """
 
 from typing import Final
