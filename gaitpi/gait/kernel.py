@@ -6,8 +6,10 @@ import numpy as np
 
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame, turn
+from gaitpi.gait.bouts import end_bout
+from gaitpi.gait.events import G
 from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
-from gaitpi.gait.steps import G, end_bout, reset_waves, waves
+from gaitpi.gait.steps import reset_waves, waves
 
 
 @kernel

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gaitpi.gait import attitude, estimate, mounting, steps
+from gaitpi.gait import attitude, bouts, estimate, events, measures, mounting, sides, steps
 from gaitpi.gait.params import GaitParams, coeffs
 from gaitpi.gait.state import R_T, R_V, R_X, RING, new_state
 from gaitpi.gait.types import STEP_DTYPE
@@ -233,7 +233,7 @@ def check_contacts(
     first = max(valley - delay - int(0.05 * h.rate_hz), peak - delay, h.oldest)
     if ic is not None:
         first = max(first, ic + 1)
-    found, at = steps.find_ic(h.c, s)
+    found, at = events.find_ic(h.c, s)
     landing = None
     if first < now:
         landing = naive.initial_contact(h.t, h.force, first, bout, h.rate_hz, P)
@@ -271,7 +271,7 @@ def test_contacts_after_the_ring_went_round() -> None:
     rising = np.array([-0.7, 0.4])
     for now in range(RING + 700, RING + 890, 7):
         check_contacts(h, now, now - 20, now - 60, now - 75, 3, rising, 0.35)
-    smooth = [steps.smooth_force(h.c, h.s, i) for i in range(h.oldest, len(h.t))]
+    smooth = [events.smooth_force(h.c, h.s, i) for i in range(h.oldest, len(h.t))]
     np.testing.assert_allclose(smooth, h.force[h.oldest :], rtol=0, atol=1e-13)
 
 
@@ -300,14 +300,14 @@ def test_contacts_in_a_recording(shared_data: Path, name: str, bout: int, way: s
 @given(seed=seeds)
 def test_duty_factor(seed: int) -> None:
     amplitude = float(np.random.default_rng(seed).uniform(0.5, 2.1))
-    assert steps.duty_of(amplitude) == pytest.approx(naive.duty_of(amplitude), abs=1e-8)
+    assert measures.duty_of(amplitude) == pytest.approx(naive.duty_of(amplitude), abs=1e-8)
 
 
 @pytest.mark.nojit
 @pytest.mark.parametrize("duty", [0.06, 0.3, 0.499999, 0.5, 0.500001, 0.7, 0.9, 1.0])
 def test_duty_factor_of_its_own_fundamental(duty: float) -> None:
     amplitude = float(naive.fundamental(np.array([duty]))[0])
-    assert steps.duty_of(amplitude) == pytest.approx(duty, abs=2e-6)
+    assert measures.duty_of(amplitude) == pytest.approx(duty, abs=2e-6)
 
 
 @settings(max_examples=25)
@@ -318,7 +318,7 @@ def test_contact_time(seed: int, rate: float) -> None:
     i0 = int(rng.integers(0, len(h.t) // 2))
     i1 = i0 + int(rng.uniform(0.25, 0.45) * rate)
     want = naive.contact_time(h.v[i0:i1], (i1 - i0) / rate)
-    assert steps.contact_time(h.s, i0, i1) == pytest.approx(want, abs=1e-7)
+    assert measures.contact_time(h.s, i0, i1) == pytest.approx(want, abs=1e-7)
 
 
 @pytest.mark.nojit
@@ -331,7 +331,7 @@ def test_contact_time_of_a_half_sine(duty: float, late: float) -> None:
     phase = (t / step - late) % 1.0
     push = 0.5 * np.pi / duty * np.sin(np.pi * phase / duty)
     h = History(t, np.where(phase < duty, push, -0.4) * G0 - G0, np.zeros((145, 3)), rate)
-    assert steps.contact_time(h.s, 0, 144) == pytest.approx(duty * step, abs=2e-4)
+    assert measures.contact_time(h.s, 0, 144) == pytest.approx(duty * step, abs=2e-4)
 
 
 @pytest.mark.nojit
@@ -345,18 +345,20 @@ def test_quantities_of_a_step(seed: int, rate: float) -> None:
     h.t[:] += np.cumsum(rng.uniform(0, 0.2 / rate, len(h.t)))
     h.s["ring"][: len(h.t), R_T] = h.t
     part = slice(i0, i1 + 1)
-    assert steps.bounce(h.s, i0, i1) == pytest.approx(naive.bounce(h.t[part], h.v[part]), rel=1e-10)
+    assert measures.bounce(h.s, i0, i1) == pytest.approx(
+        naive.bounce(h.t[part], h.v[part]), rel=1e-10
+    )
     end = float(rng.uniform(h.t[i0], h.t[i1 - 1]))
     want = naive.impact(h.t[i0:i1], h.v[i0:i1], end)
-    assert steps.impact(h.s, i0, end, i1) == want
-    assert np.isnan(steps.lateral(h.s, i0, i1))
+    assert measures.impact(h.s, i0, end, i1) == want
+    assert np.isnan(sides.lateral(h.s, i0, i1))
     h.s["mount"][:] = random_rotation(rng)
     h.s["axes_known"] = 1
-    assert np.isnan(steps.lateral(h.s, i0, i1))  # no gyroscope
+    assert np.isnan(sides.lateral(h.s, i0, i1))  # no gyroscope
     h.s["has_gyro"] = 1
     want = naive.lateral(h.x[i0:i1], h.s["mount"][1])
-    assert steps.lateral(h.s, i0, i1) == pytest.approx(want, rel=1e-10, abs=1e-12)
-    low = steps.least_force(h.c, h.s, i0, i1)
+    assert sides.lateral(h.s, i0, i1) == pytest.approx(want, rel=1e-10, abs=1e-12)
+    low = measures.least_force(h.c, h.s, i0, i1)
     assert low == pytest.approx(h.force[i0:i1].min(), rel=1e-12)
 
 
@@ -368,7 +370,7 @@ def test_live_cadence(gaps: list[float]) -> None:
     for i, t in enumerate(contacts):
         s["ics"][i % len(s["ics"])] = t
     s["ics_n"] = len(contacts)
-    steps.live_cadence(c, s)
+    bouts.live_cadence(c, s)
     assert float(s["cadence"]) == pytest.approx(
         naive.live_cadence(contacts, P), rel=1e-10, nan_ok=True
     )
@@ -381,7 +383,7 @@ def test_sides(pushes: list[float]) -> None:
     got = []
     for n, y in enumerate(pushes):
         s["parity"] = n % 2
-        got.append(steps.learn_side(c, s, float(y)))
+        got.append(sides.learn_side(c, s, float(y)))
     assert got == naive.sides(pushes, P)
 
 
@@ -572,7 +574,7 @@ def test_a_stale_or_crooked_stand_is_not_the_zero(t: float, tilt_deg: float, sou
 )
 def test_kind_of_a_step(bout: int, wave_g: float, step_s: float, low_g: float, kind: int) -> None:
     step = naive.Measured(wave_g * G0, step_s, low_g * G0)
-    assert steps.gait_kind(derived(100.0), bout, step.wave, step.step_s, step.low) == kind
+    assert bouts.gait_kind(derived(100.0), bout, step.wave, step.step_s, step.low) == kind
     assert naive.gait_kind(step, bout, P) == kind
 
 

@@ -1,0 +1,220 @@
+"""Steps become bouts: several alike in a row make a gait, and only then are they reported.
+
+A jump, a stumble or a fall is none. A step is complete once the initial contact after it is
+known.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gaitpi.gait._jit import kernel
+from gaitpi.gait.measures import bounce, contact_time, impact, least_force
+from gaitpi.gait.mounting import learn_step
+from gaitpi.gait.sides import forget_side, lateral, learn_side
+from gaitpi.gait.state import CHAIN, ICS, PENDING
+
+
+@kernel
+def live_cadence(c: Any, st: Any) -> None:
+    """Cadence from the last initial contacts: an even number of steps, so that both feet count."""
+    n = min(st["ics_n"], ICS) - 1
+    m = min(n, int(c["cadence_steps"]))
+    m -= m % 2
+    if m < 2:
+        st["cadence"] = np.nan
+        return
+    last = st["ics_n"] - 1
+    span = st["ics"][last % ICS] - st["ics"][(last - m) % ICS]
+    st["cadence"] = 60.0 * m / span
+
+
+@kernel
+def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
+    """Write a step row into the output records at ``k``; returns the next free place."""
+    if k >= out.shape[0]:
+        return k
+    r = out[k]
+    to = row[1] if activity == 3 else np.nan  # in walking the trunk does not show it
+    r["ic_s"] = row[0]
+    r["to_s"] = to
+    r["contact_s"] = to - row[0]
+    r["step_s"] = row[2]
+    r["flight_s"] = row[2] - (to - row[0])
+    r["cadence_spm"] = row[3]
+    r["bounce_m"] = row[4]
+    r["impact_ms2"] = row[5]
+    r["side"] = np.int8(row[6])
+    r["activity"] = np.uint8(activity)
+    r["lean_deg"] = row[7]
+    r["side_lean_deg"] = row[8]
+    r["known_s"] = known
+    return k + 1
+
+
+@kernel
+def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float) -> int:
+    """Report the steps that waited for their bout, from the first that is one of its kind."""
+    begun = False
+    for i in range(st["pending_n"]):
+        row = st["pending"][i]
+        begun = begun or gait_kind(c, activity, row[9], row[2], row[10]) == activity
+        if begun:
+            k = put_step(out, k, row, activity, known)
+    st["pending_n"] = 0
+    return k
+
+
+@kernel
+def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
+    """Close the bout: the open step is reported with what is known of it (its contact)."""
+    if st["has_ic"] == 1 and st["bout_kind"] > 0:
+        row = np.full(12, np.nan)
+        row[0] = st["ic_s"]
+        st["parity"] ^= 1
+        row[6] = learn_side(c, st, np.nan)
+        k = put_step(out, k, row, st["bout_kind"], st["t"])
+    st["pending_n"] = 0
+    st["has_ic"] = 0
+    st["chain_n"] = 0
+    st["against_n"] = 0
+    st["odd_n"] = 0
+    st["bout_kind"] = 0
+    st["step_s"] = 0.0
+    st["ics_n"] = 0
+    st["cadence"] = np.nan
+    forget_side(st)
+    return k
+
+
+@kernel
+def gait_kind(c: Any, bout: int, wave: float, step: float, low: float) -> int:
+    """Kind of gait (3 running, 2 walking, 0 neither) with these means over some steps.
+
+    ``wave`` (m/s²) peak to valley of the fundamental of the vertical force, ``step`` time (s),
+    ``low`` (m/s²) least vertical specific force. Running has a flight, so a large fundamental and
+    a moment of almost no force; walking always has a foot on the ground, and nobody walks at more
+    than 200 steps a minute. ``bout`` 3: what is needed to stay in running.
+    """
+    stay = bout == 3 or step < c["walk_step_min_s"]
+    need = c["running_stay"] if stay else c["running_wave"]
+    most = c["flight_stay"] if stay else c["flight_force"]
+    if wave >= need and low < most:
+        return 3 if c["run_step_min_s"] <= step <= c["run_step_max_s"] else 0
+    if wave <= c["walking_wave_max"] and c["walk_step_min_s"] <= step <= c["walk_step_max_s"]:
+        return 2
+    return 0
+
+
+@kernel
+def new_chain(st: Any, ic: float) -> None:
+    """Begin to count steps alike anew, with the contact ``ic``."""
+    st["chain_n"] = 0
+    if st["bout_kind"] == 0:
+        st["pending_n"] = 0
+        st["ics"][0] = ic
+        st["ics_n"] = 1
+
+
+@kernel
+def judge_bout(c: Any, st: Any, wave: float, step: float, low: float, regular: bool) -> None:
+    """Begin, keep or end the bout after a step with these measures.
+
+    A bout begins when ``bout_steps`` steps alike have, in the mean, what makes a gait. It ends
+    when two steps in a row cannot be of it, when the mean no longer is, or after three odd ones.
+    """
+    n = int(c["bout_steps"])
+    i = st["chain_n"] % CHAIN
+    st["chain"][i, 0] = wave
+    st["chain"][i, 1] = step
+    st["chain"][i, 2] = low
+    st["chain_n"] += 1
+    bout = st["bout_kind"]
+    kind = bout
+    if st["chain_n"] >= n:
+        means = np.zeros(3)
+        for j in range(st["chain_n"] - n, st["chain_n"]):
+            for m in range(3):
+                means[m] += st["chain"][j % CHAIN, m] / n
+        kind = gait_kind(c, bout, means[0], means[1], means[2])
+    if bout == 0:
+        if st["chain_n"] >= n:
+            st["bout_kind"] = kind
+            st["against_n"] = 0
+            st["odd_n"] = 0
+        return
+    st["odd_n"] = 0 if regular else st["odd_n"] + 1
+    st["against_n"] = 0 if gait_kind(c, bout, wave, step, low) == bout else st["against_n"] + 1
+    if st["against_n"] >= 2 or st["odd_n"] >= 3 or kind != bout:
+        st["bout_kind"] = 0
+        forget_side(st)
+
+
+@kernel
+def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
+    """A new initial contact: the step before it is complete. Returns the next output place."""
+    i0 = st["ic_i"]
+    step = ic - st["ic_s"]
+    # what the low-pass took from a wave of this frequency is put back (one short step proves none)
+    ratio = 1.0 / (max(step, st["step_s"]) * c["coarse_hz"])
+    wave = (st["peak"] - st["valley"]) * np.sqrt(1.0 + ratio**4)
+    low = least_force(c, st, i0, ic_i)
+    before = st["step_s"]
+    regular = before == 0.0 or abs(step - before) <= c["step_spread"] * before
+    missed = st["bout_kind"] > 0 and step > (1.0 + 2.0 * c["step_spread"]) * before > 0.0
+    st["step_s"] = step if regular else 0.5 * (step + before)
+    st["parity"] ^= 1
+    if not regular:
+        new_chain(st, st["ic_s"])
+    if missed:
+        st["ics_n"] = 0
+    st["ics"][st["ics_n"] % ICS] = ic
+    st["ics_n"] += 1
+    live_cadence(c, st)
+
+    row = st["pending"][min(st["pending_n"], PENDING - 1)]
+    row[0] = st["ic_s"]
+    row[1] = row[0] + contact_time(st, i0, ic_i)
+    row[2] = step
+    row[3] = st["cadence"]
+    row[4] = bounce(st, i0, ic_i)
+    row[5] = impact(st, i0, row[1], ic_i)
+    row[6] = learn_side(c, st, lateral(st, i0, ic_i))
+    n = st["lean_n"]
+    row[7] = st["lean_sum"][0] / n if n > 0 else np.nan
+    row[8] = st["lean_sum"][1] / n if n > 0 else np.nan
+    row[9] = wave
+    row[10] = low
+    st["lean_n"] = 0
+    st["lean_sum"][:] = 0.0
+    if missed:
+        # a contact in between was not seen: what lies between two contacts is no step
+        row[1] = np.nan
+        row[2] = np.nan
+        row[4] = np.nan
+        forget_side(st)
+
+    established = st["bout_kind"]
+    judge_bout(c, st, wave, step, low, regular)
+    single = gait_kind(c, st["bout_kind"], wave, step, low)
+    learn_step(c, st, single if regular and single == st["bout_kind"] else 0)
+    if established > 0:
+        if st["bout_kind"] == 0:
+            # this step may be the first of another bout: it waits
+            st["pending"][0] = row
+            st["pending"][0, 6] = 0.0
+            st["pending_n"] = 1
+            st["chain"][0, 0] = wave
+            st["chain"][0, 1] = step
+            st["chain"][0, 2] = low
+            st["chain_n"] = 1
+            return k
+        return put_step(out, k, row, established, st["t"])
+    if st["pending_n"] < PENDING - 1:
+        st["pending_n"] += 1
+    else:
+        for i in range(PENDING - 1):
+            st["pending"][i] = st["pending"][i + 1]
+    if st["bout_kind"] > 0:
+        k = flush_pending(c, st, out, k, st["bout_kind"], st["t"])
+    return k

@@ -1,0 +1,107 @@
+"""Where in the wave the foot meets the ground: initial contacts.
+
+The events are read from the unfiltered history, symmetrically smoothed, so they carry no filter
+delay: in running where the vertical specific force rises out of the flight.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gaitpi.gait._jit import kernel
+from gaitpi.gait.state import R_T, R_V, RING
+from gaitpi.units import G0
+
+G = G0
+
+
+@kernel
+def smooth_force(c: Any, st: Any, i: int) -> float:
+    """Vertical specific force (m/s²) at sample ``i`` of the history, triangularly smoothed.
+
+    The window is cut at the ends of the history.
+    """
+    ring = st["ring"]
+    last = st["ring_n"] - 1
+    m = c["smooth_n"]
+    s = 0.0
+    w = 0.0
+    for j in range(-m, m + 1):
+        k = i + j
+        if 0 <= k <= last and k > last - RING:
+            q = m + 1 - abs(j)
+            s += q * ring[k % RING, R_V]
+            w += q
+    return float(s / w + G)
+
+
+@kernel
+def crossing_time(st: Any, i: int, lo: float, hi: float, level: float) -> float:
+    """Time (s) at which ``level`` is met between samples ``i`` (``lo``) and ``i + 1`` (``hi``)."""
+    ring = st["ring"]
+    t0 = ring[i % RING, R_T]
+    t1 = ring[(i + 1) % RING, R_T]
+    return float(t0 + (t1 - t0) * (level - lo) / (hi - lo))
+
+
+@kernel
+def find_ic(c: Any, st: Any) -> tuple[float, int]:
+    """Initial contact of the wave now rising: (time, sample), time NaN when it was not seen.
+
+    The landing is the rise through one g out of the deepest flight: push-off and the dip after
+    the shock cross it too. Its time is sharp, since the force rises fastest there; the contact
+    itself was the time of loading earlier.
+    """
+    last = st["ring_n"] - 1
+    d = int(c["coarse_delay_s"] * c["rate_hz"])
+    lo = max(st["valley_i"] - d - int(0.05 * c["rate_hz"]), st["peak_i"] - d, 0)
+    lo = max(lo, last - RING + 1)
+    if st["has_ic"] == 1:
+        lo = max(lo, st["ic_i"] + 1)
+    best = 1e30
+    least = 1e30
+    top = -1
+    f = smooth_force(c, st, lo)
+    for i in range(lo, last):
+        least = min(least, f)
+        g = smooth_force(c, st, i + 1)
+        if f < G and g >= G:
+            if least < best:
+                best = least
+                top = i
+            least = 1e30
+        f = g
+    # within a bout all contacts are of one kind, so that step times do not jump between the two
+    bout = st["bout_kind"]
+    limit = c["flight_stay"]
+    if bout == 3:
+        limit = G
+    elif bout == 2:
+        limit = 0.5 * c["flight_force"]
+    if top < 0 or best >= limit:
+        return walking_ic(c, st)
+    lo_f = smooth_force(c, st, top)
+    hi_f = smooth_force(c, st, top + 1)
+    t = crossing_time(st, top, lo_f, hi_f, G) - c["loading_s"]
+    return t, max(top - int(c["loading_s"] * c["rate_hz"]), lo)
+
+
+@kernel
+def walking_ic(c: Any, st: Any) -> tuple[float, int]:
+    """Initial contact of the wave now rising through its mean, without a flight.
+
+    Walking has no sharp landing. Its wave is highest in the middle of double support, so the
+    contact lies half a double support before that, and the mean is crossed a quarter wave before.
+    """
+    ring = st["ring"]
+    last = st["ring_n"] - 1
+    t1 = ring[last % RING, R_T]
+    t0 = ring[(last - 1) % RING, R_T]
+    before = st["p_before"]
+    if before >= 0.0 or last < 3 * int(c["coarse_delay_s"] * c["rate_hz"]):
+        return np.nan, 0  # a second hump of the same step, or a rise before the history begins
+    share = before / (before - st["p"])
+    step = st["step_s"] if st["step_s"] > 0.0 else 0.5
+    lag = (0.25 - 0.5 * c["double_support"]) * step - c["coarse_delay_s"]
+    ic = t0 + share * (t1 - t0) + lag
+    return float(ic), min(last, max(0, last + int(lag * c["rate_hz"])))
