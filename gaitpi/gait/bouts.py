@@ -11,7 +11,7 @@ import numpy as np
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.measures import bounce, contact_time, impact, least_force
 from gaitpi.gait.mounting import learn_step
-from gaitpi.gait.sides import forget_side, lateral, learn_side
+from gaitpi.gait.sides import forget_side, learn_side, side_evidence
 from gaitpi.gait.state import CHAIN, ICS, PENDING
 
 
@@ -72,7 +72,7 @@ def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
         row = np.full(12, np.nan)
         row[0] = st["ic_s"]
         st["parity"] ^= 1
-        row[6] = learn_side(c, st, np.nan)
+        row[6] = learn_side(c, st, np.nan, np.nan)
         k = put_step(out, k, row, st["bout_kind"], st["t"])
     st["pending_n"] = 0
     st["has_ic"] = 0
@@ -104,6 +104,24 @@ def gait_kind(c: Any, bout: int, wave: float, step: float, low: float) -> int:
     if wave <= c["walking_wave_max"] and c["walk_step_min_s"] <= step <= c["walk_step_max_s"]:
         return 2
     return 0
+
+
+@kernel
+def activity(c: Any, st: Any) -> int:
+    """What the runner does now: 0 unknown, 1 still, 2 walking, 3 running.
+
+    A bout of running is claimed only once it is longer than a flight of stairs, unless the
+    runner has run shortly before.
+    """
+    if st["bout_kind"] == 3:
+        recent = st["t"] - st["run_t"] < c["run_memory_s"]
+        if st["bout_n"] < c["run_proof_steps"] and not recent:
+            return 0
+        st["run_t"] = st["t"]
+        return 3
+    if st["bout_kind"] == 2:
+        return 2
+    return 1 if st["still"] == 1 else 0
 
 
 @kernel
@@ -179,7 +197,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     row[3] = st["cadence"]
     row[4] = bounce(st, i0, ic_i)
     row[5] = impact(st, i0, row[1], ic_i)
-    row[6] = learn_side(c, st, lateral(st, i0, ic_i))
+    push, turn = side_evidence(c, st, st["bout_kind"], i0, ic_i)
+    row[6] = learn_side(c, st, push, turn)
     n = st["lean_n"]
     row[7] = st["lean_sum"][0] / n if n > 0 else np.nan
     row[8] = st["lean_sum"][1] / n if n > 0 else np.nan
@@ -196,6 +215,7 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
 
     established = st["bout_kind"]
     judge_bout(c, st, wave, step, low, regular)
+    st["bout_n"] = st["bout_n"] + 1 if st["bout_kind"] == established else st["chain_n"]
     single = gait_kind(c, st["bout_kind"], wave, step, low)
     learn_step(c, st, single if regular and single == st["bout_kind"] else 0)
     if established > 0:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame, turn
-from gaitpi.gait.bouts import end_bout
+from gaitpi.gait.bouts import activity, end_bout
 from gaitpi.gait.events import G
 from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
 from gaitpi.gait.steps import reset_waves, waves
@@ -87,6 +87,7 @@ def one_sample(
         st["gyr"][2] = gz
         up = st["up"]
         yaw = gx * up[0] + gy * up[1] + gz * up[2]
+        st["yaw_now"] = yaw
         if np.isnan(st["yaw"]):
             st["yaw"] = 0.0
         st["yaw"] += c["still_k"] * (yaw - st["yaw"])
@@ -108,12 +109,7 @@ def one_sample(
         lean(st)
     st["samples"] += 1
     st["has_gyro"] = 1 if gyro else 0
-    if st["bout_kind"] > 0:
-        st["activity"] = st["bout_kind"]
-    elif st["still"] == 1:
-        st["activity"] = 1
-    else:
-        st["activity"] = 0
+    st["activity"] = activity(c, st)
     return k
 
 

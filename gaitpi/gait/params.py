@@ -74,6 +74,13 @@ class GaitParams:
     walk_step_max_s: float = _par(1.10, "s", "longest walking step (55 spm)")
     step_spread: float = _par(0.30, "1", "a step belongs to a bout within this of the one before")
     bout_steps: float = _par(4.0, "steps", "steps in a row before a bout is believed")
+    run_proof_steps: float = _par(
+        12.0,
+        "steps",
+        "running is claimed after so many: stairs are run with the same steps, but a flight of "
+        "them is shorter (building codes allow some 12 risers between landings)",
+    )
+    run_memory_s: float = _par(60.0, "s", "a runner seen so recently need not prove it anew")
     bout_end: float = _par(2.0, "step times", "no step for this long ends a bout")
     loading_s: float = _par(
         0.015,
@@ -85,7 +92,7 @@ class GaitParams:
         0.22, "1", "double support as a share of a walking step (Perry: 10-12 % of the stride)"
     )
     smooth_s: float = _par(0.012, "s", "half width of the symmetric smoothing of contact events")
-    cadence_steps: float = _par(8.0, "steps", "steps in the live cadence (even: both feet)")
+    cadence_steps: float = _par(4.0, "steps", "steps in the live cadence (even: both feet)")
 
     # activity
     still_acc: float = _par(0.3, "m/s²", "still: RMS of the acceleration about its mean below this")

@@ -14,7 +14,8 @@ RING: Final = 4096
 R_T: Final = 0  # time, s
 R_V: Final = 1  # vertical acceleration without gravity, m/s²
 R_X: Final = 2  # horizontal acceleration in the sensor frame (3 columns), m/s²
-RING_COLUMNS: Final = 5
+R_W: Final = 5  # yaw rate, rad/s
+RING_COLUMNS: Final = 6
 
 PENDING: Final = 16
 """Steps that can wait for their bout to be believed."""
@@ -59,6 +60,7 @@ STATE = np.dtype(
         ("rest_s", np.float64),
         ("rest", np.int64),
         ("trust_t", np.float64),
+        ("yaw_now", np.float64),
         ("yaw", np.float64),
         # waves of the vertical acceleration
         ("v_mean", np.float64),
@@ -90,6 +92,8 @@ STATE = np.dtype(
         ("odd_n", np.int64),
         ("activity", np.int64),
         ("bout_kind", np.int64),
+        ("bout_n", np.int64),
+        ("run_t", np.float64),
         ("ics", np.float64, (ICS,)),
         ("ics_n", np.int64),
         ("cadence", np.float64),
@@ -112,8 +116,8 @@ STATE = np.dtype(
         ("lean_from", np.int64),
         ("axes_known", np.int64),
         ("zero", np.float64, (3,)),
-        ("side_d", np.float64),
-        ("side_e", np.float64),
+        ("side_d", np.float64, (2,)),
+        ("side_e", np.float64, (2,)),
         ("side_n", np.int64),
         ("side_even", np.int64),
         ("lean", np.float64),
@@ -132,6 +136,7 @@ def new_state() -> NDArray[Any]:
     rec["q"][0] = 1.0
     rec["up"][:] = np.nan
     rec["trust_t"] = -np.inf
+    rec["run_t"] = -np.inf
     rec["cadence"] = np.nan
     rec["ic_s"] = np.nan
     rec["still_since"] = np.nan

@@ -11,7 +11,7 @@ import numpy as np
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.bouts import close_step, end_bout
 from gaitpi.gait.events import find_ic
-from gaitpi.gait.state import R_T, R_V, R_X, RING
+from gaitpi.gait.state import R_T, R_V, R_W, R_X, RING
 
 
 @kernel
@@ -62,6 +62,7 @@ def waves(
     row[R_X] = x
     row[R_X + 1] = y
     row[R_X + 2] = z
+    row[R_W] = st["yaw_now"]
     st["ring_n"] = n + 1
 
     st["v_mean"] += c["mean_k"] * (v - st["v_mean"])

@@ -396,10 +396,15 @@ def impact(t: Floats, v: Floats, end_s: float) -> float:
     return float(v[t <= end_s].max())
 
 
-def lateral(horizontal: Floats, left: Floats) -> float:
-    """Mean acceleration to the left in the first 60 % of a step (n, 3)."""
-    part = horizontal[: 3 * len(horizontal) // 5]
-    return float(np.mean(part @ left))
+def side_evidence(
+    horizontal: Floats, yaw: Floats, left: Floats, kind: int, p: GaitParams
+) -> tuple[float, float]:
+    """Push to the left and turn of the pelvis in a step (n samples) that stands on the right."""
+    n = len(horizontal)
+    phase = np.pi * (np.arange(n) + 0.5) / n
+    early = 0.5 * np.pi * p.double_support
+    turning = np.sin(phase) if kind == 3 else np.cos(phase + early)
+    return float(np.mean(np.sin(phase) * (horizontal @ left))), float(np.mean(turning * yaw))
 
 
 def live_cadence(contacts: Floats, p: GaitParams) -> float:
@@ -410,21 +415,25 @@ def live_cadence(contacts: Floats, p: GaitParams) -> float:
     return float(60.0 / np.mean(np.diff(contacts)[-n:]))
 
 
-def sides(pushes: Sequence[float], p: GaitParams) -> list[int]:
-    """Side of each of successive steps from their lateral push to the left (m/s², NaN unknown).
+def sides(evidence: Sequence[tuple[float, float]], p: GaitParams) -> list[int]:
+    """Side of each of successive steps from (push, turn), NaN unknown.
 
     Even steps are of one foot, odd ones of the other; the weighted evidence so far tells which.
     """
     out = []
     even = 0
-    for n in range(len(pushes)):
-        y = np.array([x for x in pushes[: n + 1] if not np.isnan(x)])
-        sign = np.array([(-1.0) ** i for i, x in enumerate(pushes[: n + 1]) if not np.isnan(x)])
-        if not np.isnan(pushes[n]):
-            weight = p.side_memory ** np.arange(len(y))[::-1]
-            agree, all_ = np.sum(weight * sign * y), np.sum(weight * np.abs(y))
-            if len(y) >= p.side_steps and abs(agree) > p.side_clear * all_:
-                even = 1 if agree > 0.0 else -1
+    for n in range(len(evidence)):
+        told = [(i, e) for i, e in enumerate(evidence[: n + 1]) if not np.isnan(e[0])]
+        if not np.isnan(evidence[n][0]):
+            weight = p.side_memory ** np.arange(len(told))[::-1]
+            sign = np.array([(-1.0) ** i for i, _ in told])
+            share = 0.0
+            for m in range(2):
+                x = np.array([e[m] for _, e in told])
+                if np.any(x):
+                    share += 0.5 * np.sum(weight * sign * x) / np.sum(weight * np.abs(x))
+            if len(told) >= p.side_steps and abs(share) > p.side_clear:
+                even = 1 if share > 0.0 else -1
         out.append(even * (-1) ** n)
     return out
 

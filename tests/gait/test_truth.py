@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gaitpi.gait import RUNNING, STILL, WALKING, Trace, estimate
+from gaitpi.gait import RUNNING, STILL, WALKING, GaitParams, Trace, estimate
 
 from .signals import RATE_HZ, Floats, runner, simulated
 
@@ -111,14 +111,15 @@ def test_walking_events(name: str, gyro: bool) -> None:
 @stories
 @pytest.mark.parametrize("gyro", [True, False])
 def test_cadence(name: str, gyro: bool) -> None:
-    """Against the same eight steps of the truth."""
+    """Against the same steps of the truth."""
     m = match(name, gyro)
     k = np.flatnonzero(m.steady(RUNNING, 5.0))
     end = m.of[k] + 1
-    true = 8 * 60.0 / (m.true["ic_s"][end] - m.true["ic_s"][end - 8])
+    n = int(GaitParams().cadence_steps)
+    true = n * 60.0 / (m.true["ic_s"][end] - m.true["ic_s"][end - n])
     error = m.steps["cadence_spm"][k] - true
-    assert np.mean(np.abs(error)) < 0.093  # 0.06 spm
-    assert np.abs(error).max() < 1.6  # 1.05 spm
+    assert np.mean(np.abs(error)) < 0.17  # 0.11 spm
+    assert np.abs(error).max() < 3.3  # 2.24 spm
     live = m.trace.cadence_spm[np.searchsorted(m.trace.time_s, m.steps["known_s"][k])]
     np.testing.assert_array_equal(live, m.steps["cadence_spm"][k])
 
@@ -165,7 +166,7 @@ def test_activity(name: str) -> None:
     changed = np.flatnonzero(np.diff(true.astype(int))) + 1
     settled = np.ones(len(true), bool)
     for at in changed:
-        settled[at : at + int(4.5 * RATE_HZ)] = False
+        settled[at : at + int(5.2 * RATE_HZ)] = False
     settled[: int(1.1 * RATE_HZ)] = False
     np.testing.assert_array_equal(m.trace.activity[settled], true[settled])
     assert set(true[settled]) == {STILL, WALKING, RUNNING}
@@ -186,7 +187,9 @@ def test_latency(name: str) -> None:
     true = runner(name).truth.activity(m.trace.time_s)
     begins = np.flatnonzero((true[1:] == RUNNING) & (true[:-1] != RUNNING))
     assert len(starts) == len(begins) > 0
-    assert (np.abs((starts - begins) / RATE_HZ - 1.9) < 0.2).all()
+    delay = (starts - begins) / RATE_HZ
+    assert abs(delay[0] - 4.8) < 0.2  # twelve steps: more than a flight of stairs
+    assert (np.abs(delay[1:] - 1.9) < 0.2).all()  # four: the runner has run shortly before
 
 
 @pytest.mark.parametrize("rate_hz", [52.0, 104.0, 416.0, 1000.0])

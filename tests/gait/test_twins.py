@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gaitpi.gait import attitude, bouts, estimate, events, measures, mounting, sides, steps
 from gaitpi.gait.params import GaitParams, coeffs
-from gaitpi.gait.state import R_T, R_V, R_X, RING, new_state
+from gaitpi.gait.state import R_T, R_V, R_W, R_X, RING, new_state
 from gaitpi.gait.types import STEP_DTYPE
 from gaitpi.units import G0
 
@@ -351,13 +351,17 @@ def test_quantities_of_a_step(seed: int, rate: float) -> None:
     end = float(rng.uniform(h.t[i0], h.t[i1 - 1]))
     want = naive.impact(h.t[i0:i1], h.v[i0:i1], end)
     assert measures.impact(h.s, i0, end, i1) == want
-    assert np.isnan(sides.lateral(h.s, i0, i1))
+    assert np.isnan(sides.side_evidence(h.c, h.s, 3, i0, i1)).all()
     h.s["mount"][:] = random_rotation(rng)
     h.s["axes_known"] = 1
-    assert np.isnan(sides.lateral(h.s, i0, i1))  # no gyroscope
+    assert np.isnan(sides.side_evidence(h.c, h.s, 3, i0, i1)).all()  # no gyroscope
     h.s["has_gyro"] = 1
-    want = naive.lateral(h.x[i0:i1], h.s["mount"][1])
-    assert sides.lateral(h.s, i0, i1) == pytest.approx(want, rel=1e-10, abs=1e-12)
+    yaw = rng.normal(0, 1, len(h.t))
+    h.s["ring"][: len(h.t), R_W] = yaw
+    for kind in (2, 3):
+        told = naive.side_evidence(h.x[i0:i1], yaw[i0:i1], h.s["mount"][1], kind, P)
+        got = sides.side_evidence(h.c, h.s, kind, i0, i1)
+        assert got == pytest.approx(told, rel=1e-10, abs=1e-12)
     low = measures.least_force(h.c, h.s, i0, i1)
     assert low == pytest.approx(h.force[i0:i1].min(), rel=1e-12)
 
@@ -377,14 +381,19 @@ def test_live_cadence(gaps: list[float]) -> None:
 
 
 @pytest.mark.nojit
-@given(st.lists(st.one_of(st.just(np.nan), st.floats(-3, 3)), max_size=60))
-def test_sides(pushes: list[float]) -> None:
+@given(
+    st.lists(
+        st.one_of(st.just((np.nan, np.nan)), st.tuples(st.integers(-30, 30), st.integers(-30, 30))),
+        max_size=60,
+    )
+)
+def test_sides(evidence: list[tuple[float, float]]) -> None:
     c, s = derived(100.0), fresh()
     got = []
-    for n, y in enumerate(pushes):
+    for n, (push, turn) in enumerate(evidence):
         s["parity"] = n % 2
-        got.append(sides.learn_side(c, s, float(y)))
-    assert got == naive.sides(pushes, P)
+        got.append(sides.learn_side(c, s, 0.1 * push, 0.1 * turn))
+    assert got == naive.sides([(0.1 * a, 0.1 * b) for a, b in evidence], P)
 
 
 # --- standing and mounting ------------------------------------------------------------------
@@ -663,7 +672,7 @@ def running_history(step_s: float, count: int) -> tuple[History, Any, list[int]]
     h.s["has_gyro"], h.s["axes_known"], h.s["mount"][:] = 1, 1, np.eye(3)
     at = [i * n for i in range(count + 1)]
     for i, a in enumerate(at[:-1]):
-        h.s["ring"][a : a + n, R_X + 1] = 1.0 if i % 2 else -1.0
+        h.s["ring"][a : a + n, (R_X + 1, R_W)] = 1.0 if i % 2 else -1.0
     return h, np.zeros(100, STEP_DTYPE), at
 
 
@@ -699,7 +708,7 @@ def test_sides_are_forgotten_where_the_bout_changes() -> None:
         h.s["t"] = h.t[a]
         k = steps.take_ic(h.c, h.s, h.t[a], a, out, k)
     assert int(h.s["bout_kind"]) == 0
-    assert (int(h.s["side_even"]), int(h.s["side_n"]), float(h.s["side_e"])) == (0, 0, 0.0)
+    assert (int(h.s["side_even"]), int(h.s["side_n"]), h.s["side_e"].any()) == (0, 0, False)
 
 
 @pytest.mark.nojit

@@ -306,7 +306,8 @@ def oscillate(values: Floats, rates: Floats, amplitude: tuple[float, float, floa
     """Pose from posture (7, n) with the pelvis oscillating by ``amplitude`` rad.
 
     ``amplitude``: tilt (twice a stride, most forward half-way through the step), obliquity and
-    rotation (once a stride: the swing side drops, and comes forward with the swing leg).
+    rotation (once a stride: the swing side drops; in walking it comes forward with the swing
+    leg, in running the side that stands does).
     """
     heading, lean, side, slip, run, walk, phase = values
     d_heading, d_lean, d_side, d_slip, d_run, d_walk, d_phase = rates
@@ -314,6 +315,8 @@ def oscillate(values: Floats, rates: Floats, amplitude: tuple[float, float, floa
     w_phase = np.pi * d_phase
     weight = [a * (run + k * walk) for a, k in zip(amplitude, WALK_SHARE, strict=True)]
     d_weight = [a * (d_run + k * d_walk) for a, k in zip(amplitude, WALK_SHARE, strict=True)]
+    weight[2] -= 2.0 * amplitude[2] * run
+    d_weight[2] -= 2.0 * amplitude[2] * d_run
     cos2, sin2 = c * c - s * s, 2.0 * s * c
     return Pose(
         (
