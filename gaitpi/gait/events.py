@@ -48,8 +48,8 @@ def crossing_time(st: Any, i: int, lo: float, hi: float, level: float) -> float:
 def find_ic(c: Any, st: Any) -> tuple[float, int]:
     """Initial contact of the wave now rising: (time, sample), time NaN when it was not seen.
 
-    The landing is the rise through one g out of the deepest flight: push-off and the dip after
-    the shock cross it too. Its time is sharp, since the force rises fastest there; the contact
+    The landing is the highest rise through one g: push-off, the dip after the shock and the
+    swing of a loose belt cross it too. Its time is sharp, since the force rises fastest there; the contact
     itself was the time of loading earlier.
     """
     last = st["ring_n"] - 1
@@ -59,17 +59,28 @@ def find_ic(c: Any, st: Any) -> tuple[float, int]:
     if st["has_ic"] == 1:
         lo = max(lo, st["ic_i"] + 1)
     best = 1e30
-    least = 1e30
+    most = 0.0
+    rise = 0.0
+    at = -1
     top = -1
     f = smooth_force(c, st, lo)
+    least = f
     for i in range(lo, last):
-        least = min(least, f)
         g = smooth_force(c, st, i + 1)
         if f < G and g >= G:
-            if least < best:
+            at = i
+            most = g
+        elif at >= 0 and g >= G:
+            most = max(most, g)
+        if at >= 0 and (i == last - 1 or g < G):
+            if most - least > rise:
+                rise = most - least
                 best = least
-                top = i
+                top = at
+            at = -1
             least = 1e30
+        if at < 0:
+            least = min(least, g)
         f = g
     # within a bout all contacts are of one kind, so that step times do not jump between the two
     bout = st["bout_kind"]

@@ -318,10 +318,17 @@ def initial_contact(
     rises = [i for i in range(first, len(f) - 1) if f[i] < G0 <= f[i + 1]]
     if not rises:
         return None
-    deepest = first + int(np.argmin(f[first : rises[-1] + 1]))
-    if f[deepest] >= {0: p.flight_stay, 2: 0.5 * p.flight_force, 3: G0}[bout]:
+    falls = [i + 1 for i in range(first, len(f) - 1) if f[i + 1] < G0 <= f[i]]
+    lows, heights = [], []
+    for i in rises:
+        begin = max([first, *(j for j in falls if j <= i)])
+        end = min([len(f), *(j for j in falls if j > i)])
+        lows.append(f[begin : i + 1].min())
+        heights.append(f[i + 1 : end].max() - lows[-1])
+    most = int(np.argmax(heights))
+    if lows[most] >= {0: p.flight_stay, 2: 0.5 * p.flight_force, 3: G0}[bout]:
         return None
-    top = min(i for i in rises if i >= deepest)
+    top = rises[most]
     early = int(np.floor(p.loading_s * rate_hz))
     return crossing(t, f, top, G0) - p.loading_s, max(first, top - early)
 
