@@ -1,12 +1,14 @@
-"""Which way is up: gyroscope and accelerometer joined, sample by sample.
+"""Which way is up: gyroscope and accelerometer joined.
 
-Method: strapdown integration of the bias-corrected rate by the exact exponential; the
-un-normalised specific force is averaged in the frame so held (second-order Butterworth) and
-only then normalised, because over whole strides its mean is gravity while single samples in
-running point anywhere (Laidig & Seel, "VQF", Information Fusion 2023). The gyro bias is a
-three-state Kalman filter: what is left of the rotation of "up" in the held frame is bias about
-the two horizontal axes; rest shows all three. Without a gyroscope the averaging is done in the
-sensor frame.
+Method: strapdown integration of the bias-corrected rate by the exact exponential, sample by
+sample; un-normalised specific force and turning are summed in the frame so held, since over whole
+strides the mean force is gravity while single samples in running point anywhere (Laidig & Seel,
+"VQF", Information Fusion 2023). Ten times a second a Kalman filter weighs the sums. Its state is
+gravity and velocity in the held frame and the gyro bias; what it is told is that the velocity
+about its slow mean stays small. In steady state that is VQF's second-order average of force; here
+the averaging is long or short as the uncertainties of tilt and bias demand, and the two are
+estimated jointly. Rest shows all three components of the bias. Without a gyroscope the averaging
+is done in the sensor frame.
 """
 
 from typing import Any
@@ -34,54 +36,58 @@ def settle(k: Any, z: Any, row: int, x: float) -> None:
 
 
 @kernel
-def rotate(q: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Rotate a vector by the unit quaternion ``q`` (4,), scalar first."""
-    w, a, b, c = q[0], q[1], q[2], q[3]
-    tx = 2.0 * (b * z - c * y)
-    ty = 2.0 * (c * x - a * z)
-    tz = 2.0 * (a * y - b * x)
-    return (
-        x + w * tx + b * tz - c * ty,
-        y + w * ty + c * tx - a * tz,
-        z + w * tz + a * ty - b * tx,
-    )
-
-
-@kernel
-def rotate_back(q: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Rotate a vector by the inverse of ``q``."""
-    w, a, b, c = q[0], -q[1], -q[2], -q[3]
-    tx = 2.0 * (b * z - c * y)
-    ty = 2.0 * (c * x - a * z)
-    tz = 2.0 * (a * y - b * x)
-    return (
-        x + w * tx + b * tz - c * ty,
-        y + w * ty + c * tx - a * tz,
-        z + w * tz + a * ty - b * tx,
-    )
-
-
-@kernel
 def turn(q: Any, gx: float, gy: float, gz: float, dt: float) -> None:
     """Advance ``q`` by the body rate (rad/s) over ``dt`` s: exact for a constant rate."""
-    angle = np.sqrt(gx * gx + gy * gy + gz * gz) * dt
-    if angle < 1e-12:
-        s = 0.5 * dt
-        c = 1.0
+    h2 = 0.25 * (gx * gx + gy * gy + gz * gz) * dt * dt
+    if h2 < 0.01:
+        # the series of sin(h)/h and cos(h), to the last bit at less than 0.2 rad a sample
+        s = 1.0 + h2 * (-1 / 6 + h2 * (1 / 120 + h2 * (-1 / 5040 + h2 * (1 / 362880))))
+        c = 1.0 + h2 * (-1 / 2 + h2 * (1 / 24 + h2 * (-1 / 720 + h2 * (1 / 40320))))
     else:
-        s = np.sin(0.5 * angle) * dt / angle
-        c = np.cos(0.5 * angle)
+        h = np.sqrt(h2)
+        s = np.sin(h) / h
+        c = np.cos(h)
+    s *= 0.5 * dt
     a, b, d = gx * s, gy * s, gz * s
     w0, x0, y0, z0 = q[0], q[1], q[2], q[3]
     w = w0 * c - x0 * a - y0 * b - z0 * d
     x = w0 * a + x0 * c + y0 * d - z0 * b
     y = w0 * b - x0 * d + y0 * c + z0 * a
     z = w0 * d + x0 * b - y0 * a + z0 * c
-    n = 1.0 / np.sqrt(w * w + x * x + y * y + z * z)
+    # one Newton step to length one: there is only rounding to take away
+    n = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
     q[0] = w * n
     q[1] = x * n
     q[2] = y * n
     q[3] = z * n
+
+
+@kernel
+def _clear_sums(st: Any) -> None:
+    """Begin a new stretch of sums."""
+    st["sum_n"] = 0
+    st["sum_s"] = 0.0
+    st["sum_f"][:] = 0.0
+    st["sum_r"][:] = 0.0
+    st["sum_g"][:] = 0.0
+    st["sum_a"][:] = 0.0
+    st["sum_w2"] = 0.0
+    st["calm"] = 1
+
+
+@kernel
+def _start(c: Any, st: Any, sigma: float) -> None:
+    """Start the filter from ``grav`` known to ``sigma`` (m/s²); the bias keeps its variance."""
+    p = st["att_p"]
+    p[:6, :] = 0.0
+    p[:, :6] = 0.0
+    for i in range(3):
+        p[i, i] = sigma * sigma
+        p[3 + i, 3 + i] = c["velocity_init"] ** 2
+        st["vel"][i] = 0.0
+        st["changed"][i] = 0.0
+    st["expected"] = 0.0
+    st["att_known"] = 1
 
 
 @kernel
@@ -95,81 +101,96 @@ def hold_frame(c: Any, st: Any) -> None:
     q[1] = 0.0
     q[2] = 0.0
     q[3] = 0.0
-    st["rb_n"] = 0
-    st["r_sum"][:] = 0.0
-    st["rb_sum"][:] = 0.0
-    # what was up carries the first tenth of a second of the new mean: within a stride the trunk
-    # swings, so the last attitude alone is off by several degrees
-    n = max(1, int(0.1 * c["rate_hz"])) if st["u_known"] == 1 else 0
-    st["acc_n"] = n
+    _clear_sums(st)
+    if st["u_known"] == 0:
+        return
+    g = st["grav"]
+    n = np.sqrt(g[0] ** 2 + g[1] ** 2 + g[2] ** 2) if st["att_known"] == 1 else G0
     for i in range(3):
-        st["acc_sum"][i] = G0 * n * st["up"][i] if n > 0 else 0.0
-        if n > 0:
-            st["u"][i] = st["up"][i]
-    st["in_gait"] = 0
+        st["u"][i] = st["up"][i]
+        g[i] = n * st["up"][i]
+    _start(c, st, c["lost_turn"] * n)
+    st["up_sd"] = np.sqrt(2.0) * c["lost_turn"]
 
 
 @kernel
-def choose_average(c: Any, st: Any) -> Any:
-    """Coefficients of the average of specific force: shorter while running is going on.
-
-    Over whole strides of running the mean specific force is gravity, so less of it is enough and
-    a wrong bias is followed sooner. The memory is carried over when the choice changes.
-    """
-    gait = 1 if st["bout_kind"] == 3 else 0
-    k = c["gait_lp"] if gait == 1 else c["acc_lp"]
-    if gait != st["in_gait"] and st["acc_n"] >= c["init_n"] and st["rb_n"] >= c["init_n"]:
-        st["in_gait"] = gait
-        for i in range(3):
-            settle(k, st["acc_z"], i, st["acc_lp"][i])
-            settle(k, st["rb_z"], i, st["rb_lp"][i])
-        for i in range(9):
-            settle(k, st["r_z"], i, st["r_lp"][i])
-    return c["gait_lp"] if st["in_gait"] == 1 else c["acc_lp"]
-
-
-@kernel
-def _kalman_row(st: Any, h0: float, h1: float, h2: float, e: float, w: float, clip: float) -> None:
-    """One scalar measurement of the bias: residual ``e``, row h, variance ``w``."""
-    p = st["bias_p"]
-    b = st["bias"]
-    k0 = p[0, 0] * h0 + p[0, 1] * h1 + p[0, 2] * h2
-    k1 = p[1, 0] * h0 + p[1, 1] * h1 + p[1, 2] * h2
-    k2 = p[2, 0] * h0 + p[2, 1] * h1 + p[2, 2] * h2
-    s = 1.0 / (h0 * k0 + h1 * k1 + h2 * k2 + w)
-    e = min(max(e, -clip), clip) * s
-    b[0] += k0 * e
-    b[1] += k1 * e
-    b[2] += k2 * e
-    p[0, 0] -= k0 * k0 * s
-    p[1, 1] -= k1 * k1 * s
-    p[2, 2] -= k2 * k2 * s
-    p[0, 1] -= k0 * k1 * s
-    p[0, 2] -= k0 * k2 * s
-    p[1, 2] -= k1 * k2 * s
-    p[1, 0] = p[0, 1]
-    p[2, 0] = p[0, 2]
-    p[2, 1] = p[1, 2]
+def _measure(st: Any, i: int, e: float, variance: float) -> None:
+    """One scalar measurement of component ``i`` of the filter's state: residual and variance."""
+    p = st["att_p"]
+    k = st["att_k"]
+    s = 1.0 / (p[i, i] + variance)
+    for j in range(9):
+        k[j] = p[i, j]
+    for j in range(9):
+        kj = k[j] * s
+        for m in range(9):
+            p[j, m] -= kj * k[m]
+    e *= s
+    for j in range(3):
+        st["grav"][j] += k[j] * e
+        st["changed"][j] += k[j] * e
+        st["expected"] += k[j] * k[j] * s
+        st["vel"][j] += k[3 + j] * e
+        st["bias"][j] += k[6 + j] * e
 
 
 @kernel
-def _rest(
-    c: Any, st: Any, ax: float, ay: float, az: float, gx: float, gy: float, gz: float, dt: float
-) -> None:
-    """Judge rest: both sensors stay near their own short mean for long enough."""
-    k, z, m = c["rest_lp"], st["rest_z"], st["rest_lp"]
-    x = (ax, ay, az, gx, gy, gz)
-    if st["rest_n"] == 0:
-        for i in range(6):
-            settle(k, z, i, x[i])
-        st["rest_n"] = 1
-    for i in range(6):
-        m[i] = lowpass(k, z, i, x[i])
-    da = (ax - m[0]) ** 2 + (ay - m[1]) ** 2 + (az - m[2]) ** 2
-    dg = (gx - m[3]) ** 2 + (gy - m[4]) ** 2 + (gz - m[5]) ** 2
+def _predict(c: Any, st: Any) -> None:
+    """Carry gravity, velocity, bias and their covariance over the time of the sums."""
+    p = st["att_p"]
+    g = st["grav"]
+    r = st["sum_r"]
+    dt = st["sum_s"]
+    for i in range(3):
+        st["vel"][i] += st["sum_f"][i] - dt * g[i]
+        for j in range(9):
+            p[3 + i, j] -= dt * p[i, j]
+    for i in range(9):
+        for j in range(3):
+            p[i, 3 + j] -= dt * p[i, j]
+    # a bias left over turns the held frame: gravity moves in it by (R bias) x gravity
+    b00 = r[1, 0] * g[2] - r[2, 0] * g[1]
+    b01 = r[1, 1] * g[2] - r[2, 1] * g[1]
+    b02 = r[1, 2] * g[2] - r[2, 2] * g[1]
+    b10 = r[2, 0] * g[0] - r[0, 0] * g[2]
+    b11 = r[2, 1] * g[0] - r[0, 1] * g[2]
+    b12 = r[2, 2] * g[0] - r[0, 2] * g[2]
+    b20 = r[0, 0] * g[1] - r[1, 0] * g[0]
+    b21 = r[0, 1] * g[1] - r[1, 1] * g[0]
+    b22 = r[0, 2] * g[1] - r[1, 2] * g[0]
+    for j in range(9):
+        x, y, z = p[6, j], p[7, j], p[8, j]
+        p[0, j] += b00 * x + b01 * y + b02 * z
+        p[1, j] += b10 * x + b11 * y + b12 * z
+        p[2, j] += b20 * x + b21 * y + b22 * z
+    for j in range(9):
+        x, y, z = p[j, 6], p[j, 7], p[j, 8]
+        p[j, 0] += b00 * x + b01 * y + b02 * z
+        p[j, 1] += b10 * x + b11 * y + b12 * z
+        p[j, 2] += b20 * x + b21 * y + b22 * z
+    for i in range(9):
+        for j in range(i):
+            p[i, j] = p[j, i]
+    turn_v = G0 * G0 * (c["gyr_noise"] ** 2 * dt + c["gyr_error"] ** 2 * st["sum_w2"])
+    for i in range(3):
+        p[i, i] += turn_v
+        p[3 + i, 3 + i] += c["velocity_walk"] ** 2 * dt
+        if p[6 + i, 6 + i] < c["bias_sigma_init"] ** 2:
+            p[6 + i, 6 + i] += c["bias_v"] * dt
+
+
+@kernel
+def _judge_rest(c: Any, st: Any) -> None:
+    """Rest: both sensors stayed near their own short mean for long enough."""
+    m = st["rest_mean"]
+    dt = st["sum_s"]
+    k = 1.0 - np.exp(-dt / c["rest_tau_s"])
+    for i in range(3):
+        m[i] += k * (st["sum_a"][i] / dt - m[i])
+        m[3 + i] += k * (st["sum_g"][i] / dt - m[3 + i])
     # a bias cannot exceed what the datasheet allows: faster than that is turning, not rest
     fast = max(abs(m[3]), abs(m[4]), abs(m[5])) > c["bias_max"]
-    if da > c["rest_acc"] ** 2 or dg > c["rest_gyr"] ** 2 or fast:
+    if st["calm"] == 0 or fast:
         st["rest_s"] = 0.0
         st["rest"] = 0
     else:
@@ -179,141 +200,138 @@ def _rest(
 
 
 @kernel
+def _uncertainty(c: Any, st: Any) -> None:
+    """Standard deviation of the tilt (rad): the filter's own, and two things that it cannot know.
+
+    Beside the covariance stand changes of mind beyond what the covariance led one to expect, and
+    the sideways force of a curve at the speed of the gait, which looks like gravity.
+    """
+    p = st["att_p"]
+    g = st["grav"]
+    d = st["changed"]
+    g2 = g[0] ** 2 + g[1] ** 2 + g[2] ** 2
+    along = 0.0
+    for i in range(3):
+        for j in range(3):
+            along += g[i] * p[i, j] * g[j]
+    own = max(0.0, p[0, 0] + p[1, 1] + p[2, 2] - along / g2)
+    odd = max(0.0, d[0] ** 2 + d[1] ** 2 + d[2] ** 2 - st["expected"])
+    speed = 0.0
+    if st["bout_kind"] == 3:
+        speed = c["run_speed"]
+    elif st["bout_kind"] == 2:
+        speed = c["walk_speed"]
+    curve = speed * st["turning"]
+    st["up_sd"] = np.sqrt((own + odd + curve * curve) / g2)
+
+
+@kernel
+def _weigh(c: Any, st: Any) -> None:
+    """Bring the sums of force and turning into the filter, then begin new ones."""
+    dt = st["sum_s"]
+    b = st["bias"]
+    g = st["grav"]
+    _judge_rest(c, st)
+    if st["att_known"] == 0:
+        for i in range(3):
+            g[i] = st["sum_f"][i] / dt
+        if g[0] ** 2 + g[1] ** 2 + g[2] ** 2 >= 1e-12:
+            _start(c, st, G0)
+    else:
+        _predict(c, st)
+        keep = np.exp(-dt / c["doubt_s"])
+        st["changed"][:] *= keep
+        st["expected"] *= keep * keep
+        for i in range(3):
+            _measure(st, 3 + i, -st["vel"][i], c["velocity_noise"] ** 2 / dt)
+    if st["rest"] == 1 and st["att_known"] == 1:
+        for i in range(3):
+            e = st["sum_g"][i] / dt - b[i]
+            _measure(st, 6 + i, e, c["bias_sigma_rest"] ** 2 / dt)
+    top = c["bias_max"]
+    for i in range(3):
+        b[i] = min(max(b[i], -top), top)
+    n = np.sqrt(g[0] ** 2 + g[1] ** 2 + g[2] ** 2)
+    if st["att_known"] == 1 and n >= 1e-6:
+        up = st["up"]
+        w = 0.0
+        for i in range(3):
+            st["u"][i] = g[i] / n
+            w += (st["sum_g"][i] / dt - b[i]) * up[i]
+        st["turning"] += (1.0 - np.exp(-dt / c["doubt_s"])) * (w - st["turning"])
+        _uncertainty(c, st)
+    _clear_sums(st)
+
+
+@kernel
 def attitude_gyro(
     c: Any, st: Any, ax: float, ay: float, az: float, gx: float, gy: float, gz: float, dt: float
 ) -> None:
     """Take one sample (m/s², rad/s) and leave "up" in ``st["up"]``, the bias in ``st["bias"]``."""
     b = st["bias"]
-    p = st["bias_p"]
+    m = st["rest_mean"]
     if st["samples"] == 0:
         for i in range(3):
-            p[i, i] = c["bias_sigma_init"] ** 2
-    _rest(c, st, ax, ay, az, gx, gy, gz, dt)
+            st["att_p"][6 + i, 6 + i] = c["bias_sigma_init"] ** 2
+        m[0], m[1], m[2], m[3], m[4], m[5] = ax, ay, az, gx, gy, gz
+        _clear_sums(st)
     q = st["q"]
-    turn(q, gx - b[0], gy - b[1], gz - b[2], dt)
-    fx, fy, fz = rotate(q, ax, ay, az)
-    z = st["acc_z"]
-    k = choose_average(c, st)
-    if st["acc_n"] < c["init_n"]:
-        # mean of what there is, until there is enough to fill the filter
-        s = st["acc_sum"]
-        s[0] += fx
-        s[1] += fy
-        s[2] += fz
-        st["acc_n"] += 1
-        m = 1.0 / st["acc_n"]
-        lx, ly, lz = s[0] * m, s[1] * m, s[2] * m
-        if st["acc_n"] == c["init_n"]:
-            settle(k, z, 0, lx)
-            settle(k, z, 1, ly)
-            settle(k, z, 2, lz)
-    else:
-        lx = lowpass(k, z, 0, fx)
-        ly = lowpass(k, z, 1, fy)
-        lz = lowpass(k, z, 2, fz)
-    st["acc_lp"][0] = lx
-    st["acc_lp"][1] = ly
-    st["acc_lp"][2] = lz
-    n = np.sqrt(lx * lx + ly * ly + lz * lz)
-    if n < 1e-6:
-        return
+    wx, wy, wz = gx - b[0], gy - b[1], gz - b[2]
+    turn(q, wx, wy, wz, dt)
+    # R, sensor to held frame
+    w, x, y, z = q[0], q[1], q[2], q[3]
+    r00 = 1.0 - 2.0 * (y * y + z * z)
+    r01 = 2.0 * (x * y - w * z)
+    r02 = 2.0 * (x * z + w * y)
+    r10 = 2.0 * (x * y + w * z)
+    r11 = 1.0 - 2.0 * (x * x + z * z)
+    r12 = 2.0 * (y * z - w * x)
+    r20 = 2.0 * (x * z - w * y)
+    r21 = 2.0 * (y * z + w * x)
+    r22 = 1.0 - 2.0 * (x * x + y * y)
+    f = st["sum_f"]
+    f[0] += (r00 * ax + r01 * ay + r02 * az) * dt
+    f[1] += (r10 * ax + r11 * ay + r12 * az) * dt
+    f[2] += (r20 * ax + r21 * ay + r22 * az) * dt
+    r = st["sum_r"]
+    r[0, 0] += r00 * dt
+    r[0, 1] += r01 * dt
+    r[0, 2] += r02 * dt
+    r[1, 0] += r10 * dt
+    r[1, 1] += r11 * dt
+    r[1, 2] += r12 * dt
+    r[2, 0] += r20 * dt
+    r[2, 1] += r21 * dt
+    r[2, 2] += r22 * dt
+    s = st["sum_g"]
+    s[0] += gx * dt
+    s[1] += gy * dt
+    s[2] += gz * dt
+    s = st["sum_a"]
+    s[0] += ax * dt
+    s[1] += ay * dt
+    s[2] += az * dt
+    st["sum_w2"] += (wx * wx + wy * wy + wz * wz) * dt
+    st["sum_s"] += dt
+    da = (ax - m[0]) ** 2 + (ay - m[1]) ** 2 + (az - m[2]) ** 2
+    dg = (gx - m[3]) ** 2 + (gy - m[4]) ** 2 + (gz - m[5]) ** 2
+    if da > c["rest_acc"] ** 2 or dg > c["rest_gyr"] ** 2:
+        st["calm"] = 0
+    st["sum_n"] += 1
     u = st["u"]
-    ox, oy, oz = u[0], u[1], u[2]
-    u[0] = lx / n
-    u[1] = ly / n
-    u[2] = lz / n
-    up = st["up"]
-    up[0], up[1], up[2] = rotate_back(q, u[0], u[1], u[2])
-    first = st["u_known"] == 0
-    st["u_known"] = 1
-
-    # bias: the held frame turns with the error of the rate, and "up" shows that turning
-    r = st["r_lp"]
-    ex = rotate(q, 1.0, 0.0, 0.0)
-    ey = rotate(q, 0.0, 1.0, 0.0)
-    ez = rotate(q, 0.0, 0.0, 1.0)
-    rb = rotate(q, b[0], b[1], b[2])
-    row = (ex[0], ey[0], ez[0], ex[1], ey[1], ez[1], ex[2], ey[2], ez[2])
-    if st["rb_n"] < c["init_n"]:
-        st["rb_n"] += 1
-        m = 1.0 / st["rb_n"]
-        for i in range(9):
-            st["r_sum"][i] += row[i]
-            r[i] = st["r_sum"][i] * m
-        for i in range(3):
-            st["rb_sum"][i] += rb[i]
-        lb = (st["rb_sum"][0] * m, st["rb_sum"][1] * m, st["rb_sum"][2] * m)
-        if st["rb_n"] == c["init_n"]:
-            for i in range(9):
-                settle(k, st["r_z"], i, r[i])
-            for i in range(3):
-                settle(k, st["rb_z"], i, lb[i])
-    else:
-        for i in range(9):
-            r[i] = lowpass(k, st["r_z"], i, row[i])
-        lb = (
-            lowpass(k, st["rb_z"], 0, rb[0]),
-            lowpass(k, st["rb_z"], 1, rb[1]),
-            lowpass(k, st["rb_z"], 2, rb[2]),
-        )
-    st["rb_lp"][0] = lb[0]
-    st["rb_lp"][1] = lb[1]
-    st["rb_lp"][2] = lb[2]
-    v = c["bias_v"]
-    p0 = c["bias_sigma_init"] ** 2
-    for i in range(3):
-        if p[i, i] < p0:
-            p[i, i] += v
-    if first or dt <= 0.0:
-        return
-    if st["rest"] == 0 and st["rb_n"] < c["init_n"]:
-        return  # while up is still the mean of a few samples, its turning is noise, not bias
-    clip = c["bias_max"]
-    if st["rest"] == 1:
-        pr = c["bias_sigma_rest"] ** 2
-        w = pr * pr / v + pr
-        m6 = st["rest_lp"]
-        _kalman_row(st, 1.0, 0.0, 0.0, m6[3] - b[0], w, clip)
-        _kalman_row(st, 0.0, 1.0, 0.0, m6[4] - b[1], w, clip)
-        _kalman_row(st, 0.0, 0.0, 1.0, m6[5] - b[2], w, clip)
-    else:
-        # rotation of up since the sample before, rad/s, in the held frame
-        dx = (oy * u[2] - oz * u[1]) / dt
-        dy = (oz * u[0] - ox * u[2]) / dt
-        dz = (ox * u[1] - oy * u[0]) / dt
-        # two horizontal directions of the held frame
-        if abs(u[2]) < 0.9:
-            t0, t1, t2 = u[1], -u[0], 0.0
-        else:
-            t0, t1, t2 = 0.0, u[2], -u[1]
-        m = 1.0 / np.sqrt(t0 * t0 + t1 * t1 + t2 * t2)
-        t0 *= m
-        t1 *= m
-        t2 *= m
-        s0 = u[1] * t2 - u[2] * t1
-        s1 = u[2] * t0 - u[0] * t2
-        s2 = u[0] * t1 - u[1] * t0
-        pm = c["bias_sigma_motion"] ** 2
-        w = pm * pm / v + pm
-        pv = c["bias_sigma_vertical"] ** 2
-        wv = pv * pv / v + pv
-        for j in range(3):
-            if j == 0:
-                h0, h1, h2 = t0, t1, t2
-            elif j == 1:
-                h0, h1, h2 = s0, s1, s2
-            else:
-                h0, h1, h2 = u[0], u[1], u[2]
-            y = h0 * lb[0] + h1 * lb[1] + h2 * lb[2]
-            r0 = r[0] * h0 + r[3] * h1 + r[6] * h2
-            r1 = r[1] * h0 + r[4] * h1 + r[7] * h2
-            r2 = r[2] * h0 + r[5] * h1 + r[8] * h2
-            if j < 2:
-                e = h0 * dx + h1 * dy + h2 * dz + y - (r0 * b[0] + r1 * b[1] + r2 * b[2])
-                _kalman_row(st, r0, r1, r2, e, w, clip)
-            else:
-                e = -(r0 * b[0] + r1 * b[1] + r2 * b[2])
-                _kalman_row(st, r0, r1, r2, e, wv, clip)
+    if st["att_known"] == 0:
+        # nothing but the mean of the few samples that there are
+        n = np.sqrt(f[0] * f[0] + f[1] * f[1] + f[2] * f[2])
+        if n >= 1e-6 * st["sum_s"]:
+            u[0], u[1], u[2] = f[0] / n, f[1] / n, f[2] / n
+            st["u_known"] = 1
+    if st["u_known"] == 1:
+        up = st["up"]
+        up[0] = r00 * u[0] + r10 * u[1] + r20 * u[2]
+        up[1] = r01 * u[0] + r11 * u[1] + r21 * u[2]
+        up[2] = r02 * u[0] + r12 * u[1] + r22 * u[2]
+    if st["sum_n"] >= c["weigh_n"]:
+        _weigh(c, st)
 
 
 @kernel

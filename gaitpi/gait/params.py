@@ -23,25 +23,35 @@ class GaitParams:
     """
 
     # attitude
-    tau_acc_s: float = _par(3.0, "s", "averaging of specific force that defines up (Laidig 2023)")
-    tau_gait_s: float = _par(2.0, "s", "the same while running: some five strides")
-    tau_acc_only_s: float = _par(2.0, "s", "the same without a gyroscope, in the sensor frame")
+    weigh_s: float = _par(0.1, "s", "force and turning are summed this long, then weighed")
+    tau_acc_only_s: float = _par(2.0, "s", "averaging of specific force without a gyroscope")
+    velocity_noise: float = _par(
+        0.3, "m/s·√s", "velocity about its slow mean, 1 sigma over 1 s: 0.5 m/s for 0.2 s at a time"
+    )
+    velocity_walk: float = _par(0.1, "m/s/√s", "wander of the mean velocity: 1 m/s in 100 s")
+    velocity_init: float = _par(0.7, "m/s", "velocity about its mean at a start, 1 sigma")
+    gyr_noise: float = _par(
+        0.02 * RAD_PER_DEG,
+        "rad/√s",
+        "angle random walk (datasheets: 0.003-0.01 °/s/√Hz; worn: more)",
+    )
+    gyr_error: float = _par(
+        0.002, "√s", "angle random walk per rate: scale and alignment off by 0.4 %, 0.25 s one way"
+    )
     bias_sigma_init: float = _par(
         2.0 * RAD_PER_DEG, "rad/s", "turn-on gyro bias, 1 sigma (MPU-6050 datasheet: ±20 °/s ZRO)"
     )
-    bias_sigma_motion: float = _par(
-        0.1 * RAD_PER_DEG, "rad/s", "bias that motion alone can resolve, 1 sigma (Laidig 2023)"
-    )
     bias_sigma_rest: float = _par(
-        0.03 * RAD_PER_DEG, "rad/s", "bias that rest can resolve, 1 sigma (Laidig 2023)"
-    )
-    bias_sigma_vertical: float = _par(
-        1.0 * RAD_PER_DEG, "rad/s", "bias about the vertical, which gravity does not show"
+        0.1 * RAD_PER_DEG, "rad/s", "mean rate over 1 s of rest that is no bias, 1 sigma"
     )
     bias_forget_s: float = _par(100.0, "s", "time in which the bias wanders by 0.1 °/s")
     bias_max: float = _par(
         20.0 * RAD_PER_DEG, "rad/s", "largest bias believed (datasheets: ±20 °/s)"
     )
+    lost_turn: float = _par(0.3, "rad", "turn of the trunk while the gyro told nothing, 1 sigma")
+    doubt_s: float = _par(5.0, "s", "memory of what speaks against the uncertainty of up")
+    run_speed: float = _par(4.0, "m/s", "speed in a running bout, for the doubt in curves")
+    walk_speed: float = _par(1.5, "m/s", "speed in a walking bout, for the doubt in curves")
     rest_gyr: float = _par(2.0 * RAD_PER_DEG, "rad/s", "rest: gyro stays within this of its mean")
     rest_acc: float = _par(0.5, "m/s²", "rest: accelerometer stays within this of its mean")
     rest_time_s: float = _par(1.5, "s", "rest: for this long")
@@ -122,17 +132,14 @@ COEFFS = np.dtype(
     [(f.name, np.float64) for f in fields(GaitParams)]
     + [
         ("rate_hz", np.float64),
-        ("acc_lp", np.float64, (5,)),
-        ("gait_lp", np.float64, (5,)),
         ("acc_only_lp", np.float64, (5,)),
-        ("rest_lp", np.float64, (5,)),
         ("coarse_lp", np.float64, (5,)),
         ("coarse_delay_s", np.float64),
         ("mean_k", np.float64),
         ("still_k", np.float64),
         ("bias_v", np.float64),
+        ("weigh_n", np.int64),
         ("smooth_n", np.int64),
-        ("init_n", np.int64),
         ("init_only_n", np.int64),
     ]
 )
@@ -161,18 +168,15 @@ def coeffs(params: GaitParams, rate_hz: float) -> NDArray[Any]:
     for f in fields(params):
         rec[f.name] = getattr(params, f.name)
     rec["rate_hz"] = rate_hz
-    rec["acc_lp"] = butterworth2(cutoff_for(params.tau_acc_s), rate_hz)
-    rec["gait_lp"] = butterworth2(cutoff_for(params.tau_gait_s), rate_hz)
     rec["acc_only_lp"] = butterworth2(cutoff_for(params.tau_acc_only_s), rate_hz)
-    rec["rest_lp"] = butterworth2(cutoff_for(params.rest_tau_s), rate_hz)
     rec["coarse_lp"] = butterworth2(params.coarse_hz, rate_hz)
     # group delay of the filter at low frequency
     rec["coarse_delay_s"] = np.sqrt(2.0) / (2.0 * np.pi * params.coarse_hz)
     rec["mean_k"] = 1.0 - np.exp(-1.0 / (params.mean_tau_s * rate_hz))
     rec["still_k"] = 1.0 - np.exp(-1.0 / (0.5 * params.still_time_s * rate_hz))
     wander = 0.1 * RAD_PER_DEG
-    rec["bias_v"] = wander * wander / (params.bias_forget_s * rate_hz)
+    rec["bias_v"] = wander * wander / params.bias_forget_s
     rec["smooth_n"] = max(1, round(params.smooth_s * rate_hz))
-    rec["init_n"] = max(1, round(params.tau_acc_s * rate_hz))
+    rec["weigh_n"] = max(1, round(params.weigh_s * rate_hz))
     rec["init_only_n"] = max(1, round(params.tau_acc_only_s * rate_hz))
     return out

@@ -92,85 +92,18 @@ def rotation(vector: Floats) -> Floats:
     )
 
 
-class RunningMean:
-    """``mean_then_lowpass`` one value at a time, for where the input depends on the output."""
-
-    def __init__(self, tau_s: float, rate_hz: float) -> None:
-        self.n, self.rate_hz = max(1, round(tau_s * rate_hz)), rate_hz
-        self.seen: list[Floats] = []
-        self.x: list[Floats] = []
-        self.y: list[Floats] = []
-        self.tune(tau_s)
-
-    def tune(self, tau_s: float) -> None:
-        """Another time constant for the low-pass; what was there is kept as if constant."""
-        self.b, self.a = butterworth_polynomials(tau_cutoff(tau_s), self.rate_hz)
-        if self.full():
-            self.x, self.y = [self.y[0]] * 2, [self.y[0]] * 2
-
-    def restart(self, prior: Floats | None = None, weight: int = 0) -> None:
-        """Forget all; ``prior`` counts as the first ``weight`` values."""
-        self.seen = [] if prior is None else [prior] * weight
-        self.x, self.y = [], []
-
-    def full(self) -> bool:
-        return len(self.seen) >= self.n
-
-    def __call__(self, value: Floats) -> Floats:
-        if not self.full():
-            self.seen.append(value)
-            mean: Floats = np.sum(self.seen, axis=0) / len(self.seen)
-            if self.full():
-                self.x, self.y = [mean, mean], [mean, mean]
-            return mean
-        x = [value, *self.x]
-        out: Floats = (
-            self.b[0] * x[0]
-            + self.b[1] * x[1]
-            + self.b[2] * x[2]
-            - self.a[1] * self.y[0]
-            - self.a[2] * self.y[1]
-        )
-        self.x, self.y = x[:2], [out, self.y[0]]
-        return out
+def cross_matrix(v: Floats) -> Floats:
+    """[v]x, so that [v]x w = v x w."""
+    return np.cross(np.eye(3), v)
 
 
-def at_rest(
-    acc: Floats, gyr: Floats, dt: Floats, rate_hz: float, p: GaitParams
-) -> tuple[NDArray[np.bool_], Floats]:
-    """Rest (n,): both sensors stayed near their own short mean; and that of the rate (n, 3)."""
-    both = np.hstack([acc, gyr])
-    mean = butterworth(both, tau_cutoff(p.rest_tau_s), rate_hz, before=both[0])
-    off = both - mean
-    calm = (np.sum(off[:, :3] ** 2, axis=1) <= p.rest_acc**2) & (
-        np.sum(off[:, 3:] ** 2, axis=1) <= p.rest_gyr**2
-    )
-    calm &= np.max(np.abs(mean[:, 3:]), axis=1) <= p.bias_max
-    out = np.zeros(len(acc), bool)
-    since = 0.0
-    for i in range(len(acc)):
-        since = since + dt[i] if calm[i] else 0.0
-        out[i] = calm[i] and since >= p.rest_time_s - 0.5 * dt[i]
-    return out, mean[:, 3:]
-
-
-def measure(
-    b: Floats, cov: Floats, rows: Floats, residual: Floats, noise: Floats, clip: float
+def kalman(
+    x: Floats, cov: Floats, rows: Floats, residual: Floats, noise: Floats
 ) -> tuple[Floats, Floats]:
-    """Kalman update of the bias with three measurements at once.
-
-    Only where a residual is large enough to be cut at ``clip`` are they taken one by one, since
-    then their order matters.
-    """
-    if np.max(np.abs(residual)) < 0.5 * clip:
-        gain = cov @ rows.T @ np.linalg.inv(rows @ cov @ rows.T + np.diag(noise))
-        return b + gain @ residual, (np.eye(3) - gain @ rows) @ cov
-    start = b
-    for h, e, w in zip(rows, residual, noise, strict=True):
-        gain = cov @ h / (h @ cov @ h + w)
-        b = b + gain * np.clip(e - h @ (b - start), -clip, clip)
-        cov = cov - np.outer(gain, h @ cov)
-    return b, cov
+    """The textbook's update of state (9,) and covariance (9, 9), in Joseph's form."""
+    gain = cov @ rows.T @ np.linalg.inv(rows @ cov @ rows.T + noise)
+    left = np.eye(9) - gain @ rows
+    return x + gain @ residual, left @ cov @ left.T + gain @ noise @ gain.T
 
 
 def up_gyro(
@@ -181,70 +114,115 @@ def up_gyro(
     dt: Floats | None = None,
     gaps: Sequence[int] = (),
     running: NDArray[np.bool_] | None = None,
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Up (n, 3), gyro bias (n, 3) rad/s and rest (n,); before samples ``gaps`` time was lost.
+) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
+    """Up (n, 3), gyro bias (n, 3) rad/s, rest (n,), uncertainty of up (n,) rad.
 
-    ``running`` (n,) where the shorter average is wanted.
+    Before samples ``gaps`` time was lost. ``running`` (n,) where a bout of it is going on.
     """
     n = len(acc)
     if running is None:
         running = np.zeros(n, bool)
     if dt is None:
         dt = np.full(n, 1.0 / rate_hz)
-    rest, mean_rate = at_rest(acc, gyr, dt, rate_hz, p)
-    wander = (0.1 * RAD_PER_DEG) ** 2 / (p.bias_forget_s * rate_hz)
-    start = p.bias_sigma_init**2
+    length = max(1, round(p.weigh_s * rate_hz))
+    eye, nil = np.eye(3), np.zeros((3, 3))
+    of_gravity, of_velocity, of_bias = (np.eye(9)[3 * k : 3 * k + 3] for k in range(3))
+    x, cov = np.zeros(9), np.zeros((9, 9))  # gravity, velocity, bias
+    cov[6:, 6:] = p.bias_sigma_init**2 * eye
+    known, hold, up, sd = False, eye, np.full(3, np.nan), np.nan
+    rest_mean, rest_for, rest = np.hstack([acc[0], gyr[0]]), 0.0, False
+    changed, expected, turning = np.zeros(3), 0.0, 0.0
+    seen: list[int] = []
+    holds: list[Floats] = []
+    ups, biases, rests, sds = [], [], [], []
 
-    def noise(sigma: float) -> float:
-        """Measurement variance that makes the bias settle at ``sigma``."""
-        return sigma**4 / wander + sigma**2
+    def begin(gravity: Floats, sigma: float) -> None:
+        nonlocal x, cov, known, changed, expected
+        x = np.hstack([gravity, np.zeros(3), x[6:]])
+        known, changed, expected = True, np.zeros(3), 0.0
+        start = np.zeros((9, 9))
+        start[:3, :3], start[3:6, 3:6] = sigma**2 * eye, p.velocity_init**2 * eye
+        start[6:, 6:] = cov[6:, 6:]
+        cov = start
 
-    cov, b, hold = np.eye(3) * start, np.zeros(3), np.eye(3)
-    means = [RunningMean(p.tau_acc_s, rate_hz) for _ in range(3)]
-    mean_force, mean_hold, mean_bias = means
-    short = False
-    u: Floats | None = None
-    up = np.full(3, np.nan)
-    ups, biases = [], []
     for i in range(n):
         if i in gaps:
-            hold = np.eye(3)
-            mean_hold.restart()
-            mean_bias.restart()
-            if u is None:
-                mean_force.restart()
+            hold, seen, holds = eye, [], []
+            if np.isfinite(up).all():
+                size = float(np.linalg.norm(x[:3])) if known else G0
+                begin(size * up, p.lost_turn * size)
+                sd = np.sqrt(2.0) * p.lost_turn
+        hold = hold @ rotation((gyr[i] - x[6:]) * dt[i])
+        seen.append(i)
+        holds.append(hold)
+        t = dt[seen]
+        total = t.sum()
+        turned = np.einsum("i,ijk->jk", t, np.array(holds))
+        force = np.einsum("i,ijk,ik->j", t, np.array(holds), acc[seen])
+        if known:
+            up = hold.T @ unit(x[:3])
+        elif np.linalg.norm(force) >= 1e-6 * total:
+            up = hold.T @ unit(force)
+        if len(seen) == length:
+            mean = np.hstack([t @ acc[seen], t @ gyr[seen]]) / total
+            off = np.hstack([acc[seen], gyr[seen]]) - rest_mean
+            calm = (np.sum(off[:, :3] ** 2, axis=1) <= p.rest_acc**2).all() and (
+                np.sum(off[:, 3:] ** 2, axis=1) <= p.rest_gyr**2
+            ).all()
+            rest_mean = rest_mean + (1.0 - np.exp(-total / p.rest_tau_s)) * (mean - rest_mean)
+            calm = calm and np.max(np.abs(rest_mean[3:])) <= p.bias_max
+            rest_for = rest_for + total if calm else 0.0
+            rest = bool(calm and (rest or rest_for >= p.rest_time_s - 0.5 * total))
+            rate2 = t @ np.sum((gyr[seen] - x[6:]) ** 2, axis=1)
+            if not known:
+                if np.linalg.norm(force) >= 1e-6 * total:
+                    begin(force / total, G0)
             else:
-                u = up
-                mean_force.restart(G0 * up, int(0.1 * rate_hz))
-            short = False
-            for mean in means:
-                mean.tune(p.tau_acc_s)
-        if running[i] != short and mean_force.full() and mean_hold.full():
-            short = bool(running[i])
-            for mean in means:
-                mean.tune(p.tau_gait_s if short else p.tau_acc_s)
-        hold = hold @ rotation((gyr[i] - b) * dt[i])
-        force = mean_force(hold @ acc[i])
-        if np.linalg.norm(force) >= 1e-6:
-            before, u = u, unit(force)
-            up = hold.T @ u
-            r, rb = mean_hold(hold), mean_bias(hold @ b)
-            cov = cov + np.diag(np.where(np.diag(cov) < start, wander, 0.0))
-            if before is not None and rest[i]:
-                w = np.full(3, noise(p.bias_sigma_rest))
-                b, cov = measure(b, cov, np.eye(3), mean_rate[i] - b, w, p.bias_max)
-            elif before is not None and mean_hold.full():
-                turned = np.cross(before, u) / dt[i]
-                level = np.cross(u, [0.0, 0.0, 1.0] if abs(u[2]) < 0.9 else [1.0, 0.0, 0.0])
-                level = unit(level)
-                frame = np.array([level, np.cross(u, level), u])
-                residual = frame @ (turned + rb) - frame @ r @ b
-                residual[2] = -frame[2] @ r @ b
-                w = np.array([noise(p.bias_sigma_motion)] * 2 + [noise(p.bias_sigma_vertical)])
-                b, cov = measure(b, cov, frame @ r, residual, w, p.bias_max)
+                # velocity by the gravity before, then gravity turned by what is left of the bias
+                fall = np.block([[eye, nil, nil], [-total * eye, eye, nil], [nil, nil, eye]])
+                slip = np.block(
+                    [[eye, nil, -cross_matrix(x[:3]) @ turned], [nil, eye, nil], [nil, nil, eye]]
+                )
+                x = fall @ x
+                x[3:6] += force
+                cov = slip @ fall @ cov @ fall.T @ slip.T
+                wander = (0.1 * RAD_PER_DEG) ** 2 / p.bias_forget_s * total
+                grow = np.hstack(
+                    [
+                        np.full(3, G0**2 * (p.gyr_noise**2 * total + p.gyr_error**2 * rate2)),
+                        np.full(3, p.velocity_walk**2 * total),
+                        np.where(np.diag(cov)[6:] < p.bias_sigma_init**2, wander, 0.0),
+                    ]
+                )
+                cov = cov + np.diag(grow)
+                keep = np.exp(-total / p.doubt_s)
+                before, spread = x, np.trace(cov[:3, :3])
+                x, cov = kalman(x, cov, of_velocity, -x[3:6], p.velocity_noise**2 / total * eye)
+                changed = keep * changed + of_gravity @ (x - before)
+                expected = keep**2 * expected + spread - np.trace(cov[:3, :3])
+            if rest and known:
+                before, spread = x, np.trace(cov[:3, :3])
+                x, cov = kalman(
+                    x, cov, of_bias, mean[3:] - x[6:], p.bias_sigma_rest**2 / total * eye
+                )
+                changed = changed + of_gravity @ (x - before)
+                expected = expected + spread - np.trace(cov[:3, :3])
+            x[6:] = np.clip(x[6:], -p.bias_max, p.bias_max)
+            size = np.linalg.norm(x[:3])
+            if known and size >= 1e-6:
+                about_up = (mean[3:] - x[6:]) @ up
+                turning += (1.0 - np.exp(-total / p.doubt_s)) * (about_up - turning)
+                level = eye - np.outer(x[:3], x[:3]) / size**2
+                own = np.trace(level @ cov[:3, :3] @ level)
+                odd = max(0.0, changed @ changed - expected)
+                curve = p.run_speed * turning if running[i] else 0.0
+                sd = np.sqrt(own + odd + curve**2) / size
+            seen, holds = [], []
         ups.append(up)
-        biases.append(b)
-    return np.array(ups), np.array(biases), rest
+        biases.append(x[6:])
+        rests.append(rest)
+        sds.append(sd)
+    return np.array(ups), np.array(biases), np.array(rests), np.array(sds)
 
 
 def up_acc(acc: Floats, rate_hz: float, p: GaitParams) -> Floats:

@@ -108,7 +108,7 @@ def test_everything_is_restored() -> None:
     """Own times, parameters and mount go with the state."""
     acc, gyr = simulated("mixed", 52.0, 10.0, 8.0)
     mount = random_rotation(np.random.default_rng(5))
-    params = GaitParams(tau_acc_s=2.0, bout_steps=3.0)
+    params = GaitParams(weigh_s=0.2, bout_steps=3.0)
     together = estimate(acc, gyr, 52.0, mount=mount, params=params)
     est = GaitEstimator(52.0, mount, params)
     parts = []

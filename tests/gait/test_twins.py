@@ -41,9 +41,9 @@ def run_gyro(
     dt: Floats,
     gaps: tuple[int, ...],
     running: NDArray[np.bool_] | None,
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
     c, s = derived(rate_hz), fresh()
-    up, bias, rest = [], [], []
+    up, bias, rest, sd = [], [], [], []
     for i, (a, g) in enumerate(zip(acc, gyr, strict=True)):
         if i in gaps:
             attitude.hold_frame(c, s)
@@ -53,7 +53,8 @@ def run_gyro(
         up.append(s["up"].copy())
         bias.append(s["bias"].copy())
         rest.append(bool(s["rest"]))
-    return np.array(up), np.array(bias), np.array(rest)
+        sd.append(float(s["up_sd"]))
+    return np.array(up), np.array(bias), np.array(rest), np.array(sd)
 
 
 def check_gyro(
@@ -66,11 +67,11 @@ def check_gyro(
 ) -> NDArray[np.bool_]:
     if dt is None:
         dt = np.full(len(acc), 1.0 / rate_hz)
-    up, bias, rest = run_gyro(acc, gyr, rate_hz, dt, gaps, running)
-    same_up, same_bias, same_rest = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps, running)
-    # the low-pass sums to about 1e-5 of its terms, so rounding is seen as 1e-11
+    up, bias, rest, sd = run_gyro(acc, gyr, rate_hz, dt, gaps, running)
+    same_up, same_bias, same_rest, same_sd = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps, running)
     np.testing.assert_allclose(up, same_up, rtol=0, atol=1e-9)
     np.testing.assert_allclose(bias, same_bias, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(sd, same_sd, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(rest, same_rest)
     return rest
 
@@ -741,10 +742,7 @@ def test_the_whole_chain_uses_these_kernels() -> None:
     trace = estimate(acc, gyr, 104.0)
     # the very spacing of the estimator's times: rest begins at a sum of them
     dt = np.diff(trace.time_s, prepend=-1.0 / 104.0)
-    # the average is chosen by the bout that the sample before left
-    running = np.append(False, trace.activity[:-1] == 3)
-    up, _, _ = naive.up_gyro(acc, gyr, 104.0, P, dt, running=running)
-    assert running.any()
+    up = naive.up_gyro(acc, gyr, 104.0, P, dt)[0]
     v, x = vertical(acc, up)
     c, s = derived(104.0), fresh()
     out = np.zeros(100, STEP_DTYPE)
