@@ -30,6 +30,38 @@ def live_cadence(c: Any, st: Any) -> None:
 
 
 @kernel
+def learn_stride(c: Any, st: Any, stride: float) -> None:
+    """Take a stride time (s) into its running mean and variance."""
+    n = st["stride_n"] + 1
+    st["stride_n"] = n
+    if n == 1:
+        st["stride_mean"] = stride
+        st["stride_var"] = 0.0
+        return
+    # as the variance of a sample at first, with a memory of some strides later
+    k = 1.0 / min(float(n), c["spread_strides"])
+    e = stride - st["stride_mean"]
+    st["stride_mean"] += k * e
+    st["stride_var"] = (1.0 - k) * (st["stride_var"] + k * e * e)
+
+
+@kernel
+def live_cadence_sd(c: Any, st: Any) -> None:
+    """Standard uncertainty (spm) of the live cadence as the runner's cadence of these strides.
+
+    From the spread of the stride times: a mean of m strides of it. NaN before three strides.
+    """
+    st["cadence_sd"] = np.nan
+    n = st["stride_n"]
+    if n < 3 or np.isnan(st["cadence"]):
+        return
+    k = 1.0 / min(float(n), c["spread_strides"])
+    variance = st["stride_var"] / (1.0 - k)
+    strides = 0.5 * c["cadence_steps"]
+    st["cadence_sd"] = st["cadence"] * np.sqrt(variance / strides) / st["stride_mean"]
+
+
+@kernel
 def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
     """Write a step row into the output records at ``k``; returns the next free place."""
     if k >= out.shape[0]:
@@ -49,6 +81,10 @@ def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
     r["lean_deg"] = row[7]
     r["side_lean_deg"] = row[8]
     r["known_s"] = known
+    r["cadence_sd_spm"] = row[12]
+    r["contact_sd_s"] = row[11] if activity == 3 else np.nan
+    r["bounce_sd_m"] = row[13]
+    r["lean_sd_deg"] = row[14]
     return k + 1
 
 
@@ -69,7 +105,7 @@ def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float
 def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
     """Close the bout: the open step is reported with what is known of it (its contact)."""
     if st["has_ic"] == 1 and st["bout_kind"] > 0:
-        row = np.full(12, np.nan)
+        row = np.full(16, np.nan)
         row[0] = st["ic_s"]
         st["parity"] ^= 1
         row[6] = learn_side(c, st, np.nan, np.nan)
@@ -83,6 +119,8 @@ def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
     st["step_s"] = 0.0
     st["ics_n"] = 0
     st["cadence"] = np.nan
+    st["cadence_sd"] = np.nan
+    st["stride_n"] = 0
     forget_side(st)
     return k
 
@@ -189,6 +227,12 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     st["ics"][st["ics_n"] % ICS] = ic
     st["ics_n"] += 1
     live_cadence(c, st)
+    if missed or not regular:
+        st["stride_n"] = 0
+    elif before > 0.0:
+        learn_stride(c, st, step + st["last_step_s"])
+    st["last_step_s"] = step
+    live_cadence_sd(c, st)
 
     row = st["pending"][min(st["pending_n"], PENDING - 1)]
     row[0] = st["ic_s"]
@@ -204,6 +248,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     row[8] = st["lean_sum"][1] / n if n > 0 else np.nan
     row[9] = wave
     row[10] = low
+    row[12] = st["cadence_sd"]
+    row[14] = st["lean_sum"][2] / n if n > 0 else np.nan
     st["lean_n"] = 0
     st["lean_sum"][:] = 0.0
     if missed:
@@ -211,6 +257,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
         row[1] = np.nan
         row[2] = np.nan
         row[4] = np.nan
+        row[11] = np.nan
+        row[13] = np.nan
         forget_side(st)
 
     established = st["bout_kind"]

@@ -87,15 +87,15 @@ class GaitEstimator:
                 raise ValueError(f"time_s must have shape ({n},); found {t.shape}")
         self._count += n
         up = np.empty((n, 3))
-        lean, side_lean, cadence, yaw = np.empty((4, n))
+        lean, side_lean, lean_sd, cadence, yaw = np.empty((5, n))
         lean_from, activity = np.empty((2, n), np.uint8)
         # no step is shorter than 0.15 s; a gap or a new bout can release those that waited
         steps = np.empty(40 + int(8 * n / self.rate_hz), STEP_DTYPE)
         k = block(
-            self._coeffs, self._state, t, a, g, self._gyro, up, lean, side_lean, lean_from,
-            cadence, yaw, activity, steps,
+            self._coeffs, self._state, t, a, g, self._gyro, up, lean, side_lean, lean_sd,
+            lean_from, cadence, yaw, activity, steps,
         )  # fmt: skip
-        return Trace(t, up, lean, side_lean, lean_from, cadence, yaw, activity, steps[:k])
+        return Trace(t, up, lean, side_lean, lean_sd, lean_from, cadence, yaw, activity, steps[:k])
 
     @property
     def gyro_bias(self) -> Floats:

@@ -49,8 +49,8 @@ def find_ic(c: Any, st: Any) -> tuple[float, int]:
     """Initial contact of the wave now rising: (time, sample), time NaN when it was not seen.
 
     The landing is the highest rise through one g: push-off, the dip after the shock and the
-    swing of a loose belt cross it too. Its time is sharp, since the force rises fastest there; the contact
-    itself was the time of loading earlier.
+    swing of a loose belt cross it too. Its time is sharp, since the force rises fastest there;
+    the contact itself was the time of loading earlier.
     """
     last = st["ring_n"] - 1
     d = int(c["coarse_delay_s"] * c["rate_hz"])

@@ -124,6 +124,7 @@ def block(
     up: Any,
     lean_out: Any,
     side_lean: Any,
+    lean_sd: Any,
     lean_from: Any,
     cadence: Any,
     yaw: Any,
@@ -159,6 +160,8 @@ def block(
         up[i, 2] = u[2]
         new = st["samples"] > before
         trusted = new and gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
+        lean_sd[i] = st["lean_sd"] if gyro else np.nan
+        trusted = trusted and lean_sd[i] <= c["lean_sd_max_deg"]
         if trusted:
             lean_out[i] = st["lean"]
             side_lean[i] = st["side_lean"]
@@ -166,6 +169,7 @@ def block(
             if st["has_ic"] == 1:
                 st["lean_sum"][0] += st["lean"]
                 st["lean_sum"][1] += st["side_lean"]
+                st["lean_sum"][2] += st["lean_sd"]
                 st["lean_n"] += 1
         else:
             lean_out[i] = np.nan

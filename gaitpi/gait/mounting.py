@@ -53,6 +53,7 @@ def learn_stillness(c: Any, st: Any, t: float, ax: float, ay: float, az: float) 
         if n > 0.0:
             st["stand_up"][:] = s / n
             st["stand_t"] = t
+            st["stand_sd"] = st["up_sd"]
 
 
 @kernel
@@ -79,9 +80,11 @@ def learn_step(c: Any, st: Any, kind: int) -> None:
     """Take the evidence of a step that has turned out to be of this kind (0: drop it).
 
     Fore-aft acceleration goes with the vertical velocity in running and against it in walking.
-    Each step counts as much as any other: its evidence is a correlation.
+    Each step counts as much as any other: its evidence is a correlation. Steps in which up was
+    not certain enough for a lean do not count for the mean up of gait.
     """
     e = st["evidence"]
+    certain = st["has_gyro"] == 0 or st["up_sd"] * DEG <= c["lean_sd_max_deg"]
     scale = np.sqrt(e[3] * e[4])
     if kind >= 2 and scale > 0.0 and e[8] > 0.0:
         sign = 1.0 if kind == 3 else -1.0
@@ -89,8 +92,12 @@ def learn_step(c: Any, st: Any, kind: int) -> None:
         k = 1.0 / min(n, c["axis_tau_steps"])
         for i in range(3):
             st["fwd"][i] += k * (sign * e[i] / scale - st["fwd"][i])
-            st["gait_up"][i] += k * (e[5 + i] / e[8] - st["gait_up"][i])
         st["gait_n"] = n
+        if certain:
+            st["gait_up_n"] += 1.0
+            k = 1.0 / min(st["gait_up_n"], c["axis_tau_steps"])
+            for i in range(3):
+                st["gait_up"][i] += k * (e[5 + i] / e[8] - st["gait_up"][i])
     e[:] = 0.0
 
 
@@ -104,6 +111,8 @@ def learn_mount(c: Any, st: Any, t: float) -> None:
     if st["gait_n"] < c["axis_steps"] or n < c["axis_corr"]:
         return
     if st["lean_from"] == 0:
+        if st["gait_up_n"] == 0.0:
+            return
         g = st["gait_up"]
         gn = np.sqrt(g[0] ** 2 + g[1] ** 2 + g[2] ** 2)
         s = st["stand_up"]
@@ -111,8 +120,9 @@ def learn_mount(c: Any, st: Any, t: float) -> None:
         fresh = t - st["stand_t"] < c["stand_age_s"]
         if fresh and cosine > np.cos(c["stand_max_deg"] / DEG):
             st["zero"][:] = s
+            st["zero_sd"] = st["stand_sd"]
             st["lean_from"] = 2
-        elif st["gait_n"] >= 2.0 * c["axis_steps"]:
+        elif st["gait_up_n"] >= 2.0 * c["axis_steps"]:
             st["zero"][:] = g / gn
             st["lean_from"] = 3
         else:
@@ -138,7 +148,11 @@ def learn_mount(c: Any, st: Any, t: float) -> None:
 
 @kernel
 def lean(st: Any) -> None:
-    """Forward and side lean (deg) of the body's up axis against gravity, from mount and up."""
+    """Forward and side lean (deg) of the body's up axis against gravity, from mount and up.
+
+    The uncertainty is that of up and, where the zero is a stand, of up in that stand.
+    """
+    st["lean_sd"] = DEG * np.sqrt(st["up_sd"] ** 2 + st["zero_sd"] ** 2)
     if st["axes_known"] == 0:
         return
     m = st["mount"]

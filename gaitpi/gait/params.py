@@ -104,6 +104,8 @@ class GaitParams:
     smooth_s: float = _par(0.012, "s", "half width of the symmetric smoothing of contact events")
     cadence_steps: float = _par(4.0, "steps", "steps in the live cadence (even: both feet)")
 
+    spread_strides: float = _par(8.0, "strides", "memory of the spread of the stride time")
+
     # activity
     still_acc: float = _par(0.3, "m/s²", "still: RMS of the acceleration about its mean below this")
     still_time_s: float = _par(1.0, "s", "still: for this long")
@@ -120,6 +122,10 @@ class GaitParams:
     side_memory: float = _par(0.94, "1", "memory per step of the left-right evidence")
     side_steps: float = _par(6.0, "steps", "steps of evidence before sides are named")
     side_clear: float = _par(0.5, "1", "share of agreeing evidence before sides are named")
+
+    lean_sd_max_deg: float = _par(
+        5.0, "deg", "lean less certain than this, 1 sigma, is withheld: runners differ by less"
+    )
 
     # gaps
     gap_turn_s: float = _par(0.1, "s", "over a gap up to this long the last rates are carried on")

@@ -102,7 +102,12 @@ STATE = np.dtype(
         ("ics", np.float64, (ICS,)),
         ("ics_n", np.int64),
         ("cadence", np.float64),
-        ("pending", np.float64, (PENDING, 12)),
+        ("last_step_s", np.float64),
+        ("stride_mean", np.float64),
+        ("stride_var", np.float64),
+        ("stride_n", np.int64),
+        ("cadence_sd", np.float64),
+        ("pending", np.float64, (PENDING, 16)),
         ("pending_n", np.int64),
         # stillness and mounting
         ("still_mean", np.float64, (3,)),
@@ -117,17 +122,21 @@ STATE = np.dtype(
         ("fwd", np.float64, (3,)),
         ("gait_up", np.float64, (3,)),
         ("gait_n", np.float64),
+        ("gait_up_n", np.float64),
         ("mount", np.float64, (3, 3)),
         ("lean_from", np.int64),
         ("axes_known", np.int64),
         ("zero", np.float64, (3,)),
+        ("stand_sd", np.float64),
+        ("zero_sd", np.float64),
         ("side_d", np.float64, (2,)),
         ("side_e", np.float64, (2,)),
         ("side_n", np.int64),
         ("side_even", np.int64),
         ("lean", np.float64),
         ("side_lean", np.float64),
-        ("lean_sum", np.float64, (2,)),
+        ("lean_sd", np.float64),
+        ("lean_sum", np.float64, (3,)),
         ("lean_n", np.int64),
     ]
 )
@@ -144,10 +153,12 @@ def new_state() -> NDArray[Any]:
     rec["trust_t"] = -np.inf
     rec["run_t"] = -np.inf
     rec["cadence"] = np.nan
+    rec["cadence_sd"] = np.nan
     rec["ic_s"] = np.nan
     rec["still_since"] = np.nan
     rec["stand_t"] = -np.inf
     rec["yaw"] = np.nan
     rec["lean"] = np.nan
+    rec["lean_sd"] = np.nan
     rec["side_lean"] = np.nan
     return s

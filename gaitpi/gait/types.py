@@ -28,6 +28,10 @@ STEP_DTYPE = np.dtype(
         ("lean_deg", np.float64),
         ("side_lean_deg", np.float64),
         ("known_s", np.float64),
+        ("cadence_sd_spm", np.float64),
+        ("contact_sd_s", np.float64),
+        ("bounce_sd_m", np.float64),
+        ("lean_sd_deg", np.float64),
     ]
 )
 """One step, from its initial contact to the next one of the other foot.
@@ -38,8 +42,9 @@ to_s - ic_s; ``step_s`` = next initial contact - ic_s; ``flight_s`` = step_s - c
 displacement over the step; ``impact_ms2`` highest vertical acceleration during contact
 (gravity taken off); ``side`` -1 left, +1 right, 0 unknown; ``activity`` 2 walking, 3 running;
 ``lean_deg``/``side_lean_deg`` mean over the step; ``known_s`` the time of the sample that
-completed the knowledge of it. What could not be known is NaN: toe-off in walking; everything
-that needs the next contact in the last step of a bout.
+completed the knowledge of it. ``*_sd_*`` is the standard uncertainty of the value of that
+name (docs/algorithms.md says what it covers and what not). What could not be known is NaN:
+toe-off in walking; everything that needs the next contact in the last step of a bout.
 """
 
 SAMPLE_FIELDS: Final = (
@@ -47,6 +52,7 @@ SAMPLE_FIELDS: Final = (
     "up",
     "lean_deg",
     "side_lean_deg",
+    "lean_sd_deg",
     "lean_from",
     "cadence_spm",
     "yaw_rate",
@@ -60,17 +66,20 @@ class Trace:
 
     ``time_s`` (n,) s; ``up`` (n, 3) unit vector pointing up in the sensor frame, NaN before the
     first sample with gravity; ``lean_deg``/``side_lean_deg`` (n,) forward and right positive,
-    NaN until known; ``lean_from`` (n,) uint8 what lean is measured from: 0 unknown, 1 the given
-    mount, 2 the runner's own standing, 3 the runner's own mean in gait (so the lean is a change
-    only); ``cadence_spm`` (n,) NaN when not stepping; ``yaw_rate`` (n,) rad/s about the vertical,
-    positive to the left, NaN without gyroscope; ``activity`` (n,) uint8: 0 unknown, 1 still,
-    2 walking, 3 running; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
+    NaN until known and while too uncertain; ``lean_sd_deg`` (n,) standard uncertainty of either,
+    given also while the lean itself is withheld, NaN without gyroscope; ``lean_from`` (n,) uint8
+    what lean is measured from: 0 unknown, 1 the given mount, 2 the runner's own standing, 3 the
+    runner's own mean in gait (so the lean is a change only); ``cadence_spm`` (n,) NaN when not
+    stepping; ``yaw_rate`` (n,) rad/s about the vertical, positive to the left, NaN without
+    gyroscope; ``activity`` (n,) uint8: 0 unknown, 1 still, 2 walking, 3 running; ``steps``
+    structured array of ``STEP_DTYPE`` in order of time.
     """
 
     time_s: Floats
     up: Floats
     lean_deg: Floats
     side_lean_deg: Floats
+    lean_sd_deg: Floats
     lean_from: NDArray[np.uint8]
     cadence_spm: Floats
     yaw_rate: Floats

@@ -400,6 +400,21 @@ def live_cadence(contacts: Floats, p: GaitParams) -> float:
     return float(60.0 / np.mean(np.diff(contacts)[-n:]))
 
 
+def cadence_sd(cadence: float, strides: Sequence[float], p: GaitParams) -> float:
+    """Standard uncertainty of a cadence over the last strides (s), from their scatter."""
+    if len(strides) < 3:
+        return np.nan
+    mean, variance = strides[0], 0.0
+    for n, x in enumerate(strides[1:], start=2):
+        k = 1.0 / min(n, p.spread_strides)
+        mean, variance = (
+            (1.0 - k) * mean + k * x,
+            (1.0 - k) * variance + k * (1.0 - k) * (x - mean) ** 2,
+        )
+    unbiased = variance / (1.0 - k)
+    return float(cadence / mean * np.sqrt(unbiased / (p.cadence_steps / 2.0)))
+
+
 def sides(evidence: Sequence[tuple[float, float]], p: GaitParams) -> list[int]:
     """Side of each of successive steps from (push, turn), NaN unknown.
 

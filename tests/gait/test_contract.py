@@ -136,8 +136,10 @@ def test_a_given_mount_stays_as_given() -> None:
     trace = est.update(ACC, GYR)
     assert est.learned_mount is not None
     np.testing.assert_array_equal(est.learned_mount.rotation, given.rotation)
-    assert np.isfinite(trace.lean_deg).all()
-    assert (trace.lean_from == 1).all()
+    certain = trace.lean_sd_deg <= GaitParams().lean_sd_max_deg
+    assert certain[int(3 * 52.0) :].all()
+    np.testing.assert_array_equal(np.isfinite(trace.lean_deg), certain)
+    np.testing.assert_array_equal(trace.lean_from, certain)
 
 
 def test_state_of_another_version_is_refused() -> None:

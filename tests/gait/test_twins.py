@@ -336,6 +336,33 @@ def test_contact_time_of_a_half_sine(duty: float, late: float) -> None:
 
 
 @pytest.mark.nojit
+@given(strides=st.lists(st.floats(0.4, 1.2), max_size=40))
+def test_cadence_uncertainty(strides: list[float]) -> None:
+    c, s = derived(100.0), fresh()
+    s["cadence"] = 170.0
+    for x in strides:
+        bouts.learn_stride(c, s, x)
+    bouts.live_cadence_sd(c, s)
+    want = naive.cadence_sd(170.0, strides, P)
+    assert float(s["cadence_sd"]) == pytest.approx(want, rel=1e-6, abs=1e-6, nan_ok=True)
+
+
+def test_cadence_uncertainty_is_the_scatter_of_the_cadence() -> None:
+    """Of independent strides the live cadence scatters as its uncertainty says."""
+    rng = np.random.default_rng(5)
+    c, s = derived(100.0), fresh()
+    told, strides = [], rng.normal(0.72, 0.02, 4000)
+    n = int(P.cadence_steps) // 2
+    for i, x in enumerate(strides):
+        bouts.learn_stride(c, s, x)
+        s["cadence"] = 120.0 * n / strides[max(0, i - n + 1) : i + 1].sum()
+        bouts.live_cadence_sd(c, s)
+        told.append((float(s["cadence"]), float(s["cadence_sd"])))
+    cadence, sd = np.array(told[10:]).T
+    assert np.sqrt(np.mean(sd**2)) == pytest.approx(np.std(cadence), rel=0.1)
+
+
+@pytest.mark.nojit
 @settings(max_examples=20)
 @given(seed=seeds, rate=st.sampled_from([60.0, 208.0, 900.0]))
 def test_quantities_of_a_step(seed: int, rate: float) -> None:
@@ -505,6 +532,8 @@ def test_mount_and_lean(seed: int, stood: bool) -> None:
     fwd = 0.3 * body[0] + rng.uniform(-0.5, 0.5) * zero
     s["fwd"][:] = fwd
     s["gait_up"][:], s["gait_n"] = 0.7 * gait, 2.0 * P.axis_steps
+    s["gait_up_n"] = s["gait_n"]
+    s["up_sd"], s["stand_sd"] = 0.01, 0.02
     if stood:
         s["stand_up"][:], s["stand_t"] = zero, 10.0
     mounting.learn_mount(c, s, 20.0)
@@ -519,6 +548,8 @@ def test_mount_and_lean(seed: int, stood: bool) -> None:
         forward, side = naive.lean_deg(want, up[None])
         assert float(s["lean"]) == pytest.approx(float(forward[0]), abs=1e-9)
         assert float(s["side_lean"]) == pytest.approx(float(side[0]), abs=1e-6)
+    sd = np.hypot(0.01, 0.02 if stood else 0.0)
+    assert float(s["lean_sd"]) == pytest.approx(np.degrees(sd), rel=1e-12)
 
 
 @pytest.mark.nojit
@@ -537,6 +568,7 @@ def test_enough_evidence_gives_a_mount(fwd: float, count: float, stood: bool, so
     c, s = derived(100.0), fresh()
     s["fwd"][:] = (fwd, 0.0, 0.0)
     s["gait_up"][:], s["gait_n"] = (0.0, 0.0, 1.0), count
+    s["gait_up_n"] = count
     if stood:
         s["stand_up"][:], s["stand_t"] = (0.0, 0.0, 1.0), 10.0
     s["up"][:] = (0.0, 0.0, 1.0)
@@ -554,6 +586,7 @@ def test_a_stale_or_crooked_stand_is_not_the_zero(t: float, tilt_deg: float, sou
     c, s = derived(100.0), fresh()
     s["fwd"][:] = (0.3, 0.0, 0.0)
     s["gait_up"][:], s["gait_n"] = (0.0, 0.0, 1.0), 20.0
+    s["gait_up_n"] = 20.0
     tilt = np.radians(tilt_deg)
     s["stand_up"][:], s["stand_t"] = (np.sin(tilt), 0.0, np.cos(tilt)), 10.0
     mounting.learn_mount(c, s, t)
