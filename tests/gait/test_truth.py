@@ -132,7 +132,7 @@ def test_lean(name: str) -> None:
     middle = m.steps["ic_s"][k] + 0.5 * m.steps["step_s"][k]
     error = m.steps["lean_deg"][k] - truth.lean_deg(middle)
     assert np.isfinite(error).all()
-    assert np.sqrt(np.mean(error**2)) < 0.18  # 0.12 deg
+    assert np.sqrt(np.mean(error**2)) < 0.36  # 0.24 deg
     assert abs(np.mean(error)) < 0.16  # 0.10 deg
     # one step leans to its own side, a pair of them does not
     side = m.steps["side_lean_deg"][k] - truth.side_lean_deg(middle)
