@@ -174,7 +174,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
 
     row = st["pending"][min(st["pending_n"], PENDING - 1)]
     row[0] = st["ic_s"]
-    row[1] = row[0] + contact_time(st, i0, ic_i)
+    contact, row[11] = contact_time(c, st, i0, ic_i, row[0], step)
+    row[1] = row[0] + contact
     row[2] = step
     row[3] = st["cadence"]
     row[4] = bounce(st, i0, ic_i)

@@ -75,14 +75,14 @@ class GaitParams:
     step_spread: float = _par(0.30, "1", "a step belongs to a bout within this of the one before")
     bout_steps: float = _par(4.0, "steps", "steps in a row before a bout is believed")
     bout_end: float = _par(2.0, "step times", "no step for this long ends a bout")
-    loading_s: float = _par(
-        0.015,
-        "s",
-        "from initial contact to one body weight on the foot: 65 body weights a second, the "
-        "mean loading rate of running (Crowell & Davis 2011)",
-    )
     double_support: float = _par(
         0.22, "1", "double support as a share of a walking step (Perry: 10-12 % of the stride)"
+    )
+    contact_model_s: float = _par(
+        0.02, "s", "contact time from one sacral sensor, 1 sigma between runners (Patoz 2022)"
+    )
+    acc_scale: float = _par(
+        0.03, "1", "scale of the accelerometer, 1 sigma (MPU-6050 datasheet: ±3 %)"
     )
     smooth_s: float = _par(0.012, "s", "half width of the symmetric smoothing of contact events")
     cadence_steps: float = _par(8.0, "steps", "steps in the live cadence (even: both feet)")
