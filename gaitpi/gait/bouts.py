@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
-from gaitpi.gait.measures import bounce, contact_time, impact, least_force
+from gaitpi.gait.measures import bounce, bounce_sd, contact_time, impact, least_force
 from gaitpi.gait.mounting import learn_step
 from gaitpi.gait.sides import forget_side, learn_side, side_evidence
 from gaitpi.gait.state import CHAIN, ICS, PENDING
@@ -236,7 +236,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
 
     row = st["pending"][min(st["pending_n"], PENDING - 1)]
     row[0] = st["ic_s"]
-    row[1] = row[0] + contact_time(st, i0, ic_i)
+    contact, row[11] = contact_time(c, st, i0, ic_i, row[0], step)
+    row[1] = row[0] + contact
     row[2] = step
     row[3] = st["cadence"]
     row[4] = bounce(st, i0, ic_i)
@@ -249,6 +250,7 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     row[9] = wave
     row[10] = low
     row[12] = st["cadence_sd"]
+    row[13] = bounce_sd(c, st, i0, ic_i, row[4])
     row[14] = st["lean_sum"][2] / n if n > 0 else np.nan
     st["lean_n"] = 0
     st["lean_sum"][:] = 0.0

@@ -45,12 +45,46 @@ def crossing_time(st: Any, i: int, lo: float, hi: float, level: float) -> float:
 
 
 @kernel
+def loading_time(c: Any, st: Any, i: int, lo: int, crossing: float) -> float:
+    """Time (s) from the begin of the rise over samples ``i``, ``i + 1`` to its ``crossing``.
+
+    The begin is where tangents intersect, as for the foot of a pulse wave (Chiu & al. 1991): the
+    tangent at the steepest point of the rising flank meets the level at which the flank begins,
+    not before sample ``lo``. How fast the load comes on differs between runners, slopes and
+    shoes; the flank itself shows it.
+    """
+    ring = st["ring"]
+    last = st["ring_n"] - 1
+    foot = i
+    level = smooth_force(c, st, i)
+    while foot > lo:
+        f = smooth_force(c, st, foot - 1)
+        if f >= level:
+            break
+        level = f
+        foot -= 1
+    steepest = 0.0
+    begin = crossing
+    f = level
+    for k in range(foot, last):
+        g = smooth_force(c, st, k + 1)
+        if k > i and g <= f:
+            break
+        t = ring[k % RING, R_T]
+        slope = (g - f) / (ring[(k + 1) % RING, R_T] - t)
+        if slope > steepest:
+            steepest = slope
+            begin = t - (f - level) / slope
+        f = g
+    return float(max(crossing - begin, 0.0))
+
+
+@kernel
 def find_ic(c: Any, st: Any) -> tuple[float, int]:
     """Initial contact of the wave now rising: (time, sample), time NaN when it was not seen.
 
     The landing is the highest rise through one g: push-off, the dip after the shock and the
-    swing of a loose belt cross it too. Its time is sharp, since the force rises fastest there;
-    the contact itself was the time of loading earlier.
+    swing of a loose belt cross it too. The contact itself was the time of loading earlier.
     """
     last = st["ring_n"] - 1
     d = int(c["coarse_delay_s"] * c["rate_hz"])
@@ -93,8 +127,16 @@ def find_ic(c: Any, st: Any) -> tuple[float, int]:
         return walking_ic(c, st)
     lo_f = smooth_force(c, st, top)
     hi_f = smooth_force(c, st, top + 1)
-    t = crossing_time(st, top, lo_f, hi_f, G) - c["loading_s"]
-    return t, max(top - int(c["loading_s"] * c["rate_hz"]), lo)
+    t = crossing_time(st, top, lo_f, hi_f, G)
+    # the crossing is sharp, the begin of one landing is not: its mean over the last ones counts
+    n = st["loading_n"] + 1
+    st["loading_n"] = n
+    loading = loading_time(c, st, top, lo, t)
+    st["loading"] += (loading - st["loading"]) / min(float(n), c["loading_steps"])
+    t -= st["loading"]
+    while top > lo and st["ring"][top % RING, R_T] > t:
+        top -= 1
+    return float(t), top
 
 
 @kernel

@@ -5,25 +5,45 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
-from gaitpi.gait.events import G, smooth_force
+from gaitpi.gait.events import G, crossing_time, smooth_force
 from gaitpi.gait.state import R_T, R_V, RING
+
+DUTY_MIN = 0.4
+"""Least duty factor looked for, a sprinter's: it keeps the dip after the shock out."""
+
+LEVELS = (1.0, 1.25, 1.5)
+"""Body weights at which the fall of the force is timed; the first counts, the rest guard it."""
+
+TOP = 0.47
+"""Share of the contact at which the force of the body's mass is highest (Clark & al. 2017)."""
+
+SHANK = 0.08
+"""Share of foot and shank in the mass: they stop right after the contact (Clark & al. 2017)."""
 
 
 @kernel
-def duty_of(amplitude: float) -> float:
-    """Duty factor of the contact (contact time over step time) whose force has this fundamental.
+def fall_share(duty: float, level: float) -> float:
+    """Share of the step, from the contact on, at which the force falls through ``level`` g.
 
-    ``amplitude`` of the vertical force at the step frequency in body weights. A half-sine stance
-    of duty d that carries the body weight over the step has 2 cos(pi d) / (1 - 4 d²), which falls
-    from 2 (a hammer blow) over 2/3 (no flight) on; solved by bisection. 1 where it would be more.
+    Two masses (Clark, Ryan & Weyand 2017): but for foot and shank, whose blow is over by then,
+    the force is a raised cosine with its top at TOP of the contact that carries its weight over
+    the step.
     """
-    lo = 0.05
+    x = level * duty / (1.0 - SHANK) - 1.0
+    return float(duty * (TOP + (1.0 - TOP) / np.pi * np.arccos(min(max(x, -1.0), 1.0))))
+
+
+@kernel
+def duty_of_fall(share: float, level: float) -> float:
+    """Duty factor with which the force falls through ``level`` g at this share of the step.
+
+    By bisection in DUTY_MIN..1; what lies outside gives the nearer end.
+    """
+    lo = DUTY_MIN
     hi = 1.0
     for _ in range(30):
         d = 0.5 * (lo + hi)
-        q = 1.0 - 4.0 * d * d
-        a = 0.5 * np.pi if abs(q) < 1e-6 else 2.0 * np.cos(np.pi * d) / q
-        if a > amplitude:
+        if fall_share(d, level) < share:
             lo = d
         else:
             hi = d
@@ -31,26 +51,35 @@ def duty_of(amplitude: float) -> float:
 
 
 @kernel
-def contact_time(st: Any, i0: int, i1: int) -> float:
-    """Contact time (s) in the running step of samples i0..i1, from the impulse over the step.
+def contact_time(c: Any, st: Any, i0: int, i1: int, ic: float, step: float) -> tuple[float, float]:
+    """Contact time of a running step and its standard uncertainty (s, s); NaN where unseen.
 
-    The ground carries the body weight times the step time in each step; the shorter the contact,
-    the larger the fundamental of the force. That needs no threshold on a noisy toe-off. The
-    ground does not pull: a negative force of the trunk is the legs' swing and counts as none.
+    The step lasts ``step`` s from the contact ``ic`` on, samples i0..i1. The force falls through
+    one body weight at a moment that does not depend on how much more or less the trunk swings
+    than the whole body; two masses make contact time of it. Where a swing of belt or pelvis
+    carries that fall away, by more than the model's uncertainty from the median of all LEVELS,
+    the median counts.
     """
-    ring = st["ring"]
-    t0 = ring[i0 % RING, R_T]
-    span = ring[i1 % RING, R_T] - t0
-    w = 2.0 * np.pi / span
-    re = 0.0
-    im = 0.0
+    found = np.full(3, np.nan)
+    f = smooth_force(c, st, i0)
     for i in range(i0, i1):
-        f = max(ring[i % RING, R_V] + G, 0.0)
-        angle = w * (ring[i % RING, R_T] - t0)
-        re += f * np.cos(angle)
-        im += f * np.sin(angle)
-    amplitude = 2.0 * np.sqrt(re * re + im * im) / (i1 - i0) / G
-    return float(duty_of(amplitude) * span)
+        g = smooth_force(c, st, i + 1)
+        for j in range(3):
+            level = LEVELS[j] * G
+            if np.isnan(found[j]) and f >= level and g < level:
+                share = (crossing_time(st, i, f, g, level) - ic) / step
+                if share >= fall_share(DUTY_MIN, LEVELS[j]):
+                    found[j] = duty_of_fall(share, LEVELS[j])
+        f = g
+    middle = float(np.nanmedian(found))
+    duty = found[0]
+    clash = duty - middle
+    if not abs(clash) * step <= c["contact_model_s"]:
+        duty = middle
+    sd = c["contact_model_s"]
+    if np.isfinite(clash):
+        sd = np.sqrt(sd * sd + (clash * step) ** 2)
+    return float(duty * step), float(sd if np.isfinite(duty) else np.nan)
 
 
 @kernel
@@ -89,6 +118,22 @@ def bounce(st: Any, i0: int, i1: int) -> float:
         lo = min(lo, x)
         hi = max(hi, x)
     return float(hi - lo)
+
+
+@kernel
+def bounce_sd(c: Any, st: Any, i0: int, i1: int, height: float) -> float:
+    """Standard uncertainty (m) of a bounce of ``height`` m over samples i0..i1.
+
+    The scale of the accelerometer, and the mean acceleration that was taken out: had the body
+    really gained speed so, its height would bend by the mean times the square of the step / 8.
+    """
+    ring = st["ring"]
+    span = ring[i1 % RING, R_T] - ring[i0 % RING, R_T]
+    area = 0.0
+    for i in range(i0, i1):
+        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
+        area += 0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) * dt
+    return float(np.sqrt((c["acc_scale"] * height) ** 2 + (area * span / 8.0) ** 2))
 
 
 @kernel

@@ -92,15 +92,16 @@ class GaitParams:
     )
     run_memory_s: float = _par(60.0, "s", "a runner seen so recently need not prove it anew")
     bout_end: float = _par(2.0, "step times", "no step for this long ends a bout")
-    loading_s: float = _par(
-        0.015,
-        "s",
-        "from initial contact to one body weight on the foot: 65 body weights a second, the "
-        "mean loading rate of running (Crowell & Davis 2011)",
-    )
     double_support: float = _par(
         0.22, "1", "double support as a share of a walking step (Perry: 10-12 % of the stride)"
     )
+    contact_model_s: float = _par(
+        0.02, "s", "contact time from one sacral sensor, 1 sigma between runners (Patoz 2022)"
+    )
+    acc_scale: float = _par(
+        0.03, "1", "scale of the accelerometer, 1 sigma (MPU-6050 datasheet: ±3 %)"
+    )
+    loading_steps: float = _par(8.0, "steps", "memory of the time of loading: begins are blurred")
     smooth_s: float = _par(0.012, "s", "half width of the symmetric smoothing of contact events")
     cadence_steps: float = _par(4.0, "steps", "steps in the live cadence (even: both feet)")
 

@@ -91,6 +91,8 @@ STATE = np.dtype(
         ("has_ic", np.int64),
         ("step_s", np.float64),
         ("parity", np.int64),
+        ("loading", np.float64),
+        ("loading_n", np.int64),
         ("chain", np.float64, (CHAIN, 3)),
         ("chain_n", np.int64),
         ("against_n", np.int64),

@@ -289,7 +289,7 @@ def crossing(t: Floats, f: Floats, i: int, level: float) -> float:
 def initial_contact(
     t: Floats, f: Floats, first: int, bout: int, rate_hz: float, p: GaitParams
 ) -> tuple[float, int] | None:
-    """Landing in the smoothed force ``f`` up to now: time and sample; None without a flight.
+    """First landing in the smoothed force ``f`` up to now: time, sample; None without a flight.
 
     ``first`` is the sample from which the flight is looked for.
     """
@@ -307,8 +307,22 @@ def initial_contact(
     if lows[most] >= {0: p.flight_stay, 2: 0.5 * p.flight_force, 3: G0}[bout]:
         return None
     top = rises[most]
-    early = int(np.floor(p.loading_s * rate_hz))
-    return crossing(t, f, top, G0) - p.loading_s, max(first, top - early)
+    contact = crossing(t, f, top, G0) - loading_time(t, f, top, first)
+    return contact, int(np.clip(np.flatnonzero(t <= contact)[-1], first, top))
+
+
+def loading_time(t: Floats, f: Floats, top: int, first: int) -> float:
+    """Time from where the flank over ``top``, ``top + 1`` begins to its crossing of one g.
+
+    The line through its steepest two samples is followed down to the lowest of the flank.
+    """
+    falls = np.flatnonzero(np.diff(f) <= 0.0)
+    foot = int(max([first, *(falls[falls < top] + 1)]))
+    end = int(min([len(f) - 1, *falls[falls > top]]))
+    slopes = np.diff(f[foot : end + 1]) / np.diff(t[foot : end + 1])
+    k = foot + int(np.argmax(slopes))
+    begin = t[k] - (f[k] - f[foot]) / slopes.max()
+    return float(max(crossing(t, f, top, G0) - begin, 0.0))
 
 
 def initial_contact_walking(
@@ -330,36 +344,52 @@ def initial_contact_walking(
     return at, int(np.clip(sample, 0, len(t) - 1))
 
 
-def fundamental(duty: Floats) -> Floats:
-    """Fundamental (body weights) of half-sine stances of duty factors ``duty`` (n,).
+def stance(duty: float, share: Floats) -> Floats:
+    """Force (g) at shares (n,) of the step, of the body without foot and shank, by duty factor."""
+    x = share / duty - 0.47
+    half = np.where(x < 0.0, 0.47, 0.53)
+    bell = np.where(np.abs(x) <= half, 1.0 + np.cos(np.pi * x / half), 0.0)
+    return np.asarray(0.92 / duty * bell)
 
-    The Fourier integral of a stance that carries one body weight in the mean, by quadrature.
+
+def duty_of_fall(share: float, level: float) -> float:
+    """The duty factor in 0.4 … 1 whose force falls through ``level`` (g) at this share of a step.
+
+    The share at which it falls grows with the duty factor: sought on a grid, then ever finer.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(40)
-    time = 0.5 * duty[:, None] * (nodes + 1.0)
-    force = 0.5 * np.pi / duty[:, None] * np.sin(np.pi * time / duty[:, None])
-    parts = force * np.exp(-2j * np.pi * time) * weights * 0.5 * duty[:, None]
-    return np.asarray(2.0 * np.abs(parts.sum(axis=1)))
+    low, high = 0.4, 1.0
+    for _ in range(8):
+        grid = np.linspace(low, high, 13)
+        over = [stance(d, np.array([share]))[0] > level and share > 0.47 * d for d in grid]
+        early = [share <= 0.47 * d for d in grid]
+        late = np.flatnonzero(np.array(over) | np.array(early))
+        if len(late) == 0:
+            return float(high)
+        if late[0] == 0:
+            return float(low)
+        low, high = grid[late[0] - 1], grid[late[0]]
+    return float(0.5 * (low + high))
 
 
-def duty_of(amplitude: float) -> float:
-    """The duty factor with this fundamental: bracketed on a grid, then ever finer ones."""
-    low, high = 0.05, 1.0
-    for _ in range(4):
-        grid = np.linspace(low, high, 200)
-        over = np.flatnonzero(fundamental(grid) > amplitude)
-        if len(over) == 0:
-            return low
-        if over[-1] == len(grid) - 1:
-            return high
-        low, high = grid[over[-1]], grid[over[-1] + 1]
-    return float(low)
+def contact_time(
+    t: Floats, f: Floats, ic: float, step_s: float, p: GaitParams
+) -> tuple[float, float]:
+    """Contact time and its uncertainty from the smoothed force (n,) of one step, n - 1 intervals.
 
-
-def contact_time(v: Floats, span_s: float) -> float:
-    """Contact time of one step of equally spaced samples: its second Fourier coefficient."""
-    push = np.clip(v + G0, 0.0, None)
-    return duty_of(float(2.0 * np.abs(np.fft.rfft(push)[1]) / len(v) / G0)) * span_s
+    NaN where the force falls through none of the levels in time.
+    """
+    found = []
+    for level in (1.0, 1.25, 1.5):
+        falls = [i for i in range(len(f) - 1) if f[i] >= level * G0 > f[i + 1]]
+        shares = [(crossing(t, f, i, level * G0) - ic) / step_s for i in falls]
+        least = 0.4 * (0.47 + 0.53 * np.arccos(level * 0.4 / 0.92 - 1.0) / np.pi)
+        found.append(next((duty_of_fall(x, level) for x in shares if x >= least), np.nan))
+    if np.isnan(found).all():
+        return np.nan, np.nan
+    duties = step_s * np.array(found)
+    apart = duties[0] - np.nanmedian(duties)
+    sd = np.hypot(p.contact_model_s, 0.0 if np.isnan(apart) else apart)
+    return float(duties[0] if abs(apart) <= p.contact_model_s else np.nanmedian(duties)), float(sd)
 
 
 def cumulative(y: Floats, t: Floats) -> Floats:
@@ -374,6 +404,12 @@ def bounce(t: Floats, v: Floats) -> float:
     velocity = cumulative(acceleration, t)
     height = cumulative(velocity - cumulative(velocity, t)[-1] / span, t)
     return float(np.ptp(height))
+
+
+def bounce_sd(t: Floats, v: Floats, height: float, p: GaitParams) -> float:
+    """Uncertainty of a bounce: of scale, and the bend of a speed really gained over the step."""
+    bend = cumulative(v, t)[-1] * (t[-1] - t[0]) / 8.0
+    return float(np.hypot(p.acc_scale * height, bend))
 
 
 def impact(t: Floats, v: Floats, end_s: float) -> float:

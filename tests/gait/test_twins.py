@@ -266,6 +266,24 @@ def test_contacts_in_random_steps(rate: float) -> None:
     assert {w for w in ways if ways.count(w) >= 4} == {"landing", "crossing", "none"}
 
 
+def test_loading_is_the_mean_of_the_last_landings() -> None:
+    """One landing does not shift a contact by more than its share; the first is taken as it is."""
+    rng = np.random.default_rng(3)
+    h = step_like(rng, 500, 208.0)
+    h.s["bout_kind"] = 3
+    own = []
+    for n in range(1, 30):
+        h.s["loading_n"], before = n - 1, float(h.s["loading"])
+        h.s["valley_i"] = h.s["peak_i"] = int(rng.integers(330, 420))
+        h.s["has_ic"] = 0
+        events.find_ic(h.c, h.s)
+        if h.s["loading_n"] == n:
+            share = 1.0 / min(n, P.cadence_steps)
+            own.append(before + (float(h.s["loading"]) - before) / share)
+    assert len(own) > 20
+    assert all(0.0 <= x < 0.1 for x in own)
+
+
 def test_contacts_after_the_ring_went_round() -> None:
     rng = np.random.default_rng(7)
     h = step_like(rng, RING + 900, 208.0)
@@ -298,17 +316,20 @@ def test_contacts_in_a_recording(shared_data: Path, name: str, bout: int, way: s
     assert ways.count(way) > 15
 
 
-@given(seed=seeds)
-def test_duty_factor(seed: int) -> None:
-    amplitude = float(np.random.default_rng(seed).uniform(0.5, 2.1))
-    assert measures.duty_of(amplitude) == pytest.approx(naive.duty_of(amplitude), abs=1e-8)
+@given(seed=seeds, level=st.sampled_from([1.0, 1.25, 1.5]))
+def test_duty_factor(seed: int, level: float) -> None:
+    share = float(np.random.default_rng(seed).uniform(0.25, 0.9))
+    want = naive.duty_of_fall(share, level)
+    assert measures.duty_of_fall(share, level) == pytest.approx(want, abs=2e-9)
 
 
 @pytest.mark.nojit
-@pytest.mark.parametrize("duty", [0.06, 0.3, 0.499999, 0.5, 0.500001, 0.7, 0.9, 1.0])
-def test_duty_factor_of_its_own_fundamental(duty: float) -> None:
-    amplitude = float(naive.fundamental(np.array([duty]))[0])
-    assert measures.duty_of(amplitude) == pytest.approx(duty, abs=2e-6)
+@pytest.mark.parametrize("level", [1.0, 1.25, 1.5])
+@pytest.mark.parametrize("duty", [0.41, 0.5, 0.7, 0.9, 0.99])
+def test_duty_factor_of_its_own_fall(duty: float, level: float) -> None:
+    share = measures.fall_share(duty, level)
+    assert naive.stance(duty, np.array([share]))[0] == pytest.approx(level, rel=1e-12)
+    assert measures.duty_of_fall(share, level) == pytest.approx(duty, abs=1e-8)
 
 
 @settings(max_examples=25)
@@ -318,21 +339,44 @@ def test_contact_time(seed: int, rate: float) -> None:
     h = step_like(rng, int(2 * rate), rate)
     i0 = int(rng.integers(0, len(h.t) // 2))
     i1 = i0 + int(rng.uniform(0.25, 0.45) * rate)
-    want = naive.contact_time(h.v[i0:i1], (i1 - i0) / rate)
-    assert measures.contact_time(h.s, i0, i1) == pytest.approx(want, abs=1e-7)
+    ic = float(h.t[i0] + rng.uniform(0, 1 / rate))
+    step = float(h.t[i1] + rng.uniform(0, 1 / rate) - ic)
+    want = naive.contact_time(h.t[i0 : i1 + 1], h.force[i0 : i1 + 1], ic, step, P)
+    found = measures.contact_time(h.c, h.s, i0, i1, ic, step)
+    assert found == pytest.approx(want, abs=1e-8, nan_ok=True)
 
 
 @pytest.mark.nojit
 @pytest.mark.parametrize("duty", [0.45, 0.7, 0.9])
-@pytest.mark.parametrize("late", [0.0, 0.13])
-def test_contact_time_of_a_half_sine(duty: float, late: float) -> None:
-    """Found whatever pulls on the trunk in flight and wherever in the step one begins."""
-    rate, step = 400.0, 0.36
-    t = np.arange(145) / rate
-    phase = (t / step - late) % 1.0
-    push = 0.5 * np.pi / duty * np.sin(np.pi * phase / duty)
-    h = History(t, np.where(phase < duty, push, -0.4) * G0 - G0, np.zeros((145, 3)), rate)
-    assert measures.contact_time(h.s, 0, 144) == pytest.approx(duty * step, abs=2e-4)
+@pytest.mark.parametrize("swing", [0.8, 1.0, 1.4])
+def test_contact_time_of_a_bell(duty: float, swing: float) -> None:
+    """Found whatever the trunk swings about one g, more or less than the body.
+
+    The level of one g tells it, as long as the others do not contradict it.
+    """
+    rate, step = 1000.0, 0.36
+    t = np.arange(-100, 400) / rate
+    force = 1.0 + swing * (naive.stance(duty, t / step) * (t >= 0.0) - 1.0)
+    h = History(t, force * G0 - G0, np.zeros((500, 3)), rate)
+    contact, sd = measures.contact_time(h.c, h.s, 100, 460, 0.0, step)
+    assert contact == pytest.approx(duty * step, abs=1e-3)
+    assert P.contact_model_s <= sd < 1.5 * P.contact_model_s
+
+
+@pytest.mark.nojit
+def test_a_swing_near_toe_off_does_not_count() -> None:
+    """A belt that bounces up as the foot leaves carries the fall through one g away."""
+    rate, step, duty = 500.0, 0.3, 0.7
+    t = np.arange(-50, 200) / rate
+    force = naive.stance(duty, t / step) * (t >= 0.0)
+    swung = np.maximum(force, 1.2 * np.exp(-(((t - 0.19) / 0.03) ** 2)))
+    calm, bouncing = (
+        measures.contact_time(h.c, h.s, 50, 200, 0.0, step)
+        for h in (History(t, f * G0 - G0, np.zeros((250, 3)), rate) for f in (force, swung))
+    )
+    assert calm[0] == pytest.approx(duty * step, abs=2e-3)
+    assert bouncing[0] == pytest.approx(duty * step, abs=6e-3)
+    assert bouncing[1] > 1.5 * calm[1]  # and it says so
 
 
 @pytest.mark.nojit
@@ -376,6 +420,8 @@ def test_quantities_of_a_step(seed: int, rate: float) -> None:
     assert measures.bounce(h.s, i0, i1) == pytest.approx(
         naive.bounce(h.t[part], h.v[part]), rel=1e-10
     )
+    sd = measures.bounce_sd(h.c, h.s, i0, i1, 0.08)
+    assert sd == pytest.approx(naive.bounce_sd(h.t[part], h.v[part], 0.08, P), rel=1e-10)
     end = float(rng.uniform(h.t[i0], h.t[i1 - 1]))
     want = naive.impact(h.t[i0:i1], h.v[i0:i1], end)
     assert measures.impact(h.s, i0, end, i1) == want
