@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gaitpi.gait.kernel import block
+from gaitpi.gait.kernel import CODES, VALUES, block
 from gaitpi.gait.params import GaitParams, coeffs
 from gaitpi.gait.state import STATE, new_state
 from gaitpi.gait.types import STEP_DTYPE, Floats, Mount, Trace
@@ -13,10 +13,24 @@ from gaitpi.gait.types import STEP_DTYPE, Floats, Mount, Trace
 RATE_MIN_HZ = 25.0
 RATE_MAX_HZ = 1200.0
 
+_NO_STEPS = np.empty(0, STEP_DTYPE)
+
+
+def _ready(values: ArrayLike) -> Floats:
+    """Values as the kernel takes them, untouched where they are so already."""
+    if (
+        type(values) is np.ndarray
+        and values.dtype == np.float64
+        and values.flags.c_contiguous
+        and values.flags.writeable
+    ):
+        return values
+    # writeable as well: a read-only array would be another type to numba and compile anew
+    return np.require(values, np.float64, ["C", "W"])
+
 
 def _rows(name: str, values: ArrayLike) -> Floats:
-    # writeable as well: a read-only array would be another type to numba and compile anew
-    out = np.require(values, np.float64, ["C", "W"])
+    out = _ready(values)
     if out.ndim != 2 or out.shape[1] != 3:
         raise ValueError(f"{name} must have shape (n, 3); found {out.shape}")
     return out
@@ -48,6 +62,7 @@ class GaitEstimator:
         self._state = new_state()
         self._count = 0
         self._gyro: bool | None = None
+        self._steps = np.empty(0, STEP_DTYPE)
         if mount is not None:
             given = mount if isinstance(mount, Mount) else Mount(np.asarray(mount, np.float64))
             rec = self._state[0]
@@ -82,20 +97,26 @@ class GaitEstimator:
         if time_s is None:
             t = np.arange(self._count, self._count + n) / self.rate_hz
         else:
-            t = np.require(time_s, np.float64, ["C", "W"])
+            t = _ready(time_s)
             if t.shape != (n,):
                 raise ValueError(f"time_s must have shape ({n},); found {t.shape}")
         self._count += n
         up = np.empty((n, 3))
-        lean, side_lean, lean_sd, cadence, yaw = np.empty((5, n))
-        lean_from, activity = np.empty((2, n), np.uint8)
+        values = np.empty((VALUES, n))
+        codes = np.empty((CODES, n), np.uint8)
         # no step is shorter than 0.15 s; a gap or a new bout can release those that waited
-        steps = np.empty(40 + int(8 * n / self.rate_hz), STEP_DTYPE)
+        room = 40 + int(8 * n / self.rate_hz)
+        if len(self._steps) < room:
+            self._steps = np.empty(room, STEP_DTYPE)
         k = block(
-            self._coeffs, self._state, t, a, g, self._gyro, up, lean, side_lean, lean_sd,
-            lean_from, cadence, yaw, activity, steps,
+            self._coeffs, self._state, t, a, g, self._gyro, up, values, codes, self._steps
         )  # fmt: skip
-        return Trace(t, up, lean, side_lean, lean_sd, lean_from, cadence, yaw, activity, steps[:k])
+        steps = self._steps[:k].copy() if k else _NO_STEPS
+        lean, side_lean, lean_sd, cadence, cadence_sd, yaw = values
+        lean_from, activity = codes
+        return Trace(
+            t, up, lean, side_lean, lean_sd, lean_from, cadence, cadence_sd, yaw, activity, steps
+        )
 
     @property
     def gyro_bias(self) -> Floats:

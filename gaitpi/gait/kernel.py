@@ -1,6 +1,6 @@
 """One sample through every kernel, in order; and a block of them."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,6 +10,20 @@ from gaitpi.gait.bouts import activity, end_bout
 from gaitpi.gait.events import G
 from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
 from gaitpi.gait.steps import reset_waves, waves
+
+V_LEAN: Final = 0
+V_SIDE_LEAN: Final = 1
+V_LEAN_SD: Final = 2
+V_CADENCE: Final = 3
+V_CADENCE_SD: Final = 4
+V_YAW: Final = 5
+VALUES: Final = 6
+"""Rows of the outputs that are numbers."""
+
+C_LEAN_FROM: Final = 0
+C_ACTIVITY: Final = 1
+CODES: Final = 2
+"""Rows of the outputs that are codes."""
 
 
 @kernel
@@ -122,18 +136,15 @@ def block(
     gyr: Any,
     gyro: bool,
     up: Any,
-    lean_out: Any,
-    side_lean: Any,
-    lean_sd: Any,
-    lean_from: Any,
-    cadence: Any,
-    yaw: Any,
-    activity: Any,
+    values: Any,
+    codes: Any,
     steps: Any,
 ) -> int:
     """Run ``n`` samples: t (n,), acc and gyr (n, 3) in; the other arrays out; steps found back.
 
-    ``gyr`` is ignored when ``gyro`` is False. Returns how many records of ``steps`` were written.
+    ``gyr`` is ignored when ``gyro`` is False; ``up`` (n, 3); ``values`` (6, n) and ``codes``
+    (2, n) have the rows named ``V_...`` and ``C_...``. Returns how many records of ``steps``
+    were written.
     """
     c = coeffs[0]
     st = state[0]
@@ -160,22 +171,23 @@ def block(
         up[i, 2] = u[2]
         new = st["samples"] > before
         trusted = new and gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
-        lean_sd[i] = st["lean_sd"] if gyro else np.nan
-        trusted = trusted and lean_sd[i] <= c["lean_sd_max_deg"]
-        if trusted:
-            lean_out[i] = st["lean"]
-            side_lean[i] = st["side_lean"]
-            lean_from[i] = st["lean_from"]
+        values[V_LEAN_SD, i] = st["lean_sd"] if gyro else np.nan
+        if trusted and st["lean_sd"] <= c["lean_sd_max_deg"]:
+            values[V_LEAN, i] = st["lean"]
+            values[V_SIDE_LEAN, i] = st["side_lean"]
+            codes[C_LEAN_FROM, i] = st["lean_from"]
             if st["has_ic"] == 1:
                 st["lean_sum"][0] += st["lean"]
                 st["lean_sum"][1] += st["side_lean"]
                 st["lean_sum"][2] += st["lean_sd"]
                 st["lean_n"] += 1
         else:
-            lean_out[i] = np.nan
-            side_lean[i] = np.nan
-            lean_from[i] = 0
-        cadence[i] = st["cadence"] if st["bout_kind"] > 0 else np.nan
-        yaw[i] = st["yaw"] if gyro else np.nan
-        activity[i] = st["activity"]
+            values[V_LEAN, i] = np.nan
+            values[V_SIDE_LEAN, i] = np.nan
+            codes[C_LEAN_FROM, i] = 0
+        stepping = st["bout_kind"] > 0
+        values[V_CADENCE, i] = st["cadence"] if stepping else np.nan
+        values[V_CADENCE_SD, i] = st["cadence_sd"] if stepping else np.nan
+        values[V_YAW, i] = st["yaw"] if gyro else np.nan
+        codes[C_ACTIVITY, i] = st["activity"]
     return k

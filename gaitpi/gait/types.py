@@ -55,6 +55,7 @@ SAMPLE_FIELDS: Final = (
     "lean_sd_deg",
     "lean_from",
     "cadence_spm",
+    "cadence_sd_spm",
     "yaw_rate",
     "activity",
 )
@@ -70,9 +71,9 @@ class Trace:
     given also while the lean itself is withheld, NaN without gyroscope; ``lean_from`` (n,) uint8
     what lean is measured from: 0 unknown, 1 the given mount, 2 the runner's own standing, 3 the
     runner's own mean in gait (so the lean is a change only); ``cadence_spm`` (n,) NaN when not
-    stepping; ``yaw_rate`` (n,) rad/s about the vertical, positive to the left, NaN without
-    gyroscope; ``activity`` (n,) uint8: 0 unknown, 1 still, 2 walking, 3 running; ``steps``
-    structured array of ``STEP_DTYPE`` in order of time.
+    stepping; ``cadence_sd_spm`` (n,) its standard uncertainty; ``yaw_rate`` (n,) rad/s about the
+    vertical, positive to the left, NaN without gyroscope; ``activity`` (n,) uint8: 0 unknown,
+    1 still, 2 walking, 3 running; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
     """
 
     time_s: Floats
@@ -82,6 +83,7 @@ class Trace:
     lean_sd_deg: Floats
     lean_from: NDArray[np.uint8]
     cadence_spm: Floats
+    cadence_sd_spm: Floats
     yaw_rate: Floats
     activity: NDArray[np.uint8]
     steps: NDArray[Any]

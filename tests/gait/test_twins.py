@@ -278,7 +278,7 @@ def test_loading_is_the_mean_of_the_last_landings() -> None:
         h.s["has_ic"] = 0
         events.find_ic(h.c, h.s)
         if h.s["loading_n"] == n:
-            share = 1.0 / min(n, P.cadence_steps)
+            share = 1.0 / min(n, P.loading_steps)
             own.append(before + (float(h.s["loading"]) - before) / share)
     assert len(own) > 20
     assert all(0.0 <= x < 0.1 for x in own)
