@@ -37,11 +37,11 @@ def fall_share(duty: float, level: float) -> float:
 def duty_of_fall(share: float, level: float) -> float:
     """Duty factor with which the force falls through ``level`` g at this share of the step.
 
-    By bisection in DUTY_MIN..1; what lies outside gives the nearer end.
+    By bisection in DUTY_MIN..1 to 1e-5; what lies outside gives the nearer end.
     """
     lo = DUTY_MIN
     hi = 1.0
-    for _ in range(30):
+    for _ in range(16):
         d = 0.5 * (lo + hi)
         if fall_share(d, level) < share:
             lo = d
@@ -61,25 +61,33 @@ def contact_time(c: Any, st: Any, i0: int, i1: int, ic: float, step: float) -> t
     the median counts.
     """
     found = np.full(3, np.nan)
-    f = smooth_force(c, st, i0)
-    for i in range(i0, i1):
+    least = np.empty(3)
+    for j in range(3):
+        least[j] = fall_share(DUTY_MIN, LEVELS[j])
+    i = i0
+    while i < i1 and ring[(i + 1) % RING, R_T] < ic + least[2] * step:
+        i += 1
+    f = smooth_force(c, st, i)
+    while i < i1 and np.isnan(found[0]):  # the lowest level is the last
         g = smooth_force(c, st, i + 1)
         for j in range(3):
             level = LEVELS[j] * G
             if np.isnan(found[j]) and f >= level and g < level:
                 share = (crossing_time(st, i, f, g, level) - ic) / step
-                if share >= fall_share(DUTY_MIN, LEVELS[j]):
+                if share >= least[j]:
                     found[j] = duty_of_fall(share, LEVELS[j])
         f = g
-    middle = float(np.nanmedian(found))
-    duty = found[0]
-    clash = duty - middle
-    if not abs(clash) * step <= c["contact_model_s"]:
-        duty = middle
+        i += 1
+    known = found[np.isfinite(found)] * step
+    if len(known) == 0:
+        return np.nan, np.nan
+    middle = np.median(known)
+    apart = found[0] * step - middle
     sd = c["contact_model_s"]
-    if np.isfinite(clash):
-        sd = np.sqrt(sd * sd + (clash * step) ** 2)
-    return float(duty * step), float(sd if np.isfinite(duty) else np.nan)
+    if np.isnan(apart):
+        return float(middle), float(sd)
+    contact = found[0] * step if abs(apart) <= sd else middle
+    return float(contact), float(np.sqrt(sd * sd + apart * apart))
 
 
 @kernel

@@ -183,7 +183,8 @@ def coeffs(params: GaitParams, rate_hz: float) -> NDArray[Any]:
     rec["still_k"] = 1.0 - np.exp(-1.0 / (0.5 * params.still_time_s * rate_hz))
     wander = 0.1 * RAD_PER_DEG
     rec["bias_v"] = wander * wander / params.bias_forget_s
-    rec["smooth_n"] = max(1, round(params.smooth_s * rate_hz))
+    # samples on each side that lie within the half width
+    rec["smooth_n"] = max(1, int(np.ceil(params.smooth_s * rate_hz - 1e-9)) - 1)
     rec["weigh_n"] = max(1, round(params.weigh_s * rate_hz))
     rec["init_only_n"] = max(1, round(params.tau_acc_only_s * rate_hz))
     return out

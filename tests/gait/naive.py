@@ -274,7 +274,7 @@ def waves(v: Floats, rate_hz: float, p: GaitParams) -> Waves:
 
 def smooth_force(v: Floats, rate_hz: float, p: GaitParams) -> Floats:
     """Vertical specific force (n,), averaged with a triangle that is cut at the ends."""
-    half = max(1, round(p.smooth_s * rate_hz))
+    half = max(1, int(np.ceil(p.smooth_s * rate_hz - 1e-9)) - 1)
     triangle = np.bartlett(2 * half + 3)[1:-1]
     weight = np.convolve(np.ones(len(v)), triangle)[half:-half]
     return np.asarray(np.convolve(v, triangle)[half:-half] / weight + G0)
@@ -379,11 +379,15 @@ def contact_time(
     NaN where the force falls through none of the levels in time.
     """
     found = []
+    end = len(f)
     for level in (1.0, 1.25, 1.5):
-        falls = [i for i in range(len(f) - 1) if f[i] >= level * G0 > f[i + 1]]
-        shares = [(crossing(t, f, i, level * G0) - ic) / step_s for i in falls]
         least = 0.4 * (0.47 + 0.53 * np.arccos(level * 0.4 / 0.92 - 1.0) / np.pi)
-        found.append(next((duty_of_fall(x, level) for x in shares if x >= least), np.nan))
+        falls = [i for i in range(len(f) - 1) if f[i] >= level * G0 > f[i + 1] and i <= end]
+        shares = [(crossing(t, f, i, level * G0) - ic) / step_s for i in falls]
+        late = [k for k, share in enumerate(shares) if share >= least]
+        found.append(duty_of_fall(shares[late[0]], level) if late else np.nan)
+        if level == 1.0 and late:
+            end = falls[late[0]]  # what comes after is no fall of this stance
     if np.isnan(found).all():
         return np.nan, np.nan
     duties = step_s * np.array(found)

@@ -80,12 +80,12 @@ def test_running_events(name: str, gyro: bool) -> None:
     k = m.steady(RUNNING)
     s, true = m.steps[k], m.true[m.of[k]]
     assert k.sum() > 800
-    assert np.std(m.error[k]) < 0.0054  # 3.6 ms: loading takes longer the slower one runs
-    assert abs(np.mean(m.error[k])) < 0.031  # 21 ms late: here one g takes longer than loading_s
+    assert np.std(m.error[k]) < 0.0018  # 1.2 ms
+    assert abs(np.mean(m.error[k])) < 0.0086  # 5.7 ms late
     contact = s["contact_s"] - true["contact_s"]
     assert np.isfinite(contact).all()
-    assert np.std(contact) < 0.0036  # 2.4 ms
-    assert abs(np.mean(contact)) < 0.0186  # -12.4 ms
+    assert np.std(contact) < 0.0021  # 1.4 ms
+    assert abs(np.mean(contact)) < 0.022  # +14.8 ms: this runner's force is no raised cosine
     bounce = s["bounce_m"] - true["bounce_m"]
     assert np.sqrt(np.mean(bounce**2)) < 0.0013  # 0.9 mm
     impact = s["impact_ms2"] - true["impact_ms2"]
@@ -178,8 +178,8 @@ def test_latency(name: str) -> None:
     m = match(name)
     after = m.steps["known_s"] - m.steps["ic_s"] - m.steps["step_s"]
     running = 1e3 * after[m.steady(RUNNING)]
-    assert 90.0 < np.median(running) < 110.0  # 98 ms
-    assert np.percentile(running, 99) < 115.0  # 101 ms
+    assert 100.0 < np.median(running) < 120.0  # 112 ms
+    assert np.percentile(running, 99) < 130.0  # 122 ms
     walking = 1e3 * after[m.steady(WALKING, 6.0)]
     assert 0.0 <= np.median(walking) < 5.0  # 2 ms: as soon as its time has come
     assert (after[np.isfinite(after)] >= 0.0).all()  # nothing is known before it happened
@@ -200,9 +200,10 @@ def test_other_rates(rate_hz: float) -> None:
     assert len(m.steps) - found <= 4  # 3
     k = m.steady(RUNNING)
     assert k.sum() > 60
-    assert np.std(m.error[k]) < 0.0014  # 0.9 ms
+    assert np.std(m.error[k]) < 0.0029  # 1.9 ms: the first landings still form the mean loading
     contact = m.steps["contact_s"][k] - m.true["contact_s"][m.of[k]]
-    assert abs(np.mean(contact)) < 0.017  # -11 ms
+    # +14 to +17 ms; +31 ms at 52 Hz, where the smoothing is a good part of a flank
+    assert abs(np.mean(contact)) < (0.047 if rate_hz < 100.0 else 0.025)
     assert (
         abs(np.mean(m.steps["bounce_m"][k] - m.true["bounce_m"][m.of[k]])) < 0.0027
     )  # -1.8 mm at 52 Hz
