@@ -64,6 +64,7 @@ def contact_time(c: Any, st: Any, i0: int, i1: int, ic: float, step: float) -> t
     least = np.empty(3)
     for j in range(3):
         least[j] = fall_share(DUTY_MIN, LEVELS[j])
+    ring = st["ring"]
     i = i0
     while i < i1 and ring[(i + 1) % RING, R_T] < ic + least[2] * step:
         i += 1
