@@ -5,10 +5,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gaitpi.gait.kernel import CODES, VALUES, block
+from gaitpi.gait.kernel import block
 from gaitpi.gait.params import GaitParams, coeffs
 from gaitpi.gait.state import STATE, new_state
-from gaitpi.gait.types import STEP_DTYPE, Floats, Mount, Trace
+from gaitpi.gait.types import STEP_DTYPE, VALUES, Floats, Mount, Trace
 
 RATE_MIN_HZ = 25.0
 RATE_MAX_HZ = 1200.0
@@ -18,12 +18,7 @@ _NO_STEPS = np.empty(0, STEP_DTYPE)
 
 def _ready(values: ArrayLike) -> Floats:
     """Values as the kernel takes them, untouched where they are so already."""
-    if (
-        type(values) is np.ndarray
-        and values.dtype == np.float64
-        and values.flags.c_contiguous
-        and values.flags.writeable
-    ):
+    if type(values) is np.ndarray and values.dtype == np.float64 and values.flags.carray:
         return values
     # writeable as well: a read-only array would be another type to numba and compile anew
     return np.require(values, np.float64, ["C", "W"])
@@ -63,6 +58,7 @@ class GaitEstimator:
         self._count = 0
         self._gyro: bool | None = None
         self._steps = np.empty(0, STEP_DTYPE)
+        self._index = np.empty(0, np.int64)
         if mount is not None:
             given = mount if isinstance(mount, Mount) else Mount(np.asarray(mount, np.float64))
             rec = self._state[0]
@@ -95,28 +91,21 @@ class GaitEstimator:
         elif self._gyro != (gyr is not None):
             raise ValueError("a stream has a gyroscope from its first block on, or never")
         if time_s is None:
-            t = np.arange(self._count, self._count + n) / self.rate_hz
+            if len(self._index) != n:
+                self._index = np.arange(n)
+            t = (self._count + self._index) / self.rate_hz
         else:
             t = _ready(time_s)
             if t.shape != (n,):
                 raise ValueError(f"time_s must have shape ({n},); found {t.shape}")
         self._count += n
-        up = np.empty((n, 3))
         values = np.empty((VALUES, n))
-        codes = np.empty((CODES, n), np.uint8)
         # no step is shorter than 0.15 s; a gap or a new bout can release those that waited
         room = 40 + int(8 * n / self.rate_hz)
         if len(self._steps) < room:
             self._steps = np.empty(room, STEP_DTYPE)
-        k = block(
-            self._coeffs, self._state, t, a, g, self._gyro, up, values, codes, self._steps
-        )  # fmt: skip
-        steps = self._steps[:k].copy() if k else _NO_STEPS
-        lean, side_lean, lean_sd, cadence, cadence_sd, yaw = values
-        lean_from, activity = codes
-        return Trace(
-            t, up, lean, side_lean, lean_sd, lean_from, cadence, cadence_sd, yaw, activity, steps
-        )
+        k = block(self._coeffs, self._state, t, a, g, self._gyro, values, self._steps)
+        return Trace(t, values, self._steps[:k].copy() if k else _NO_STEPS)
 
     @property
     def gyro_bias(self) -> Floats:

@@ -1,6 +1,6 @@
 """One sample through every kernel, in order; and a block of them."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -10,20 +10,17 @@ from gaitpi.gait.bouts import activity, end_bout
 from gaitpi.gait.events import G
 from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
 from gaitpi.gait.steps import reset_waves, waves
-
-V_LEAN: Final = 0
-V_SIDE_LEAN: Final = 1
-V_LEAN_SD: Final = 2
-V_CADENCE: Final = 3
-V_CADENCE_SD: Final = 4
-V_YAW: Final = 5
-VALUES: Final = 6
-"""Rows of the outputs that are numbers."""
-
-C_LEAN_FROM: Final = 0
-C_ACTIVITY: Final = 1
-CODES: Final = 2
-"""Rows of the outputs that are codes."""
+from gaitpi.gait.types import (
+    V_ACTIVITY,
+    V_CADENCE,
+    V_CADENCE_SD,
+    V_LEAN,
+    V_LEAN_FROM,
+    V_LEAN_SD,
+    V_SIDE_LEAN,
+    V_UP,
+    V_YAW,
+)
 
 
 @kernel
@@ -135,16 +132,13 @@ def block(
     acc: Any,
     gyr: Any,
     gyro: bool,
-    up: Any,
     values: Any,
-    codes: Any,
     steps: Any,
 ) -> int:
-    """Run ``n`` samples: t (n,), acc and gyr (n, 3) in; the other arrays out; steps found back.
+    """Run ``n`` samples: t (n,), acc and gyr (n, 3) in; ``values`` (VALUES, n) and steps out.
 
-    ``gyr`` is ignored when ``gyro`` is False; ``up`` (n, 3); ``values`` (6, n) and ``codes``
-    (2, n) have the rows named ``V_...`` and ``C_...``. Returns how many records of ``steps``
-    were written.
+    ``gyr`` is ignored when ``gyro`` is False; the rows of ``values`` are named in ``types``.
+    Returns how many records of ``steps`` were written.
     """
     c = coeffs[0]
     st = state[0]
@@ -166,16 +160,16 @@ def block(
             k,
         )
         u = st["up"]
-        up[i, 0] = u[0]
-        up[i, 1] = u[1]
-        up[i, 2] = u[2]
+        values[V_UP, i] = u[0]
+        values[V_UP + 1, i] = u[1]
+        values[V_UP + 2, i] = u[2]
         new = st["samples"] > before
         trusted = new and gyro and st["t"] >= st["trust_t"] and st["axes_known"] == 1
         values[V_LEAN_SD, i] = st["lean_sd"] if gyro else np.nan
         if trusted and st["lean_sd"] <= c["lean_sd_max_deg"]:
             values[V_LEAN, i] = st["lean"]
             values[V_SIDE_LEAN, i] = st["side_lean"]
-            codes[C_LEAN_FROM, i] = st["lean_from"]
+            values[V_LEAN_FROM, i] = st["lean_from"]
             if st["has_ic"] == 1:
                 st["lean_sum"][0] += st["lean"]
                 st["lean_sum"][1] += st["side_lean"]
@@ -184,10 +178,10 @@ def block(
         else:
             values[V_LEAN, i] = np.nan
             values[V_SIDE_LEAN, i] = np.nan
-            codes[C_LEAN_FROM, i] = 0
+            values[V_LEAN_FROM, i] = 0
         stepping = st["bout_kind"] > 0
         values[V_CADENCE, i] = st["cadence"] if stepping else np.nan
         values[V_CADENCE_SD, i] = st["cadence_sd"] if stepping else np.nan
         values[V_YAW, i] = st["yaw"] if gyro else np.nan
-        codes[C_ACTIVITY, i] = st["activity"]
+        values[V_ACTIVITY, i] = st["activity"]
     return k

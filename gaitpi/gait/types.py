@@ -1,6 +1,6 @@
 """What the estimator gives: steps, traces, mountings."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -61,7 +61,20 @@ SAMPLE_FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+V_UP: Final = 0
+V_LEAN: Final = 3
+V_SIDE_LEAN: Final = 4
+V_LEAN_SD: Final = 5
+V_CADENCE: Final = 6
+V_CADENCE_SD: Final = 7
+V_YAW: Final = 8
+V_LEAN_FROM: Final = 9
+V_ACTIVITY: Final = 10
+VALUES: Final = 11
+"""Rows of the estimates of samples as the kernel writes them: one array, so that a block of
+four samples costs little more than its samples."""
+
+
 class Trace:
     """Estimates of n samples and the steps that became known with them.
 
@@ -76,26 +89,84 @@ class Trace:
     1 still, 2 walking, 3 running; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
     """
 
-    time_s: Floats
-    up: Floats
-    lean_deg: Floats
-    side_lean_deg: Floats
-    lean_sd_deg: Floats
-    lean_from: NDArray[np.uint8]
-    cadence_spm: Floats
-    cadence_sd_spm: Floats
-    yaw_rate: Floats
-    activity: NDArray[np.uint8]
-    steps: NDArray[Any]
+    __slots__ = ("_codes", "_values", "steps", "time_s")
+
+    def __init__(self, time_s: Floats, values: Floats, steps: NDArray[Any]) -> None:
+        """``values`` (VALUES, n) with the rows named ``V_...``."""
+        self.time_s = time_s
+        self.steps = steps
+        self._values = values
+        self._codes: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.time_s)
 
+    @property
+    def up(self) -> Floats:
+        """Unit vector pointing up, (n, 3)."""
+        out: Floats = self._values[V_UP : V_UP + 3].T
+        return out
+
+    @property
+    def lean_deg(self) -> Floats:
+        """Forward lean (n,), deg."""
+        return self._row(V_LEAN)
+
+    @property
+    def side_lean_deg(self) -> Floats:
+        """Lean to the right (n,), deg."""
+        return self._row(V_SIDE_LEAN)
+
+    @property
+    def lean_sd_deg(self) -> Floats:
+        """Standard uncertainty of both leans (n,), deg."""
+        return self._row(V_LEAN_SD)
+
+    @property
+    def cadence_spm(self) -> Floats:
+        """Steps per minute of both feet (n,)."""
+        return self._row(V_CADENCE)
+
+    @property
+    def cadence_sd_spm(self) -> Floats:
+        """Standard uncertainty of the cadence (n,), spm."""
+        return self._row(V_CADENCE_SD)
+
+    @property
+    def yaw_rate(self) -> Floats:
+        """Rate about the vertical (n,), rad/s."""
+        return self._row(V_YAW)
+
+    @property
+    def lean_from(self) -> NDArray[np.uint8]:
+        """What the lean is measured from, (n,)."""
+        out: NDArray[np.uint8] = self._as_codes()[0]
+        return out
+
+    @property
+    def activity(self) -> NDArray[np.uint8]:
+        """What the runner does, (n,)."""
+        out: NDArray[np.uint8] = self._as_codes()[1]
+        return out
+
+    def _row(self, k: int) -> Floats:
+        out: Floats = self._values[k]
+        return out
+
+    def _as_codes(self) -> NDArray[np.uint8]:
+        if self._codes is None:
+            self._codes = self._values[V_LEAN_FROM:].astype(np.uint8)
+        return self._codes
+
     @classmethod
     def join(cls, parts: "list[Trace]") -> Self:
         """Blocks of one stream, in order, as one trace."""
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+        return cls(
+            np.concatenate([p.time_s for p in parts]),
+            np.concatenate([p._values for p in parts], axis=1),
+            np.concatenate([p.steps for p in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
