@@ -133,10 +133,15 @@ def judge_bout(c: Any, st: Any, wave: float, step: float, low: float, regular: b
     kind = bout
     if st["chain_n"] >= n:
         means = np.zeros(3)
+        least = wave
         for j in range(st["chain_n"] - n, st["chain_n"]):
+            least = min(least, st["chain"][j % CHAIN, 0])
             for m in range(3):
                 means[m] += st["chain"][j % CHAIN, m] / n
         kind = gait_kind(c, bout, means[0], means[1], means[2])
+        # a turn or a stop has small steps, but no walk begins with one
+        if kind == 2 and (means[0] if bout == 2 else least) < c["wave_floor"]:
+            kind = 0
     if bout == 0:
         if st["chain_n"] >= n:
             st["bout_kind"] = kind
@@ -157,12 +162,14 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     step = ic - st["ic_s"]
     # what the low-pass took from a wave of this frequency is put back (one short step proves none)
     ratio = 1.0 / (max(step, st["step_s"]) * c["coarse_hz"])
-    wave = (st["peak"] - st["valley"]) * np.sqrt(1.0 + ratio**4)
+    wave = st["wave"] * np.sqrt(1.0 + ratio**4)
     low = least_force(c, st, i0, ic_i)
     before = st["step_s"]
     regular = before == 0.0 or abs(step - before) <= c["step_spread"] * before
     missed = st["bout_kind"] > 0 and step > (1.0 + 2.0 * c["step_spread"]) * before > 0.0
     st["step_s"] = step if regular else 0.5 * (step + before)
+    if regular and c["walk_step_min_s"] <= step <= c["walk_step_max_s"]:
+        st["usual_step"] += 0.25 * (step - st["usual_step"])
     st["parity"] ^= 1
     if not regular:
         new_chain(st, st["ic_s"])

@@ -64,7 +64,6 @@ STATE = np.dtype(
         ("v_mean", np.float64),
         ("p_z", np.float64, (2,)),
         ("p", np.float64),
-        ("p_before", np.float64),
         ("w", np.float64),
         ("ring", np.float64, (RING, RING_COLUMNS)),
         ("ring_n", np.int64),
@@ -77,7 +76,12 @@ STATE = np.dtype(
         ("valley", np.float64),
         ("valley_i", np.int64),
         ("want_ic", np.int64),
-        ("due_ic", np.float64),
+        ("wave", np.float64),
+        ("usual_step", np.float64),
+        ("top_i", np.int64),
+        ("top_wave", np.float64),
+        ("top_waits", np.int64),
+        ("top_due", np.float64),
         # steps and bouts
         ("ic_s", np.float64),
         ("ic_i", np.int64),
@@ -137,6 +141,7 @@ def new_state() -> NDArray[Any]:
     rec["still_since"] = np.nan
     rec["stand_t"] = -np.inf
     rec["yaw"] = np.nan
+    rec["usual_step"] = 0.55
     rec["lean"] = np.nan
     rec["side_lean"] = np.nan
     return s

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.bouts import close_step, end_bout
-from gaitpi.gait.events import find_ic
+from gaitpi.gait.events import landing, walking_ic
 from gaitpi.gait.state import R_T, R_V, R_X, RING
 
 
@@ -37,11 +37,50 @@ def take_ic(c: Any, st: Any, ic: float, i: int, out: Any, k: int) -> int:
 
 
 @kernel
+def settle_walking(c: Any, st: Any, out: Any, k: int) -> int:
+    """Take the contact of the wave top that waits, if one does."""
+    if st["top_waits"] == 0:
+        return k
+    st["top_waits"] = 0
+    if st["has_ic"] == 0 and st["top_wave"] < c["wave_floor"]:
+        return k  # shifting the weight before the first step
+    ic, i = walking_ic(c, st, st["top_i"])
+    st["wave"] = st["top_wave"]
+    return take_ic(c, st, ic, i, out, k)
+
+
+@kernel
+def new_top(c: Any, st: Any, t: float, out: Any, k: int) -> int:
+    """A wave without a landing has passed its top: a contact of walking, once seen from both sides.
+
+    Of two tops closer than ``top_apart`` of the usual step the higher wave is the step; the
+    other is the second hump of the same.
+    """
+    top = max(0, st["peak_i"] - round(c["coarse_delay_s"] * c["rate_hz"]))
+    wave = st["peak"] - st["valley"]
+    apart = c["walk_step_min_s"]
+    if st["bout_kind"] == 2:
+        apart = max(apart, c["top_apart"] * st["usual_step"])
+    if st["top_wave"] > 0.0 and top - st["top_i"] < apart * c["rate_hz"]:
+        if st["top_waits"] == 0 or wave <= st["top_wave"]:
+            return k
+    else:
+        k = settle_walking(c, st, out, k)
+    st["top_i"] = top
+    st["top_wave"] = wave
+    st["top_waits"] = 1
+    st["top_due"] = st["ring"][top % RING, R_T] + c["walk_window"] * st["usual_step"]
+    return k
+
+
+@kernel
 def reset_waves(st: Any) -> None:
     """Forget the wave under way (after time was lost); the usual wave is kept."""
     st["ring_n"] = 0
     st["direction"] = 0
     st["want_ic"] = 0
+    st["top_waits"] = 0
+    st["top_wave"] = 0.0
     st["v_mean"] = 0.0
     st["p_z"][:] = 0.0
     st["w"] = 0.0
@@ -71,10 +110,12 @@ def waves(
     p = f[0] * s + pz[0]
     pz[0] = f[1] * s - f[3] * p + pz[1]
     pz[1] = f[2] * s - f[4] * p
-    st["p_before"] = st["p"]
     st["p"] = p
 
-    need = max(c["wave_floor"], c["reversal"] * st["usual_wave"])
+    # in a walk the steps of a turn and the last before a stop are far smaller than the usual
+    need = c["top_floor"]
+    if st["bout_kind"] != 2:
+        need = max(need, c["reversal"] * st["usual_wave"])
     d = st["direction"]
     if d == 0:
         st["extreme"] = p
@@ -107,27 +148,28 @@ def waves(
             st["extreme_i"] = n
             wave = st["peak"] - st["valley"]
             st["usual_wave"] += 0.25 * (wave - st["usual_wave"])
-            if st["want_ic"] == 1:
+            if st["want_ic"] > 0:
                 st["want_ic"] = 0
+                k = new_top(c, st, t, out, k)
     # the usual wave fades, so that walking is seen after running
     st["usual_wave"] *= 1.0 - 0.5 * c["mean_k"]
 
     if st["want_ic"] == 1 and p > 0.0:
-        st["want_ic"] = 0
-        ic, i = find_ic(c, st)
-        if ic > t:
-            # the wave of walking foretells the contact: it counts once its time has come
-            st["want_ic"] = 2
-            st["due_ic"] = ic
-        elif not np.isnan(ic):
+        st["want_ic"] = 2
+        ic, i = landing(c, st)
+        if not np.isnan(ic):
+            st["want_ic"] = 0
+            k = settle_walking(c, st, out, k)
+            st["wave"] = st["peak"] - st["valley"]
             k = take_ic(c, st, ic, i, out, k)
-    elif st["want_ic"] == 2 and t >= st["due_ic"]:
-        st["want_ic"] = 0
-        k = take_ic(c, st, st["due_ic"], n, out, k)
+    if st["top_waits"] == 1 and t >= st["top_due"]:
+        k = settle_walking(c, st, out, k)
     if st["has_ic"] == 1:
         limit = c["walk_step_max_s"]
         if st["step_s"] > 0.0:
             limit = min(limit, c["bout_end"] * st["step_s"] + c["coarse_delay_s"])
+        if st["bout_kind"] != 3:
+            limit += c["walk_window"] * st["usual_step"]
         if t - st["ic_s"] > limit + 0.15:
             k = end_bout(c, st, out, k)
     return k
