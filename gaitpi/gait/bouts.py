@@ -139,8 +139,10 @@ def judge_bout(c: Any, st: Any, wave: float, step: float, low: float, regular: b
             for m in range(3):
                 means[m] += st["chain"][j % CHAIN, m] / n
         kind = gait_kind(c, bout, means[0], means[1], means[2])
-        # a turn or a stop has small steps, but no walk begins with one
+        # a turn or a stop has small steps, but no walk begins with one, and none with flights
         if kind == 2 and (means[0] if bout == 2 else least) < c["wave_floor"]:
+            kind = 0
+        if kind == 2 and bout != 2 and means[2] < 0.0:
             kind = 0
     if bout == 0:
         if st["chain_n"] >= n:

@@ -88,6 +88,26 @@ def landing(c: Any, st: Any) -> tuple[float, int]:
 
 
 @kernel
+def rise_ic(c: Any, st: Any) -> tuple[float, int]:
+    """Initial contact of a running step without a flight, from the wave now rising through zero.
+
+    The contact lies a quarter wave less half a double support after the rise through the mean.
+    """
+    ring = st["ring"]
+    last = st["ring_n"] - 1
+    t1 = ring[last % RING, R_T]
+    t0 = ring[(last - 1) % RING, R_T]
+    before = st["p_before"]
+    if before >= 0.0 or last < 3 * int(c["coarse_delay_s"] * c["rate_hz"]):
+        return np.nan, 0  # a second hump of the same step, or a rise before the history begins
+    share = before / (before - st["p"])
+    step = st["step_s"] if st["step_s"] > 0.0 else 0.5
+    lag = (0.25 - 0.5 * c["double_support"]) * step - c["coarse_delay_s"]
+    ic = t0 + share * (t1 - t0) + lag
+    return float(ic), min(last, max(0, last + int(lag * c["rate_hz"])))
+
+
+@kernel
 def walking_shift(c: Any, st: Any, centre: int, step: float) -> float:
     """Time (s) from sample ``centre`` to the top of the wave of walking nearest to it.
 
@@ -142,7 +162,7 @@ def walking_ic(c: Any, st: Any, top: int) -> tuple[float, int]:
     Walking has no sharp landing. Its wave is highest in the middle of double support, so the
     contact lies half a double support before that.
     """
-    step = st["usual_step"]
+    step = st["top_step"]
     rate = c["rate_hz"]
     shift = walking_shift(c, st, top, step)
     shift += walking_shift(c, st, max(0, top + round(shift * rate)), step) - (

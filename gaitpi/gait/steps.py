@@ -10,7 +10,7 @@ import numpy as np
 
 from gaitpi.gait._jit import kernel
 from gaitpi.gait.bouts import close_step, end_bout
-from gaitpi.gait.events import landing, walking_ic
+from gaitpi.gait.events import landing, rise_ic, walking_ic
 from gaitpi.gait.state import R_T, R_V, R_X, RING
 
 
@@ -58,18 +58,51 @@ def new_top(c: Any, st: Any, t: float, out: Any, k: int) -> int:
     """
     top = max(0, st["peak_i"] - round(c["coarse_delay_s"] * c["rate_hz"]))
     wave = st["peak"] - st["valley"]
-    apart = c["walk_step_min_s"]
-    if st["bout_kind"] == 2:
-        apart = max(apart, c["top_apart"] * st["usual_step"])
-    if st["top_wave"] > 0.0 and top - st["top_i"] < apart * c["rate_hz"]:
+    since = (top - st["top_i"]) / c["rate_hz"]
+    walk = st["bout_kind"] == 2
+    apart = c["top_apart"] * st["usual_step"] if walk else c["walk_step_min_s"]
+    if st["top_wave"] > 0.0 and since < apart:
         if st["top_waits"] == 0 or wave <= st["top_wave"]:
             return k
     else:
         k = settle_walking(c, st, out, k)
+        st["top_step"] = st["usual_step"]
+        if not walk and st["top_wave"] > 0.0 and since <= c["walk_step_max_s"]:
+            st["top_step"] = since
     st["top_i"] = top
     st["top_wave"] = wave
     st["top_waits"] = 1
-    st["top_due"] = st["ring"][top % RING, R_T] + c["walk_window"] * st["usual_step"]
+    return k
+
+
+@kernel
+def rising(c: Any, st: Any, t: float, out: Any, k: int) -> int:
+    """The wave rises through zero: a landing is timed there; else its top is waited for."""
+    ic, i = landing(c, st)
+    bout = st["bout_kind"]
+    if np.isnan(ic):
+        ic, i = rise_ic(c, st)
+        if bout != 3:
+            st["due_ic"] = ic
+            return k
+    elif bout == 2:
+        k = settle_walking(c, st, out, k)
+    elif st["top_waits"] == 1 and st["has_ic"] == 1 and not np.isnan(st["due_ic"]):
+        # a running step whose landing was not seen, among such whose was
+        last = st["ring_n"] - 1
+        st["wave"] = st["top_wave"]
+        k = take_ic(
+            c, st, st["due_ic"], last - round((t - st["due_ic"]) * c["rate_hz"]), out, k
+        )
+    st["want_ic"] = 0
+    st["top_waits"] = 0
+    st["wave"] = st["peak"] - st["valley"]
+    if ic > t:
+        # the rise foretells the contact: it counts once its time has come
+        st["want_ic"] = 3
+        st["due_ic"] = ic
+    elif not np.isnan(ic):
+        k = take_ic(c, st, ic, i, out, k)
     return k
 
 
@@ -110,12 +143,13 @@ def waves(
     p = f[0] * s + pz[0]
     pz[0] = f[1] * s - f[3] * p + pz[1]
     pz[1] = f[2] * s - f[4] * p
+    st["p_before"] = st["p"]
     st["p"] = p
 
     # in a walk the steps of a turn and the last before a stop are far smaller than the usual
     need = c["top_floor"]
     if st["bout_kind"] != 2:
-        need = max(need, c["reversal"] * st["usual_wave"])
+        need = max(c["wave_floor"] if st["bout_kind"] == 3 else c["top_floor"], c["reversal"] * st["usual_wave"])
     d = st["direction"]
     if d == 0:
         st["extreme"] = p
@@ -148,7 +182,7 @@ def waves(
             st["extreme_i"] = n
             wave = st["peak"] - st["valley"]
             st["usual_wave"] += 0.25 * (wave - st["usual_wave"])
-            if st["want_ic"] > 0:
+            if 0 < st["want_ic"] < 3:
                 st["want_ic"] = 0
                 k = new_top(c, st, t, out, k)
     # the usual wave fades, so that walking is seen after running
@@ -156,13 +190,11 @@ def waves(
 
     if st["want_ic"] == 1 and p > 0.0:
         st["want_ic"] = 2
-        ic, i = landing(c, st)
-        if not np.isnan(ic):
-            st["want_ic"] = 0
-            k = settle_walking(c, st, out, k)
-            st["wave"] = st["peak"] - st["valley"]
-            k = take_ic(c, st, ic, i, out, k)
-    if st["top_waits"] == 1 and t >= st["top_due"]:
+        k = rising(c, st, t, out, k)
+    elif st["want_ic"] == 3 and t >= st["due_ic"]:
+        st["want_ic"] = 0
+        k = take_ic(c, st, st["due_ic"], n, out, k)
+    if st["top_waits"] == 1 and n - st["top_i"] >= c["walk_window"] * st["top_step"] * c["rate_hz"]:
         k = settle_walking(c, st, out, k)
     if st["has_ic"] == 1:
         limit = c["walk_step_max_s"]
