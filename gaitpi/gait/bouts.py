@@ -175,6 +175,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     st["parity"] ^= 1
     if not regular:
         new_chain(st, st["ic_s"])
+        if st["bout_kind"] == 2:
+            forget_side(st)  # in a turn a step may have been missed or one too many seen
     if missed:
         st["ics_n"] = 0
     st["ics"][st["ics_n"] % ICS] = ic

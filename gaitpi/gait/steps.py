@@ -45,18 +45,24 @@ def settle_walking(c: Any, st: Any, out: Any, k: int) -> int:
     if st["has_ic"] == 0 and st["top_wave"] < c["wave_floor"]:
         return k  # shifting the weight before the first step
     ic, i = walking_ic(c, st, st["top_i"])
+    first = max(0, st["ring_n"] - RING)
+    last = st["ring_n"] - 1
+    if ic < st["ring"][first % RING, R_T] or ic > st["ring"][last % RING, R_T]:
+        return k  # outside of what was seen: in a gap, say
     st["wave"] = st["top_wave"]
     return take_ic(c, st, ic, i, out, k)
 
 
 @kernel
-def new_top(c: Any, st: Any, t: float, out: Any, k: int) -> int:
+def new_top(c: Any, st: Any, out: Any, k: int) -> int:
     """A wave without a landing has passed its top: a contact of walking, once seen from both sides.
 
     Of two tops closer than ``top_apart`` of the usual step the higher wave is the step; the
     other is the second hump of the same.
     """
-    top = max(0, st["peak_i"] - round(c["coarse_delay_s"] * c["rate_hz"]))
+    top = st["peak_i"] - round(c["coarse_delay_s"] * c["rate_hz"])
+    if st["peak_i"] < 3 * int(c["coarse_delay_s"] * c["rate_hz"]):
+        return k  # the low-pass has not settled
     wave = st["peak"] - st["valley"]
     since = (top - st["top_i"]) / c["rate_hz"]
     walk = st["bout_kind"] == 2
@@ -184,7 +190,8 @@ def waves(
             st["usual_wave"] += 0.25 * (wave - st["usual_wave"])
             if 0 < st["want_ic"] < 3:
                 st["want_ic"] = 0
-                k = new_top(c, st, t, out, k)
+                if st["bout_kind"] != 3:
+                    k = new_top(c, st, out, k)
     # the usual wave fades, so that walking is seen after running
     st["usual_wave"] *= 1.0 - 0.5 * c["mean_k"]
 
@@ -203,5 +210,7 @@ def waves(
         if st["bout_kind"] != 3:
             limit += c["walk_window"] * st["usual_step"]
         if t - st["ic_s"] > limit + 0.15:
-            k = end_bout(c, st, out, k)
+            k = settle_walking(c, st, out, k)
+            if t - st["ic_s"] > limit + 0.15:
+                k = end_bout(c, st, out, k)
     return k
