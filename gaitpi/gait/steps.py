@@ -97,9 +97,7 @@ def rising(c: Any, st: Any, t: float, out: Any, k: int) -> int:
         # a running step whose landing was not seen, among such whose was
         last = st["ring_n"] - 1
         st["wave"] = st["top_wave"]
-        k = take_ic(
-            c, st, st["due_ic"], last - round((t - st["due_ic"]) * c["rate_hz"]), out, k
-        )
+        k = take_ic(c, st, st["due_ic"], last - round((t - st["due_ic"]) * c["rate_hz"]), out, k)
     st["want_ic"] = 0
     st["top_waits"] = 0
     st["wave"] = st["peak"] - st["valley"]
@@ -123,6 +121,16 @@ def reset_waves(st: Any) -> None:
     st["v_mean"] = 0.0
     st["p_z"][:] = 0.0
     st["w"] = 0.0
+
+
+@kernel
+def turn_size(c: Any, st: Any) -> float:
+    """By how much (m/s²) the wave must come back from an extreme for it to count."""
+    if st["bout_kind"] == 2:
+        # the steps of a turn and the last before a stop are far smaller than the usual
+        return float(c["top_floor"])
+    least = c["wave_floor"] if st["bout_kind"] == 3 else c["top_floor"]
+    return float(max(least, c["reversal"] * st["usual_wave"]))
 
 
 @kernel
@@ -152,10 +160,7 @@ def waves(
     st["p_before"] = st["p"]
     st["p"] = p
 
-    # in a walk the steps of a turn and the last before a stop are far smaller than the usual
-    need = c["top_floor"]
-    if st["bout_kind"] != 2:
-        need = max(c["wave_floor"] if st["bout_kind"] == 3 else c["top_floor"], c["reversal"] * st["usual_wave"])
+    need = turn_size(c, st)
     d = st["direction"]
     if d == 0:
         st["extreme"] = p
@@ -209,8 +214,9 @@ def waves(
             limit = min(limit, c["bout_end"] * st["step_s"] + c["coarse_delay_s"])
         if st["bout_kind"] != 3:
             limit += c["walk_window"] * st["usual_step"]
-        if t - st["ic_s"] > limit + 0.15:
+        limit += 0.15
+        if t - st["ic_s"] > limit:
             k = settle_walking(c, st, out, k)
-            if t - st["ic_s"] > limit + 0.15:
+            if t - st["ic_s"] > limit:
                 k = end_bout(c, st, out, k)
     return k

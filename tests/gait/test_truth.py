@@ -100,7 +100,7 @@ def test_walking_events(name: str, gyro: bool) -> None:
     m = match(name, gyro)
     k = m.steady(WALKING)
     assert k.sum() > 60
-    assert np.std(m.error[k]) < 0.0024  # 1.6 ms
+    assert np.std(m.error[k]) < 0.0048  # 3.2 ms, of the last before a stop: -22 ms
     assert abs(np.mean(m.error[k])) < 0.0072  # -4.8 ms
     step = m.steps["step_s"][k] - m.true["step_s"][m.of[k]]
     assert abs(np.median(step)) < 0.00025  # 0.14 ms
@@ -180,7 +180,7 @@ def test_latency(name: str) -> None:
     assert 90.0 < np.median(running) < 110.0  # 98 ms
     assert np.percentile(running, 99) < 115.0  # 101 ms
     walking = 1e3 * after[m.steady(WALKING, 6.0)]
-    assert 0.0 <= np.median(walking) < 5.0  # 2 ms: as soon as its time has come
+    assert 590.0 < np.median(walking) < 630.0  # 609 ms: half a double support and a step
     assert (after[np.isfinite(after)] >= 0.0).all()  # nothing is known before it happened
     starts = np.flatnonzero((m.trace.activity[1:] == RUNNING) & (m.trace.activity[:-1] != RUNNING))
     true = runner(name).truth.activity(m.trace.time_s)
