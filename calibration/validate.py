@@ -286,7 +286,8 @@ def walking(root: Path, report: "Report") -> None:
             "the same, where the clocks agree",
             "ipol",
             f"{100 * np.mean(whole):.1f} %",
-            f"{len(whole)} walks; least {100 * min(whole):.0f} %, extra {100 * np.mean(extra):.1f} %",
+            f"{len(whole)} walks; least {100 * min(whole):.0f} %, "
+            f"extra {100 * np.mean(extra):.1f} %",
         )
         report.row("walking cadence MAE", "ipol", f"{np.mean(np.abs(cadence)):.2f} spm", "")
         report.row("side agrees (foot 1 = right)", "ipol", f"{np.round(sides, 2)}", "")

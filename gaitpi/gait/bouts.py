@@ -56,7 +56,13 @@ def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
 def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float) -> int:
     """Report the steps that waited for their bout, from the first that is one of its kind."""
     begun = False
-    for i in range(st["pending_n"]):
+    first = 0
+    if activity == 2 and st["pending_n"] > 1:
+        rows = st["pending"]
+        # from a stand the first step takes the longest: a shorter one is the push-off before it
+        if rows[0, 0] == st["start_s"] and rows[0, 2] < rows[1, 2]:
+            first = 1
+    for i in range(first, st["pending_n"]):
         row = st["pending"][i]
         begun = begun or gait_kind(c, activity, row[9], row[2], row[10]) == activity
         if begun:

@@ -88,6 +88,7 @@ STATE = np.dtype(
         ("ic_s", np.float64),
         ("ic_i", np.int64),
         ("has_ic", np.int64),
+        ("start_s", np.float64),
         ("step_s", np.float64),
         ("parity", np.int64),
         ("chain", np.float64, (CHAIN, 3)),

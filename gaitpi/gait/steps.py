@@ -21,6 +21,7 @@ def take_ic(c: Any, st: Any, ic: float, i: int, out: Any, k: int) -> int:
         k = end_bout(c, st, out, k)
     if st["has_ic"] == 0:
         st["has_ic"] = 1
+        st["start_s"] = ic
         st["ics"][0] = ic
         st["ics_n"] = 1
         st["step_s"] = 0.0

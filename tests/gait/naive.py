@@ -522,6 +522,9 @@ def bouts(steps: Sequence[Measured], p: GaitParams) -> tuple[list[int], list[tup
             waiting = [*([] if odd[i] else waiting), i][-15:]
             if kind:
                 bout, begin = kind, i + 1
+                pushed_off = waiting[0] == 0 and steps[0].step_s < steps[waiting[1]].step_s
+                if kind == 2 and pushed_off:
+                    waiting = waiting[1:]
                 fits = [j for j in waiting if gait_kind(steps[j], bout, p) == bout]
                 fits = [j for j in fits if j not in missed]
                 told += [(j, bout) for j in waiting if fits and j >= fits[0]]
