@@ -92,7 +92,13 @@ def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
 def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float) -> int:
     """Report the steps that waited for their bout, from the first that is one of its kind."""
     begun = False
-    for i in range(st["pending_n"]):
+    first = 0
+    if activity == 2 and st["pending_n"] > 1:
+        rows = st["pending"]
+        # from a stand the first step takes the longest: a shorter one is the push-off before it
+        if rows[0, 0] == st["start_s"] and rows[0, 2] < rows[1, 2]:
+            first = 1
+    for i in range(first, st["pending_n"]):
         row = st["pending"][i]
         begun = begun or gait_kind(c, activity, row[9], row[2], row[10]) == activity
         if begun:
@@ -189,10 +195,17 @@ def judge_bout(c: Any, st: Any, wave: float, step: float, low: float, regular: b
     kind = bout
     if st["chain_n"] >= n:
         means = np.zeros(3)
+        least = wave
         for j in range(st["chain_n"] - n, st["chain_n"]):
+            least = min(least, st["chain"][j % CHAIN, 0])
             for m in range(3):
                 means[m] += st["chain"][j % CHAIN, m] / n
         kind = gait_kind(c, bout, means[0], means[1], means[2])
+        # a turn or a stop has small steps, but no walk begins with one, and none with flights
+        if kind == 2 and (means[0] if bout == 2 else least) < c["wave_floor"]:
+            kind = 0
+        if kind == 2 and bout != 2 and means[2] < 0.0:
+            kind = 0
     if bout == 0:
         if st["chain_n"] >= n:
             st["bout_kind"] = kind
@@ -213,15 +226,19 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     step = ic - st["ic_s"]
     # what the low-pass took from a wave of this frequency is put back (one short step proves none)
     ratio = 1.0 / (max(step, st["step_s"]) * c["coarse_hz"])
-    wave = (st["peak"] - st["valley"]) * np.sqrt(1.0 + ratio**4)
+    wave = st["wave"] * np.sqrt(1.0 + ratio**4)
     low = least_force(c, st, i0, ic_i)
     before = st["step_s"]
     regular = before == 0.0 or abs(step - before) <= c["step_spread"] * before
     missed = st["bout_kind"] > 0 and step > (1.0 + 2.0 * c["step_spread"]) * before > 0.0
     st["step_s"] = step if regular else 0.5 * (step + before)
+    if regular and c["walk_step_min_s"] <= step <= c["walk_step_max_s"]:
+        st["usual_step"] += 0.25 * (step - st["usual_step"])
     st["parity"] ^= 1
     if not regular:
         new_chain(st, st["ic_s"])
+        if st["bout_kind"] == 2:
+            forget_side(st)  # in a turn a step may have been missed or one too many seen
     if missed:
         st["ics_n"] = 0
     st["ics"][st["ics_n"] % ICS] = ic

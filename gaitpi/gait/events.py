@@ -1,7 +1,8 @@
 """Where in the wave the foot meets the ground: initial contacts.
 
 The events are read from the unfiltered history, symmetrically smoothed, so they carry no filter
-delay: in running where the vertical specific force rises out of the flight.
+delay: in running where the vertical specific force rises out of the flight, in walking from the
+phase of the fundamental.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gaitpi.gait._jit import kernel
-from gaitpi.gait.state import R_T, R_V, RING
+from gaitpi.gait.state import R_T, R_V, R_X, RING
 from gaitpi.units import G0
 
 G = G0
@@ -80,8 +81,8 @@ def loading_time(c: Any, st: Any, i: int, lo: int, crossing: float) -> float:
 
 
 @kernel
-def find_ic(c: Any, st: Any) -> tuple[float, int]:
-    """Initial contact of the wave now rising: (time, sample), time NaN when it was not seen.
+def landing(c: Any, st: Any) -> tuple[float, int]:
+    """Landing of the wave now rising: (time, sample), time NaN where there was no flight.
 
     The landing is the highest rise through one g: push-off, the dip after the shock and the
     swing of a loose belt cross it too. The contact itself was the time of loading earlier.
@@ -124,7 +125,7 @@ def find_ic(c: Any, st: Any) -> tuple[float, int]:
     elif bout == 2:
         limit = 0.5 * c["flight_force"]
     if top < 0 or best >= limit:
-        return walking_ic(c, st)
+        return np.nan, 0
     lo_f = smooth_force(c, st, top)
     hi_f = smooth_force(c, st, top + 1)
     t = crossing_time(st, top, lo_f, hi_f, G)
@@ -134,17 +135,18 @@ def find_ic(c: Any, st: Any) -> tuple[float, int]:
     loading = loading_time(c, st, top, lo, t)
     st["loading"] += (loading - st["loading"]) / min(float(n), c["loading_steps"])
     t -= st["loading"]
+    if t < st["ring"][max(0, last - RING + 1) % RING, R_T]:
+        return np.nan, 0  # it lies before the history, in time that was lost
     while top > lo and st["ring"][top % RING, R_T] > t:
         top -= 1
     return float(t), top
 
 
 @kernel
-def walking_ic(c: Any, st: Any) -> tuple[float, int]:
-    """Initial contact of the wave now rising through its mean, without a flight.
+def rise_ic(c: Any, st: Any) -> tuple[float, int]:
+    """Initial contact of a running step without a flight, from the wave now rising through zero.
 
-    Walking has no sharp landing. Its wave is highest in the middle of double support, so the
-    contact lies half a double support before that, and the mean is crossed a quarter wave before.
+    The contact lies a quarter wave less half a double support after the rise through the mean.
     """
     ring = st["ring"]
     last = st["ring_n"] - 1
@@ -158,3 +160,70 @@ def walking_ic(c: Any, st: Any) -> tuple[float, int]:
     lag = (0.25 - 0.5 * c["double_support"]) * step - c["coarse_delay_s"]
     ic = t0 + share * (t1 - t0) + lag
     return float(ic), min(last, max(0, last + int(lag * c["rate_hz"])))
+
+
+@kernel
+def walking_shift(c: Any, st: Any, centre: int, step: float) -> float:
+    """Time (s) from sample ``centre`` to the top of the wave of walking nearest to it.
+
+    Phase of the fundamental (period ``step``) under a Hann window of ``walk_window`` steps on
+    either side, of the vertical acceleration and, once forward is known, the fore-aft one a
+    quarter wave on: the inverted pendulum is pushed before and braked after double support.
+    """
+    ring = st["ring"]
+    half = c["walk_window"] * step * c["rate_hz"]
+    lo = max(0, centre - int(half), st["ring_n"] - RING)
+    hi = min(st["ring_n"] - 1, centre + int(half))
+    both = st["axes_known"] == 1
+    fx, fy, fz = st["mount"][0]
+    # rotations by one sample: of the wave, and of the window
+    wc = np.cos(2.0 * np.pi / (step * c["rate_hz"]))
+    ws = np.sin(2.0 * np.pi / (step * c["rate_hz"]))
+    hc = np.cos(np.pi / half)
+    hs = np.sin(np.pi / half)
+    angle = 2.0 * np.pi * (lo - centre) / (step * c["rate_hz"])
+    co, si = np.cos(angle), np.sin(angle)
+    angle = np.pi * (lo - centre) / half
+    ho, hi_s = np.cos(angle), np.sin(angle)
+    n = m_c = m_s = v0 = v_c = v_s = a0 = a_c = a_s = 0.0
+    for i in range(lo, hi + 1):
+        row = ring[i % RING]
+        w = 0.5 + 0.5 * ho
+        n += w
+        m_c += w * co
+        m_s += w * si
+        v = w * row[R_V]
+        v0 += v
+        v_c += v * co
+        v_s += v * si
+        if both:
+            a = w * (row[R_X] * fx + row[R_X + 1] * fy + row[R_X + 2] * fz)
+            a0 += a
+            a_c += a * co
+            a_s += a * si
+        co, si = co * wc - si * ws, si * wc + co * ws
+        ho, hi_s = ho * hc - hi_s * hs, hi_s * hc + ho * hs
+    # without their means; the fore-aft part falls where the vertical one is highest
+    re = v_c - v0 * m_c / n - (a_s - a0 * m_s / n)
+    im = v_s - v0 * m_s / n + (a_c - a0 * m_c / n)
+    turn = np.arctan2(im, re)
+    return float(min(max(turn, -0.5 * np.pi), 0.5 * np.pi) * step / (2.0 * np.pi))
+
+
+@kernel
+def walking_ic(c: Any, st: Any, top: int) -> tuple[float, int]:
+    """Initial contact of the wave of walking whose top is near sample ``top``: (time, sample).
+
+    Walking has no sharp landing. Its wave is highest in the middle of double support, so the
+    contact lies half a double support before that.
+    """
+    step = st["top_step"]
+    rate = c["rate_hz"]
+    shift = walking_shift(c, st, top, step)
+    shift += walking_shift(c, st, max(0, top + round(shift * rate)), step) - (
+        shift - round(shift * rate) / rate
+    )
+    shift -= 0.5 * c["double_support"] * step
+    first = max(0, st["ring_n"] - RING + 1)
+    ic = st["ring"][top % RING, R_T] + shift
+    return float(ic), min(st["ring_n"] - 1, max(first, top + round(shift * rate)))

@@ -9,7 +9,7 @@ from gaitpi.gait.attitude import attitude_acc, attitude_gyro, hold_frame, turn
 from gaitpi.gait.bouts import activity, end_bout
 from gaitpi.gait.events import G
 from gaitpi.gait.mounting import feel_step, lean, learn_mount, learn_stillness
-from gaitpi.gait.steps import reset_waves, waves
+from gaitpi.gait.steps import reset_waves, settle_walking, waves
 from gaitpi.gait.types import (
     V_ACTIVITY,
     V_CADENCE,
@@ -27,6 +27,7 @@ from gaitpi.gait.types import (
 def after_gap(c: Any, st: Any, gyro: bool, gap: float, steps: Any, k: int) -> int:
     """Go on after ``gap`` s without samples: nothing is made up for them."""
     st["gaps"] += 1
+    k = settle_walking(c, st, steps, k)
     bout = st["bout_kind"]
     k = end_bout(c, st, steps, k)
     reset_waves(st)

@@ -65,7 +65,17 @@ class GaitParams:
     coarse_hz: float = _par(3.5, "Hz", "low-pass in which one step is one wave (steps: 1.3-4 Hz)")
     mean_tau_s: float = _par(2.0, "s", "slow mean of vertical acceleration that is taken out")
     reversal: float = _par(0.4, "1", "a turn counts once it is this share of the usual wave")
-    wave_floor: float = _par(0.1 * G0, "m/s²", "smallest wave (peak to valley) that can be a step")
+    wave_floor: float = _par(
+        0.1 * G0, "m/s²", "smallest wave (peak to valley, mean) that begins a walk"
+    )
+    top_floor: float = _par(0.04 * G0, "m/s²", "smallest wave that can be a step within a walk")
+    top_apart: float = _par(0.6, "usual steps", "of two tops closer than this, one is no step")
+    walk_window: float = _par(
+        1.0,
+        "usual steps",
+        "a walking contact is timed from the wave this far to either side: of a Hann window so "
+        "wide, mean and second harmonic fall into the zeros",
+    )
     running_wave: float = _par(
         1.5 * G0,
         "m/s²",

@@ -85,10 +85,17 @@ STATE = np.dtype(
         ("valley_i", np.int64),
         ("want_ic", np.int64),
         ("due_ic", np.float64),
+        ("wave", np.float64),
+        ("usual_step", np.float64),
+        ("top_i", np.int64),
+        ("top_wave", np.float64),
+        ("top_waits", np.int64),
+        ("top_step", np.float64),
         # steps and bouts
         ("ic_s", np.float64),
         ("ic_i", np.int64),
         ("has_ic", np.int64),
+        ("start_s", np.float64),
         ("step_s", np.float64),
         ("parity", np.int64),
         ("loading", np.float64),
@@ -160,6 +167,7 @@ def new_state() -> NDArray[Any]:
     rec["still_since"] = np.nan
     rec["stand_t"] = -np.inf
     rec["yaw"] = np.nan
+    rec["usual_step"] = 0.55
     rec["lean"] = np.nan
     rec["lean_sd"] = np.nan
     rec["side_lean"] = np.nan

@@ -245,8 +245,13 @@ class Waves:
     turns: Floats
 
 
-def waves(v: Floats, rate_hz: float, p: GaitParams) -> Waves:
-    """Turning points of the vertical acceleration ``v`` (n,): a zigzag, its threshold relative."""
+def waves(v: Floats, rate_hz: float, p: GaitParams, bout: Ints | None = None) -> Waves:
+    """Turning points of the vertical acceleration ``v`` (n,): a zigzag, its threshold relative.
+
+    ``bout`` (n,) the kind of gait going on before each sample; in a walk the threshold is fixed.
+    """
+    if bout is None:
+        bout = np.zeros(len(v), np.int64)
     k = 1.0 - np.exp(-1.0 / (p.mean_tau_s * rate_hz))
     mean = ema(v, k, 0.0)
     wave = butterworth(v - mean, p.coarse_hz, rate_hz)
@@ -255,7 +260,9 @@ def waves(v: Floats, rate_hz: float, p: GaitParams) -> Waves:
     start, down = 0, True
     valley = wave[0]
     for n in range(len(wave)):
-        need = max(p.wave_floor, p.reversal * usual)
+        need = max(p.wave_floor if bout[n] == 3 else p.top_floor, p.reversal * usual)
+        if bout[n] == 2:
+            need = p.top_floor
         leg = wave[start : n + 1]
         if down and wave[n] - leg.min() > need:
             at = start + int(np.argmin(leg))
@@ -308,6 +315,8 @@ def initial_contact(
         return None
     top = rises[most]
     contact = crossing(t, f, top, G0) - loading_time(t, f, top, first)
+    if contact < t[0]:
+        return None
     return contact, int(np.clip(np.flatnonzero(t <= contact)[-1], first, top))
 
 
@@ -325,7 +334,7 @@ def loading_time(t: Floats, f: Floats, top: int, first: int) -> float:
     return float(max(crossing(t, f, top, G0) - begin, 0.0))
 
 
-def initial_contact_walking(
+def contact_of_a_rise(
     t: Floats, wave: Floats, step_s: float, rate_hz: float, p: GaitParams
 ) -> tuple[float, int] | None:
     """Contact where the coarse ``wave`` has just risen through zero; None where it did not.
@@ -350,6 +359,42 @@ def stance(duty: float, share: Floats) -> Floats:
     half = np.where(x < 0.0, 0.47, 0.53)
     bell = np.where(np.abs(x) <= half, 1.0 + np.cos(np.pi * x / half), 0.0)
     return np.asarray(0.92 / duty * bell)
+
+
+def wave_phase(
+    v: Floats, forward: Floats | None, centre: int, step_s: float, rate_hz: float, p: GaitParams
+) -> float:
+    """Time (s) from sample ``centre`` to the top of the wave with period ``step_s``.
+
+    Vertical (n,) and, where known, fore-aft acceleration (n,), whose fall goes with the top:
+    complex demodulation under a Hann window.
+    """
+    half = p.walk_window * step_s * rate_hz
+    at = np.arange(len(v)) - centre
+    hann = np.where(np.abs(at) <= half, np.cos(0.5 * np.pi * at / half) ** 2, 0.0)
+    turning = np.exp(2j * np.pi * at / (step_s * rate_hz))
+    z = np.sum(hann * (v - np.average(v, weights=hann)) * turning)
+    if forward is not None:
+        z += 1j * np.sum(hann * (forward - np.average(forward, weights=hann)) * turning)
+    return float(np.clip(np.angle(z), -0.5 * np.pi, 0.5 * np.pi) / (2.0 * np.pi) * step_s)
+
+
+def walking_contact(
+    t: Floats,
+    v: Floats,
+    forward: Floats | None,
+    top: int,
+    step_s: float,
+    rate_hz: float,
+    p: GaitParams,
+) -> tuple[float, int]:
+    """Contact of the wave with its top near sample ``top``: half a double support before it."""
+    first = wave_phase(v, forward, top, step_s, rate_hz, p)
+    nearer = max(0, top + round(first * rate_hz))
+    second = wave_phase(v, forward, nearer, step_s, rate_hz, p)
+    shift = round(first * rate_hz) / rate_hz + second - 0.5 * p.double_support * step_s
+    sample = top + round(shift * rate_hz)
+    return float(t[top] + shift), int(np.clip(sample, 0, len(t) - 1))
 
 
 def duty_of_fall(share: float, level: float) -> float:
@@ -520,10 +565,17 @@ def bouts(steps: Sequence[Measured], p: GaitParams) -> tuple[list[int], list[tup
         last = [steps[j] for j in alike[-n:]]
         mean = Measured(*np.mean([(s.wave, s.step_s, s.low) for s in last], axis=0))
         kind = gait_kind(mean, bout, p) if len(last) == n else None
+        if kind == 2 and bout == 2 and mean.wave < p.wave_floor:
+            kind = 0
+        if kind == 2 and bout != 2 and (min(s.wave for s in last) < p.wave_floor or mean.low < 0):
+            kind = 0
         if bout == 0:
             waiting = [*([] if odd[i] else waiting), i][-15:]
             if kind:
                 bout, begin = kind, i + 1
+                pushed_off = waiting[0] == 0 and steps[0].step_s < steps[waiting[1]].step_s
+                if kind == 2 and pushed_off:
+                    waiting = waiting[1:]
                 fits = [j for j in waiting if gait_kind(steps[j], bout, p) == bout]
                 fits = [j for j in fits if j not in missed]
                 told += [(j, bout) for j in waiting if fits and j >= fits[0]]

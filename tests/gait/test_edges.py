@@ -55,7 +55,7 @@ def test_no_contact_is_invented_at_a_gap(at: float, lost: float) -> None:
 @settings(max_examples=40)
 @any_gap
 def test_no_contact_lies_in_a_gap(at: float, lost: float) -> None:
-    """Walking included: its contacts are foretold, but do not count before their time."""
+    """Walking included: a contact that waits to be seen from both sides counts, or none."""
     trace, last, first = without(at, lost)
     ic = trace.steps["ic_s"]
     assert not ((ic > last) & (ic < first)).any()

@@ -17,12 +17,13 @@ import numba
 import numpy as np
 from gaitpi.gait import estimate
 from gaitpi.gait.kernel import block
+from gaitpi.gait.types import SAMPLE_FIELDS
 
 assert numba.config.DISABLE_JIT and not hasattr(block, "signatures")
 given = np.load(sys.argv[1])
 gyr = given["gyr"] if "gyr" in given else None
 trace = estimate(given["acc"], gyr, float(given["rate"]))
-np.savez(sys.argv[2], **{name: getattr(trace, name) for name in trace.__slots__})
+np.savez(sys.argv[2], **{name: getattr(trace, name) for name in (*SAMPLE_FIELDS, "steps")})
 """
 
 

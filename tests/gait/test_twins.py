@@ -143,8 +143,10 @@ def test_attitude_without_gyro_on_random_input(seed: int) -> None:
 def check_waves(v: Floats, rate_hz: float) -> int:
     c, s = derived(rate_hz), fresh()
     out = np.zeros(400, STEP_DTYPE)
-    wave, mean, usual, turns = [], [], [], []
+    wave, mean, usual, turns, bout = [], [], [], [], []
     for i, value in enumerate(v):
+        bout.append(int(s["bout_kind"]))
+        s["t"] = i / rate_hz
         before = int(s["direction"])
         steps.waves(c, s, i / rate_hz, float(value), 0.0, 0.0, 0.0, out, 0)
         wave.append(float(s["p"]))
@@ -153,7 +155,7 @@ def check_waves(v: Floats, rate_hz: float) -> int:
         if i and int(s["direction"]) != before:
             name, sign = ("peak", 1.0) if before > 0 else ("valley", -1.0)
             turns.append((i, float(s[f"{name}_i"]), float(s[name]), sign))
-    twin = naive.waves(v, rate_hz, P)
+    twin = naive.waves(v, rate_hz, P, np.array(bout))
     size = float(np.abs(v).max())
     np.testing.assert_allclose(wave, twin.p, rtol=0, atol=1e-11 * size)
     np.testing.assert_allclose(mean, twin.mean, rtol=0, atol=1e-11 * size)
@@ -212,6 +214,14 @@ def step_like(rng: np.random.Generator, n: int, rate_hz: float) -> History:
     return History(t, v, rng.standard_normal((n, 3)), rate_hz)
 
 
+def assert_contact(found: tuple[float, int], want: tuple[float, int] | None) -> None:
+    if want is None:
+        assert np.isnan(found[0])
+    else:
+        assert found[0] == pytest.approx(want[0], rel=1e-12)
+        assert found[1] == want[1]
+
+
 def check_contacts(
     h: History,
     now: int,
@@ -234,17 +244,13 @@ def check_contacts(
     first = max(valley - delay - int(0.05 * h.rate_hz), peak - delay, h.oldest)
     if ic is not None:
         first = max(first, ic + 1)
-    found, at = events.find_ic(h.c, s)
-    landing = None
+    want = None
     if first < now:
-        landing = naive.initial_contact(h.t, h.force, first, bout, h.rate_hz, P)
-    want = landing or naive.initial_contact_walking(h.t, wave, step, h.rate_hz, P)
-    if want is None:
-        assert np.isnan(found)
-        return "none"
-    assert found == pytest.approx(want[0], rel=1e-12)
-    assert at == want[1]
-    return "landing" if landing else "crossing"
+        want = naive.initial_contact(h.t, h.force, first, bout, h.rate_hz, P)
+    assert_contact(events.landing(h.c, s), want)
+    rise = naive.contact_of_a_rise(h.t, wave, step, h.rate_hz, P)
+    assert_contact(events.rise_ic(h.c, s), rise)
+    return "landing" if want else "rise" if rise else "none"
 
 
 @pytest.mark.nojit
@@ -263,7 +269,7 @@ def test_contacts_in_random_steps(rate: float) -> None:
         ways.append(
             check_contacts(h, now, valley, peak, ic, int(rng.choice([0, 2, 3])), wave, step)
         )
-    assert {w for w in ways if ways.count(w) >= 4} == {"landing", "crossing", "none"}
+    assert {w for w in ways if ways.count(w) >= 4} == {"landing", "rise", "none"}
 
 
 def test_loading_is_the_mean_of_the_last_landings() -> None:
@@ -276,7 +282,7 @@ def test_loading_is_the_mean_of_the_last_landings() -> None:
         h.s["loading_n"], before = n - 1, float(h.s["loading"])
         h.s["valley_i"] = h.s["peak_i"] = int(rng.integers(330, 420))
         h.s["has_ic"] = 0
-        events.find_ic(h.c, h.s)
+        events.landing(h.c, h.s)
         if h.s["loading_n"] == n:
             share = 1.0 / min(n, P.loading_steps)
             own.append(before + (float(h.s["loading"]) - before) / share)
@@ -296,7 +302,7 @@ def test_contacts_after_the_ring_went_round() -> None:
 
 @pytest.mark.parametrize(
     ("name", "bout", "way"),
-    [("rbds_semisynthetic/002_T25", 3, "landing"), ("ipol_lowback_walk/1-1", 2, "crossing")],
+    [("rbds_semisynthetic/002_T25", 3, "landing"), ("ipol_lowback_walk/1-1", 2, "rise")],
 )
 def test_contacts_in_a_recording(shared_data: Path, name: str, bout: int, way: str) -> None:
     acc, _, rate = recording(shared_data, name)
@@ -314,6 +320,76 @@ def test_contacts_in_a_recording(shared_data: Path, name: str, bout: int, way: s
             wave = twin.p[rises[0] - 1 : rises[0] + 1]
             ways.append(check_contacts(h, rises[0], valley, peak, ic, bout, wave, 0.5))
     assert ways.count(way) > 15
+
+
+@pytest.mark.nojit
+@settings(max_examples=20)
+@given(seed=seeds, rate=st.sampled_from([50.0, 208.0, 500.0]), known=st.booleans())
+def test_contact_of_walking(seed: int, rate: float, known: bool) -> None:
+    rng = np.random.default_rng(seed)
+    step = float(rng.uniform(0.35, 0.9))
+    t = 5.0 + np.arange(int(3.0 * rate)) / rate
+    angle = 2.0 * np.pi * (t - 6.5) / step * rng.uniform(0.9, 1.1)
+    v = 3.0 * np.cos(angle) + np.cos(2.0 * angle + 1.0) + rng.standard_normal(len(t)) + 0.3
+    h = History(t, v, rng.standard_normal((len(t), 3)), rate)
+    h.s["axes_known"], h.s["mount"][:] = int(known), random_rotation(rng)
+    h.s["top_step"] = step
+    # in the middle of the history, and cut short at either end
+    for top in (len(t) // 2, int(0.1 * rate), len(t) - int(0.4 * step * rate)):
+        forward = h.x @ h.s["mount"][0] if known else None
+        want = naive.walking_contact(t, v, forward, top, step, rate, P)
+        found = events.walking_ic(h.c, h.s, top)
+        assert found[0] == pytest.approx(want[0], abs=1e-9)
+        assert found[1] == want[1]
+
+
+def tops_seen(tops: list[tuple[float, float]], bout: int) -> list[float]:
+    """Contacts taken (s) of wave tops (time, wave) in a history without any movement."""
+    rate = 100.0
+    h = History(np.arange(500) / rate, np.zeros(500), np.zeros((500, 3)), rate)
+    h.s["bout_kind"], h.s["has_ic"], h.s["usual_step"] = bout, int(bout == 2), 0.5
+    h.s["ic_s"], h.s["ic_i"] = 0.5, 50
+    delay = round(np.sqrt(2.0) / (2.0 * np.pi * P.coarse_hz) * rate)
+    out, found = np.zeros(20, STEP_DTYPE), []
+    for at, wave in tops:
+        h.s["peak"], h.s["valley"], h.s["peak_i"] = wave, 0.0, round(at * rate) + delay
+        before = float(h.s["ic_s"])
+        steps.new_top(h.c, h.s, out, 0)
+        found += [float(h.s["ic_s"])] if h.s["ic_s"] != before else []
+    before = float(h.s["ic_s"])
+    steps.settle_walking(h.c, h.s, out, 0)
+    assert h.s["top_waits"] == 0
+    return found + ([float(h.s["ic_s"])] if h.s["ic_s"] != before else [])
+
+
+@pytest.mark.nojit
+def test_of_two_close_tops_the_higher_is_the_step() -> None:
+    early = 0.5 * P.double_support * 0.5  # a level history moves no top
+    for waves, want in (((3.0, 2.0), 1.0), ((2.0, 3.0), 1.25)):
+        got = tops_seen([(1.0, waves[0]), (1.25, waves[1]), (1.7, 2.5)], 2)
+        assert got == pytest.approx([want - early, 1.7 - early], abs=0.01)
+    assert len(tops_seen([(1.0, 3.0), (1.32, 3.0), (1.7, 3.0)], 2)) == 3
+
+
+@pytest.mark.nojit
+def test_small_tops_only_within_a_walk() -> None:
+    small = 0.9 * P.wave_floor
+    assert len(tops_seen([(1.0, small), (1.5, small)], 2)) == 2
+    assert len(tops_seen([(1.0, small), (1.5, small)], 0)) == 0
+    assert len(tops_seen([(1.0, small), (1.5, 3.0), (2.0, small)], 0)) == 2
+
+
+@pytest.mark.nojit
+def test_the_window_of_walking_hears_one_tone() -> None:
+    """Neither the second harmonic nor the mean moves the top."""
+    rate, step = 200.0, 0.5
+    t = np.arange(600) / rate
+    angle = 2.0 * np.pi * (t - 1.53) / step
+    for more in (0.0, 2.0 * np.cos(2.0 * angle + 0.7), 5.0):
+        h = History(t, np.cos(angle) + more, np.zeros((600, 3)), rate)
+        h.s["top_step"] = step
+        ic, _ = events.walking_ic(h.c, h.s, 300)
+        assert ic == pytest.approx(1.53 - 0.5 * P.double_support * step, abs=5e-4)
 
 
 @given(seed=seeds, level=st.sampled_from([1.0, 1.25, 1.5]))
@@ -707,7 +783,7 @@ def both_bouts(seed: int) -> tuple[Bouts, Bouts]:
         length = times[i + 1] - times[i]
         # the wave as the low-pass leaves it
         gain = 1.0 / np.sqrt(1.0 + (1.0 / max(length, usual) / P.coarse_hz) ** 4)
-        h.s["peak"], h.s["valley"] = 0.6 * step.wave * gain, -0.4 * step.wave * gain
+        h.s["wave"] = step.wave * gain
         h.s["t"] = times[i + 1]
         k = steps.take_ic(h.c, h.s, times[i + 1], contacts[i + 1], out, k)
         usual = float(h.s["step_s"])
@@ -748,7 +824,7 @@ def running_history(step_s: float, count: int) -> tuple[History, Any, list[int]]
     phase = np.arange(count * n + n) % n / n
     force = np.where(phase < 0.7, np.pi / 1.4 * np.sin(np.pi * phase / 0.7), 0.0) * G0
     h = History(np.arange(len(force)) / rate, force - G0, np.zeros((len(force), 3)), rate)
-    h.s["peak"], h.s["valley"] = 12.0, -8.0
+    h.s["wave"] = 20.0
     h.s["has_gyro"], h.s["axes_known"], h.s["mount"][:] = 1, 1, np.eye(3)
     at = [i * n for i in range(count + 1)]
     for i, a in enumerate(at[:-1]):
@@ -784,7 +860,7 @@ def test_sides_are_forgotten_where_the_bout_changes() -> None:
     for i, a in enumerate(at[:13]):
         if i == 11:
             assert int(h.s["side_even"]) != 0
-            h.s["peak"], h.s["valley"] = 1.0, -1.0
+            h.s["wave"] = 2.0
         h.s["t"] = h.t[a]
         k = steps.take_ic(h.c, h.s, h.t[a], a, out, k)
     assert int(h.s["bout_kind"]) == 0
@@ -818,12 +894,13 @@ def test_a_contact_too_soon_or_too_late() -> None:
 def test_the_whole_chain_uses_these_kernels() -> None:
     """Waves fed with the twin's vertical acceleration find the steps of the estimator."""
     acc, gyr = simulated("mixed", 104.0, seconds=25.0)
-    trace = estimate(acc, gyr, 104.0)
+    trace = estimate(acc, gyr, 104.0, mount=np.eye(3))
     # the very spacing of the estimator's times: rest begins at a sum of them
     dt = np.diff(trace.time_s, prepend=-1.0 / 104.0)
     up = naive.up_gyro(acc, gyr, 104.0, P, dt)[0]
     v, x = vertical(acc, up)
     c, s = derived(104.0), fresh()
+    s["mount"][:], s["axes_known"] = np.eye(3), 1
     out = np.zeros(100, STEP_DTYPE)
     k = 0
     for i in range(len(v)):
