@@ -46,7 +46,7 @@ def fft_cadence(acc: Floats, rate_hz: float) -> float:
 def threshold_contacts(acc: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     """Contacts (begin, end) in s: the force along the mean of the last second above 0.3 g."""
     mean = low_pass(acc, rate_hz, MEAN_S)
-    up = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    up = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
     on = np.einsum("ij,ij->i", acc, up) > FORCE * G0
     change = np.flatnonzero(np.diff(on.astype(int)))
     begin = change[on[change + 1]] + 1

@@ -113,7 +113,7 @@ def terminal(rows: Sequence[Row], width: int = WIDTH) -> str:
     texts = [COLUMNS, *map(cells, rows)]
     sizes = [max(len(t[i]) for t in texts) for i in range(len(COLUMNS))]
     spare = width - sum(sizes) - 2 * (len(sizes) - 1)
-    for column, least in ((3, 14), (0, 24), (1, 12), (2, 8)):
+    for column, least in ((3, 14), (0, 24), (1, 12), (2, 9), (3, 10), (0, 16), (1, 8), (2, 6)):
         if spare < 0:
             cut = min(-spare, max(0, sizes[column] - least))
             sizes[column] -= cut

@@ -293,7 +293,7 @@ def memory(size: Sizes) -> list[Row]:
         Row(
             "resident memory, growth",
             "simulated",
-            f"hours 2 to {size['hours'] * 22 / 24:g}",
+            f"hours 2 to {size['hours'] * 22 / 24:.2g}",
             grown / 1024.0,
             "MiB",
             2,

@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 from gaitpi.cli import print_json
-from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
 
 HELP: Final = (
     "Compile the estimator into the cache of this user, once after each installation or update:"
@@ -24,16 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compile and say what was done. Raises GaitpiError where nothing can be stored."""
-    try:
-        from gaitpi.device.warmup import warm_up
+    """Compile and say what was done. Raises GaitpiError where nothing can be kept."""
+    from gaitpi.device.warmup import check_cache, warm_up
 
-        done = warm_up()
-    except (OSError, RuntimeError) as error:
-        raise GaitpiError(
-            f"The compiled estimator cannot be stored: {error}.",
-            "Check who owns the cache folder, or name another in NUMBA_CACHE_DIR.",
-        ) from error
+    check_cache()
+    done = warm_up()
     if args.json:
         print_json(
             {
