@@ -62,8 +62,10 @@ def imufusion_up(acc: Floats, gyr: Floats, rate_hz: float) -> Floats | None:
 
 def imufusion_filter(imufusion: Any, rate_hz: float) -> Any:
     """A filter of imufusion for a rate (Hz)."""
+    settings = imufusion.AhrsSettings()
+    settings.sample_rate = rate_hz
     ahrs = imufusion.Ahrs()
-    ahrs.set_sample_period(1.0 / rate_hz)
+    ahrs.set_settings(settings)
     return ahrs
 
 
