@@ -7,9 +7,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
+PEERS := $(VENV)/.installed-peers
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv run test lint types validate
+.PHONY: help venv run test lint types validate bench
 .NOTPARALLEL:
 
 help:
@@ -17,7 +18,8 @@ help:
 	@echo 'make test      all tests; with ARGS=... only what pytest selects by them'
 	@echo 'make lint      style of the code (ruff)'
 	@echo 'make types     types of the code (mypy)'
-	@echo 'make validate  accuracy against recordings with truth (ARGS=--data FOLDER)'
+	@echo 'make validate  accuracy against recordings with truth, else a simulation (ARGS=--data FOLDER)'
+	@echo 'make bench     speed beside the peers, in one run'
 	@echo 'make venv      only .venv with gaitpi in it'
 
 venv: $(BASE)
@@ -37,8 +39,11 @@ lint: $(DEV)
 types: $(DEV)
 	$(PY) -m mypy
 
-validate: $(BASE)
-	@$(PY) calibration/validate.py $(ARGS)
+validate: $(PEERS)
+	@$(PY) -m calibration.validation $(ARGS)
+
+bench: $(PEERS)
+	@$(PY) -m calibration.validation.speed $(ARGS)
 
 $(BASE): pyproject.toml $(PY)
 	@echo 'Installing gaitpi into $(VENV) (the first time takes a few minutes on a Pi) ...'
@@ -49,6 +54,17 @@ $(DEV): pyproject.toml $(PY)
 	@echo 'Installing gaitpi and its test tools into $(VENV) ...'
 	@$(PIP) --editable '.[dev]' </dev/null
 	@touch $(BASE) $@
+
+# One by one: what has no wheel for this machine is left out, and the tables say so.
+$(PEERS): pyproject.toml $(BASE)
+	@$(PY) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	    print(*project["optional-dependencies"]["peers"], sep="\n")' | \
+	while read -r peer; do \
+	    echo "Installing the peer $$peer ..."; \
+	    $(PIP) --only-binary :all: "$$peer" </dev/null || \
+	        echo "$$peer cannot be installed here: its column stays empty." >&2; \
+	done
+	@touch $@
 
 # The first of the candidates that is new enough, 64-bit and able to make an environment.
 # lgpio has no wheel for Python 3.13: there a Pi's own python3-lgpio is made visible.

@@ -57,6 +57,22 @@ def test_service_runs_a_command_that_exists_and_keeps_what_the_pack_needs() -> N
         assert taken not in service
 
 
+def test_warm_up_unit_fills_the_cache_of_the_service() -> None:
+    units = {}
+    for name in ("gaitpi", "gaitpi-warmup"):
+        unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read(ROOT / "systemd" / f"{name}.service")
+        units[name] = unit["Service"]
+    service, warmup = units["gaitpi"], units["gaitpi-warmup"]
+    for same in ("User", "CacheDirectory", "Environment"):
+        assert warmup[same] == service[same]
+    program, command = warmup["ExecStart"].split()
+    assert program == service["ExecStart"].split()[0]
+    assert command in cli.COMMANDS
+    assert "MemoryDenyWriteExecute" not in warmup
+
+
 def test_scripts_are_sound_shell() -> None:
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "runs": ("gaitpi.cli.runs", "list the recorded runs"),
     "show": ("gaitpi.cli.show", "one run in numbers"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
+    "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "config": ("gaitpi.cli.config", "show, explain, check and change settings"),
 }
 """Name -> (module, one-line help)."""

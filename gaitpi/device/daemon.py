@@ -24,8 +24,9 @@ from gaitpi.cues.vocabulary import fault
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
+from gaitpi.device.warmup import warm_up
 from gaitpi.errors import GaitpiError
-from gaitpi.gait import GaitEstimator, is_cached
+from gaitpi.gait import is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader
@@ -63,12 +64,6 @@ class Ended:
     steps: int
     cues: int
     problems: tuple[str, ...]
-
-
-def warm_up() -> None:
-    """Load or compile every kernel, so that nothing is compiled once samples arrive."""
-    estimator = GaitEstimator(200.0)
-    estimator.update(np.zeros((4, 3)), np.zeros((4, 3)))
 
 
 class Daemon:

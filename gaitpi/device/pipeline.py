@@ -4,8 +4,10 @@ The coach is asked on a grid of sample time, ten times a second, so what it deci
 the samples and their times only: not on how they were cut into batches, nor on the machine.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,12 +68,11 @@ class Pipeline:
         self._gap = max(self.estimator.params.gap_s, 2.5 * self._spacing)
         self._last_s = np.nan
         self._moment: int | None = None
-        self._second: int | None = None
         self._pending_gap = 0.0
         self._pending_clip = 0
         self._leans: tuple[float, float] = (np.nan, np.nan)
         self._lean_s = -np.inf
-        self._rows = _Second()
+        self._seconds = _Seconds()
 
     @property
     def status(self) -> Status:
@@ -81,136 +82,209 @@ class Pipeline:
     def update(self, acc: Floats, gyr: Floats, time_s: Floats) -> Output:
         """Take the next samples: acc (n, 3) m/s², gyr (n, 3) rad/s, time_s (n,) run time in s."""
         trace = self.estimator.update(acc, gyr if self.has_gyro else None, time_s)
-        n = len(time_s)
-        if n == 0:
+        if len(time_s) == 0:
             return Output(trace, [], [])
-        clipped: NDArray[np.bool_] = np.any(np.abs(acc) >= CLIP * ACC_RANGE, axis=1)
-        if self.has_gyro:
-            clipped = clipped | np.any(np.abs(gyr) >= CLIP * GYR_RANGE, axis=1)
-        before = np.concatenate([[self._last_s], time_s[:-1]])
-        gaps = time_s - before
-        gaps = np.where(gaps > self._gap, gaps - self._spacing, 0.0)
-        gaps[np.isnan(before)] = 0.0
-        self._last_s = float(time_s[-1])
-
-        ticks = np.floor(time_s * MOMENTS_HZ).astype(np.int64)
-        first = int(ticks[0]) - 1 if self._moment is None else self._moment
-        at = np.flatnonzero(np.diff(ticks, prepend=first) > 0)
-        self._moment = int(ticks[-1])
-        decisions: list[Cue | Withheld] = []
-        done = start = 0
-        for i in map(int, at):
-            done = self._steps(trace, done, float(time_s[i]))
-            self._pending_gap += float(gaps[start : i + 1].sum())
-            self._pending_clip += int(clipped[start : i + 1].sum())
-            start = i + 1
-            decisions += self.coach.moment(self._moment_of(trace, i))
-            self._pending_gap = 0.0
-            self._pending_clip = 0
-        self._steps(trace, done, np.inf)
-        self._pending_gap += float(gaps[start:].sum())
-        self._pending_clip += int(clipped[start:].sum())
-        return Output(trace, decisions, self._seconds(trace, clipped, gaps))
+        clipped = self._clipped(acc, gyr)
+        gaps = self._gaps(time_s)
+        decisions = self._decide(trace, clipped, gaps)
+        return Output(trace, decisions, self._seconds.add(trace, clipped, gaps))
 
     def finish(self) -> list[SecondRow]:
         """The last, unfinished second."""
-        row = self._rows.row(self._second)
-        return [row] if row is not None else []
+        return self._seconds.finish()
 
-    def _steps(self, trace: Trace, done: int, until_s: float) -> int:
-        """Give the coach the steps known by ``until_s``; returns how many are done."""
-        steps = trace.steps
-        while done < len(steps) and steps["known_s"][done] <= until_s:
-            s = steps[done]
-            if s["known_s"] - self._lean_s > STRIDE_STALE_S:
-                self._leans = (np.nan, np.nan)
-            self._leans = (self._leans[1], float(s["lean_deg"]))
-            self._lean_s = float(s["known_s"])
-            self.coach.step(
-                StepTaken(
-                    known_s=float(s["known_s"]),
-                    ic_s=float(s["ic_s"]),
-                    step_s=float(s["step_s"]),
-                    running=bool(s["activity"] == RUNNING),
-                )
-            )
-            done += 1
-        return done
+    def _clipped(self, acc: Floats, gyr: Floats) -> NDArray[np.intp]:
+        """Numbers of the samples at the end of a range."""
+        # the largest value is had at once; looking along the rows is slow and seldom needed
+        none = np.zeros(0, np.intp)
+        found = none
+        if np.abs(acc).max() >= CLIP * ACC_RANGE:
+            found = np.flatnonzero((np.abs(acc) >= CLIP * ACC_RANGE).any(axis=1))
+        if self.has_gyro and np.abs(gyr).max() >= CLIP * GYR_RANGE:
+            turned = np.flatnonzero((np.abs(gyr) >= CLIP * GYR_RANGE).any(axis=1))
+            found = np.union1d(found, turned)
+        return found
 
-    def _moment_of(self, trace: Trace, i: int) -> Moment:
-        t = float(trace.time_s[i])
-        known = trace.lean_from[i] > 0
-        if known and t - self._lean_s <= STRIDE_STALE_S:
-            # both feet: the beat of the single step does not show
-            lean = 0.5 * (self._leans[0] + self._leans[1])
-        else:
-            lean = np.nan
-        return Moment(
-            time_s=t,
-            activity=int(trace.activity[i]),
-            cadence_spm=float(trace.cadence_spm[i]),
-            lean_deg=lean,
-            yaw_rate_dps=float(trace.yaw_rate[i]) * DEG_PER_RAD,
-            gap_s=self._pending_gap,
-            clipped=self._pending_clip,
+    def _gaps(self, time_s: Floats) -> list[tuple[int, float]]:
+        """Samples (number) before which time (s) was lost, and how much."""
+        waits = np.diff(time_s, prepend=self._last_s)
+        self._last_s = float(time_s[-1])
+        at = np.flatnonzero(waits > self._gap)
+        return [(int(i), float(waits[i]) - self._spacing) for i in at]
+
+    def _decide(
+        self, trace: Trace, clipped: NDArray[np.intp], gaps: list[tuple[int, float]]
+    ) -> list[Cue | Withheld]:
+        """Give the coach the steps and the moments of a block, in the order of time."""
+        ticks = np.floor(trace.time_s * MOMENTS_HZ).astype(np.int64)
+        first = int(ticks[0]) - 1 if self._moment is None else self._moment
+        at = np.flatnonzero(np.diff(ticks, prepend=first) > 0)
+        self._moment = int(ticks[-1])
+        lost = [0.0] * (len(at) + 1)
+        knocks = [0] * (len(at) + 1)
+        lost[0], knocks[0] = self._pending_gap, self._pending_clip
+        for i, gap_s in gaps:
+            lost[int(np.searchsorted(at, i))] += gap_s
+        for k in np.searchsorted(at, clipped):
+            knocks[int(k)] += 1
+        self._pending_gap, self._pending_clip = lost[-1], knocks[-1]
+
+        steps = _Steps(trace.steps)
+        # plain numbers, taken out of the arrays all at once
+        moments = zip(
+            trace.time_s[at].tolist(),
+            trace.activity[at].tolist(),
+            trace.cadence_spm[at].tolist(),
+            (trace.lean_from[at] > 0).tolist(),
+            (trace.yaw_rate[at] * DEG_PER_RAD).tolist(),
+            lost,
+            knocks,
+            strict=False,
         )
+        decisions: list[Cue | Withheld] = []
+        for t, activity, cadence_spm, lean_known, yaw_dps, gap_s, clip in moments:
+            self._steps(steps, t)
+            decisions += self.coach.moment(
+                Moment(t, activity, cadence_spm, self._lean(t, lean_known), yaw_dps, gap_s, clip)
+            )
+        self._steps(steps, np.inf)
+        return decisions
 
-    def _seconds(self, trace: Trace, clipped: NDArray[np.bool_], gaps: Floats) -> list[SecondRow]:
-        rows = []
-        seconds = np.floor(trace.time_s).astype(np.int64)
-        cuts = [0, *(np.flatnonzero(np.diff(seconds)) + 1), len(seconds)]
-        for a, b in pairwise(cuts):
-            now = int(seconds[a])
-            if self._second is not None and now != self._second:
-                row = self._rows.row(self._second)
-                if row is not None:
-                    rows.append(row)
-                self._rows = _Second()
-            self._second = now
-            self._rows.add(trace, a, b, clipped, gaps)
-        return rows
+    def _steps(self, steps: "_Steps", until_s: float) -> None:
+        """Give the coach the steps known by ``until_s``."""
+        for step, lean_deg in steps.until(until_s):
+            if step.known_s - self._lean_s > STRIDE_STALE_S:
+                self._leans = (np.nan, np.nan)
+            self._leans = (self._leans[1], lean_deg)
+            self._lean_s = step.known_s
+            self.coach.step(step)
+
+    def _lean(self, t: float, known: bool) -> float:
+        """Lean (deg) at ``t`` over both feet, so that the beat of the single step does not show."""
+        if known and t - self._lean_s <= STRIDE_STALE_S:
+            return 0.5 * (self._leans[0] + self._leans[1])
+        return np.nan
 
 
-class _Second:
-    """Sums of one second of run time."""
+class _Steps:
+    """The steps of a block, in order, each given once."""
+
+    def __init__(self, steps: NDArray[Any]) -> None:
+        names = ("known_s", "ic_s", "step_s", "activity", "lean_deg")
+        self._rows = list(zip(*(steps[name].tolist() for name in names), strict=True))
+        self._done = 0
+
+    def until(self, until_s: float) -> Iterator[tuple[StepTaken, float]]:
+        """The next ones known by ``until_s``, each with its lean (deg)."""
+        while self._done < len(self._rows) and self._rows[self._done][0] <= until_s:
+            known_s, ic_s, step_s, activity, lean_deg = self._rows[self._done]
+            self._done += 1
+            yield StepTaken(known_s, ic_s, step_s, activity == RUNNING), lean_deg
+
+
+class _Seconds:
+    """Sums of every second of run time; a second is finished when a sample of another comes.
+
+    Sums run sample by sample from the first of a second on, whichever block it came in, so they
+    have the same bits however the samples were cut.
+    """
+
+    MEANS = ("cadence_spm", "lean_deg", "side_lean_deg")
 
     def __init__(self) -> None:
-        self.samples = 0
-        self.clipped = 0
-        self.gap_s = 0.0
-        self.activity = np.zeros(4, np.int64)
-        self.sums = np.zeros(3)
-        self.counts = np.zeros(3, np.int64)
-        self.lean_from = 0
+        self._second: int | None = None
+        self._open = _Sums(1)
+        self._lean_from = 0
 
-    def add(self, trace: Trace, a: int, b: int, clipped: NDArray[np.bool_], gaps: Floats) -> None:
-        """Add samples a..b of a block."""
-        self.samples += b - a
-        self.clipped += int(clipped[a:b].sum())
-        self.gap_s += float(gaps[a:b].sum())
-        self.activity += np.bincount(trace.activity[a:b], minlength=4)[:4]
-        for k, name in enumerate(("cadence_spm", "lean_deg", "side_lean_deg")):
-            part = getattr(trace, name)[a:b]
-            ok = np.isfinite(part)
-            self.sums[k] += part[ok].sum()
-            self.counts[k] += ok.sum()
-        self.lean_from = int(trace.lean_from[b - 1])
+    def add(
+        self, trace: Trace, clipped: NDArray[np.intp], gaps: list[tuple[int, float]]
+    ) -> list[SecondRow]:
+        """Take a block in; returns the seconds finished by it."""
+        seconds = np.floor(trace.time_s).astype(np.int64)
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(seconds)) + 1])
+        rows = [] if int(seconds[0]) == self._second else self.finish()
+        place = np.zeros(len(seconds), np.intp)
+        place[starts[1:]] = 1
+        place = np.cumsum(place)
+        sums = _Sums(len(starts), self._open)
+        sums.add(trace, place, clipped, gaps)
+        lean_from = trace.lean_from[[*(starts[1:] - 1), -1]].tolist()
+        names = seconds[starts].tolist()
+        rows += [sums.row(k, float(names[k]), lean_from[k]) for k in range(len(starts) - 1)]
+        self._second, self._open, self._lean_from = names[-1], sums.last(), lean_from[-1]
+        return rows
 
-    def row(self, second: int | None) -> SecondRow | None:
-        """The finished row; None when there were no samples."""
-        if not self.samples or second is None:
-            return None
-        mean = [
-            float(s / n) if n else float("nan") for s, n in zip(self.sums, self.counts, strict=True)
+    def finish(self) -> list[SecondRow]:
+        """The unfinished second, if there is one; the next begins anew."""
+        if self._second is None:
+            return []
+        row = self._open.row(0, float(self._second), self._lean_from)
+        self._second, self._open = None, _Sums(1)
+        return [row]
+
+
+class _Sums:
+    """Sums of k seconds; the first goes on from the only one of ``before``."""
+
+    def __init__(self, k: int, before: "_Sums | None" = None) -> None:
+        self.samples = np.zeros((k, 4), np.int64)
+        """By activity."""
+        self.clipped = np.zeros(k, np.int64)
+        self.gap_s = np.zeros(k)
+        self.sums = np.zeros((k, len(_Seconds.MEANS)))
+        self.counts = np.zeros((k, len(_Seconds.MEANS)), np.int64)
+        if before is not None:
+            for name, values in vars(before).items():
+                getattr(self, name)[0] = values[0]
+
+    def add(
+        self,
+        trace: Trace,
+        place: NDArray[np.intp],
+        clipped: NDArray[np.intp],
+        gaps: list[tuple[int, float]],
+    ) -> None:
+        """Add a block whose samples belong to the seconds ``place`` (n,)."""
+        k = len(self.clipped)
+        self.samples += np.bincount(4 * place + trace.activity, minlength=4 * k).reshape(k, 4)
+        if len(clipped):
+            self.clipped += np.bincount(place[clipped], minlength=k)
+        for i, gap_s in gaps:
+            self.gap_s[place[i]] += gap_s
+        for j, name in enumerate(_Seconds.MEANS):
+            values = getattr(trace, name)
+            known = np.isfinite(values)
+            at = place[known]
+            self.counts[:, j] += np.bincount(at, minlength=k)
+            # bincount adds in order: the sum so far goes first
+            self.sums[:, j] = np.bincount(
+                np.concatenate([[0], at]),
+                np.concatenate([self.sums[:1, j], values[known]]),
+                minlength=k,
+            )
+
+    def last(self) -> "_Sums":
+        """The last second by itself."""
+        out = _Sums(1)
+        for name, values in vars(self).items():
+            getattr(out, name)[0] = values[-1]
+        return out
+
+    def row(self, k: int, second: float, lean_from: int) -> SecondRow:
+        """Second number k as a row."""
+        activities = self.samples[k].tolist()
+        means = [
+            s / n if n else math.nan
+            for s, n in zip(self.sums[k].tolist(), self.counts[k].tolist(), strict=True)
         ]
         return SecondRow(
-            time_s=float(second),
-            activity=int(np.argmax(self.activity)),
-            cadence_spm=mean[0],
-            lean_deg=mean[1],
-            side_lean_deg=mean[2],
-            samples=self.samples,
-            clipped=self.clipped,
-            gap_s=self.gap_s,
-            lean_from=self.lean_from,
+            time_s=second,
+            activity=activities.index(max(activities)),
+            cadence_spm=means[0],
+            lean_deg=means[1],
+            side_lean_deg=means[2],
+            samples=sum(activities),
+            clipped=int(self.clipped[k]),
+            gap_s=float(self.gap_s[k]),
+            lean_from=lean_from,
         )

@@ -12,14 +12,15 @@ from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
 from gaitpi.device.pipeline import Pipeline, design_rate
-from gaitpi.errors import InputFileError
-from gaitpi.runs.reader import RunReader
+from gaitpi.errors import InputFileError, RunFileError
+from gaitpi.imu.batch import Counts
+from gaitpi.runs.reader import RawBlock, RunReader
 from gaitpi.runs.rows import EventRow, SecondRow
 from gaitpi.runs.schema import SUFFIX
 
 Floats = NDArray[np.float64]
 
-BLOCK = 4096
+BLOCK = 16_384
 """Samples a block: any cutting gives the same result, this one is quick."""
 DAY_S = 86_400.0
 
@@ -70,8 +71,8 @@ def _open_run(path: Path) -> Recording:
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
         with run:
-            for block in run.blocks():
-                yield (block.times(), *header.sensor.si(block.counts))
+            for times, counts in _joined(run.blocks()):
+                yield (times, *header.sensor.si(counts))
 
     # gaps are seen again in the samples; the rest was only known live
     events = [e for e in run.events() if e.kind != "gap"]
@@ -83,6 +84,37 @@ def _open_run(path: Path) -> Recording:
         blocks=blocks(),
         events=events,
     )
+
+
+def _joined(blocks: Iterator[RawBlock]) -> Iterator[tuple[Floats, Counts]]:
+    """Times and counts of raw blocks, some hundred of them at once.
+
+    What was read before a damaged block is given before its error is raised.
+    """
+    times: list[Floats] = []
+    counts: list[Counts] = []
+    samples = 0
+
+    def take() -> tuple[Floats, Counts]:
+        joined = np.concatenate(times), np.concatenate(counts)
+        times.clear()
+        counts.clear()
+        return joined
+
+    try:
+        for block in blocks:
+            times.append(block.times())
+            counts.append(block.counts)
+            samples += len(block.counts)
+            if samples >= BLOCK:
+                yield take()
+                samples = 0
+    except RunFileError:
+        if times:
+            yield take()
+        raise
+    if times:
+        yield take()
 
 
 def _open_csv(path: Path) -> Recording:

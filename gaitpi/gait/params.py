@@ -19,7 +19,7 @@ class GaitParams:
 
     The forms come from physics, sensor noise and the literature (docs/algorithms.md). No value is
     the outcome of an optimiser, but several were chosen among a few round ones while looking at
-    the recordings of ``calibration/validate.py``; docs/algorithms.md lists them.
+    the recordings of ``calibration/validation``; docs/algorithms.md lists them.
     """
 
     # attitude

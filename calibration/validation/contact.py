@@ -1,7 +1,7 @@
 """How contact time stands up: to rate, noise, scale, filters, mounting and its own parameters.
 
-Prints, per change, RMSE over trials and mean error against force plates of each data set, and SD
-and bias of the initial contacts. Run it with the folder of recordings, as validate.py.
+Run it as ``python -m calibration.validation.contact``. Prints, per change, RMSE over trials and
+mean error against force plates of each data set, and SD and bias of the initial contacts.
 """
 
 import argparse
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import butter, filtfilt
-from validate import recordings
 
+from calibration.validation.recordings import ALCANTARA, RBDS, Recording, Source
 from gaitpi.gait import GaitParams, estimate
 from gaitpi.units import G0
 
@@ -76,15 +76,15 @@ def clipped(acc: Floats, gyr: Floats | None, rate: float) -> Any:
     return np.column_stack([acc[:, :2], np.maximum(acc[:, 2], 0.0)]), gyr, rate
 
 
-def judge(root: Path, folder: str, change: Change, params: GaitParams) -> str:
+def judge(recordings: list[Recording], change: Change, params: GaitParams) -> str:
     """One line of figures of a data set."""
     contact, sd, bias = [], [], []
-    for rec in recordings(root, folder):
-        if "ic" not in rec:
+    for rec in recordings:
+        if rec.ic is None or rec.to is None:
             continue
         acc, gyr, rate = change(rec.acc, rec.gyr, rec.rate_hz)
         steps = estimate(acc, gyr, rate, params=params).steps
-        ic, to = rec["ic"], rec["to"]
+        ic, to = rec.ic, rec.to
         contact.append(1e3 * (np.nanmean(steps["contact_s"]) - np.mean(to - ic)))
         late = np.array([x - ic[np.argmin(np.abs(ic - x))] for x in steps["ic_s"]])
         late = 1e3 * late[np.abs(late) < 0.06]
@@ -96,13 +96,11 @@ def judge(root: Path, folder: str, change: Change, params: GaitParams) -> str:
 
 
 def main() -> int:
-    """Print the table; exit 1 where there are no recordings."""
+    """Print the table; without recordings, of simulated ones."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
     root = parser.parse_args().data
-    if not root.is_dir():
-        print(f"no recordings at {root}: name the folder with --data", file=sys.stderr)
-        return 1
+    source = Source(root if root.is_dir() else None)
     rows: list[tuple[str, Change, GaitParams]] = [("as it is", same, GaitParams())]
     changes: dict[str, Change] = {
         **{f"{r:g} Hz": at_rate(r) for r in (52.0, 100.0, 150.0, 208.0, 300.0, 1000.0)},
@@ -117,12 +115,12 @@ def main() -> int:
     for name, values in {
         "contact_model_s": (0.01, 0.015, 0.025, 0.03),
         "smooth_s": (0.004, 0.008, 0.016),
-        "cadence_steps": (2.0, 4.0, 16.0),
+        "loading_steps": (2.0, 4.0, 16.0),
     }.items():
         rows += [(f"{name} {v:g}", same, GaitParams(**{name: v})) for v in values]
     print("contact time, RMSE over trials (mean), ms; initial contacts, SD (bias), ms")
     for name, change, params in rows:
-        parts = [judge(root, f, change, params) for f in ("alcantara_sacrum", "rbds_semisynthetic")]
+        parts = [judge(source.get(f), change, params) for f in (ALCANTARA, RBDS)]
         print(f"{name:24s} alcantara {parts[0]}   rbds {parts[1]}", flush=True)
     return 0
 

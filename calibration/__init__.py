@@ -1,0 +1,1 @@
+"""Measuring instruments of the project; nothing here is installed."""

@@ -1,0 +1,7 @@
+"""Measure accuracy and print the table."""
+
+import sys
+
+from calibration.validation.cli import main
+
+sys.exit(main())

@@ -1,0 +1,45 @@
+"""``gaitpi warmup``: compile the kernels into the cache, so that the next start is quick."""
+
+import argparse
+from typing import Final
+
+from gaitpi.cli import print_json
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
+
+HELP: Final = (
+    "Compile the estimator into the cache of this user, once after each installation or update:"
+    " a minute or so on a Pi, and the next start needs none of it. For the service the unit"
+    " gaitpi-warmup does it."
+)
+EPILOG: Final = """exit code 0: all kernels are in the cache; 1: they could not be kept.
+
+examples:
+  gaitpi warmup
+  sudo systemctl start gaitpi-warmup"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile and say what was done. Raises GaitpiError where nothing can be kept."""
+    from gaitpi.device.warmup import check_cache, warm_up
+
+    check_cache()
+    done = warm_up()
+    if args.json:
+        print_json(
+            {
+                "compiled": done.compiled,
+                "seconds": round(done.seconds, 3),
+                "directory": str(done.directory),
+                "kept": done.kept,
+            }
+        )
+    else:
+        what = f"{done.compiled} kernels compiled" if done.compiled else "All kernels were there"
+        kept = f"cache {done.directory}" if done.kept else "but nothing could be kept"
+        print(f"{what}, {done.seconds:.1f} s, {kept}.")
+    return EXIT_OK if done.kept else EXIT_PROBLEM

@@ -1,0 +1,58 @@
+"""Having every kernel ready before samples arrive."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gaitpi.errors import GaitpiError
+from gaitpi.gait import GaitEstimator
+from gaitpi.gait._jit import cache_directory, compilations, is_cached
+
+RATE_HZ = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """What a warm-up did: kernels compiled (0 = all were in the cache), s it took, where they lie.
+
+    ``kept`` False: they could not be stored and will be compiled again next time.
+    """
+
+    compiled: int
+    seconds: float
+    directory: Path
+    kept: bool
+
+
+def check_cache() -> None:
+    """Make the cache directory. Raises GaitpiError where kernels cannot be kept in it.
+
+    Numba itself would look for another place and say nothing.
+    """
+    directory = cache_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise GaitpiError(
+            f"The compiled estimator cannot be kept in {directory}: {error.strerror}.",
+            "Check who owns that folder, or name another in NUMBA_CACHE_DIR.",
+        ) from error
+
+
+def warm_up() -> WarmUp:
+    """Load or compile every kernel for every kind of call, so that nothing is compiled later.
+
+    With and without a gyroscope, single samples and blocks.
+    """
+    start = time.perf_counter()
+    with compilations() as compiled:
+        for n in (4, 1):
+            for gyr in (np.zeros((n, 3)), None):
+                GaitEstimator(RATE_HZ).update(np.zeros((n, 3)), gyr, np.arange(n) / RATE_HZ)
+    took = time.perf_counter() - start
+    return WarmUp(len(compiled), took, cache_directory(), is_cached())
