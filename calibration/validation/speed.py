@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -41,11 +42,8 @@ from gaitpi.device.pipeline import Pipeline
 from gaitpi.device.replay import open_recording, replay
 from gaitpi.device.virtual import play
 from gaitpi.device.warmup import warm_up
-from gaitpi.gait import GaitEstimator
-from gaitpi.gait.kernel import block
-from gaitpi.gait.params import GaitParams, coeffs
-from gaitpi.gait.state import new_state
-from gaitpi.gait.types import STEP_DTYPE, VALUES
+from gaitpi.gait import GaitEstimator, estimator, kernel
+from gaitpi.gait.state import STATE, new_state
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase, hold
 from gaitpi.runs.reader import RunReader
@@ -79,18 +77,34 @@ def signal(seconds: float, rate_hz: float = RATE_HZ) -> tuple[Floats, Floats]:
     return runner.samples(0, int(seconds * rate_hz), rate_hz)
 
 
-def taking_turns(tasks: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median CPU time (s) of each task; they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
-    for task in tasks.values():
-        task()
-    for _ in range(repeats):
-        for name, task in tasks.items():
-            gc.collect()
-            start = time.process_time()
+class Times:
+    """CPU times (s) of tasks that took turns: ``of`` one the median, ``ratio`` of two.
+
+    A ratio is the median of the ratios within a turn: what slows the machine for a while slows
+    both.
+    """
+
+    def __init__(self, tasks: Mapping[str, Callable[[], Any]], repeats: int) -> None:
+        self._turns: dict[str, list[float]] = {name: [] for name in tasks}
+        for task in tasks.values():
             task()
-            times[name].append(time.process_time() - start)
-    return {name: float(np.median(values)) for name, values in times.items()}
+        for _ in range(repeats):
+            for name, task in tasks.items():
+                gc.collect()
+                start = time.process_time()
+                task()
+                self._turns[name].append(time.process_time() - start)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._turns
+
+    def of(self, name: str) -> float:
+        """Median time, s."""
+        return float(np.median(self._turns[name]))
+
+    def ratio(self, name: str, other: str) -> float:
+        """How many times as long as the other."""
+        return float(np.median(np.array(self._turns[name]) / np.array(self._turns[other])))
 
 
 def per_sample(size: Sizes) -> list[Row]:
@@ -116,8 +130,8 @@ def per_sample(size: Sizes) -> list[Row]:
         tasks["imufusion"] = call_each
     if peers.module("skdh.gait") is not None:
         tasks["skdh"] = lambda: peers.skdh_steps(acc[:minute], RATE_HZ)
-    took = taking_turns(tasks, int(size["repeats"]))
-    ns = {name: 1e9 * t / counts[name] for name, t in took.items()}
+    took = Times(tasks, 2 * int(size["repeats"]))
+    ns = {name: 1e9 * took.of(name) / counts[name] for name in tasks}
     out = []
     for peer, what, limit in (
         ("VQF", "VQF C++ updateBatch", MAX_RATIO["vqf"]),
@@ -130,7 +144,7 @@ def per_sample(size: Sizes) -> list[Row]:
                 f"per sample, of {peer}'s",
                 "simulated",
                 f"{counts[peer]}",
-                ns["gaitpi"] / ns[peer] if there else np.nan,
+                took.ratio("gaitpi", peer) * counts[peer] / len(acc) if there else np.nan,
                 "×",
                 3,
                 f"{what} {ns[peer]:.0f} ns" if there else f"{peer} {peers.NOT_INSTALLED}",
@@ -141,18 +155,19 @@ def per_sample(size: Sizes) -> list[Row]:
     return out
 
 
-class Prepared:
-    """A kernel call on arrays made beforehand, as bare as it can be."""
+def kernel_calls(parts: Sequence[tuple[Floats, Floats, Floats]]) -> list[tuple[Any, ...]]:
+    """What the estimator hands to its kernel for each part (time, acc, gyr) of a stream."""
+    calls: list[tuple[Any, ...]] = []
 
-    def __init__(self, n: int) -> None:
-        self.coeffs = coeffs(GaitParams(), RATE_HZ)
-        self.state = new_state()
-        self.values = np.empty((VALUES, n))
-        self.steps = np.empty(64, STEP_DTYPE)
+    def note(*arguments: Any) -> int:
+        calls.append(arguments)
+        return kernel.block(*arguments)
 
-    def __call__(self, t: Floats, acc: Floats, gyr: Floats) -> int:
-        """Run the kernel."""
-        return block(self.coeffs, self.state, t, acc, gyr, True, self.values, self.steps)
+    with patch.object(estimator, "block", note):
+        stream = GaitEstimator(RATE_HZ)
+        for t, acc, gyr in parts:
+            stream.update(acc, gyr, t)
+    return calls
 
 
 def small_blocks(size: Sizes) -> list[Row]:
@@ -163,27 +178,30 @@ def small_blocks(size: Sizes) -> list[Row]:
     parts = [(np.arange(c.start, c.stop) / RATE_HZ, acc[c].copy(), gyr[c].copy()) for c in cuts]
 
     def whole() -> None:
-        estimator = GaitEstimator(RATE_HZ)
+        stream = GaitEstimator(RATE_HZ)
         for t, a, g in parts:
-            estimator.update(a, g, t)
+            stream.update(a, g, t)
+
+    calls = kernel_calls(parts)
+    state = next(a for a in calls[0] if getattr(a, "dtype", None) == STATE)
 
     def bare() -> None:
-        kernel = Prepared(BLOCK)
-        for t, a, g in parts:
-            kernel(t, a, g)
+        state[:] = new_state()
+        for arguments in calls:
+            kernel.block(*arguments)
 
-    took = taking_turns({"whole": whole, "bare": bare}, int(size["repeats"]))
+    took = Times({"whole": whole, "bare": bare}, int(size["repeats"]))
     return [
         Row(
             "block of 4 samples, of its kernel's",
             "simulated",
             f"{n} blocks",
-            took["whole"] / took["bare"],
+            took.ratio("whole", "bare"),
             "×",
             2,
-            f"kernel alone {1e6 * took['bare'] / n:.1f} µs",
+            f"kernel alone {1e6 * took.of('bare') / n:.1f} µs",
             limit=MAX_RATIO["block"],
-            note=f"update {1e6 * took['whole'] / n:.1f} µs",
+            note=f"update {1e6 * took.of('whole') / n:.1f} µs",
         )
     ]
 
@@ -198,16 +216,16 @@ def linear(size: Sizes) -> list[Row]:
     acc, gyr = signal(size["seconds"])
     lengths = np.array([len(acc) // k for k in (8, 4, 2, 1)])
     tasks = {str(n): partial(estimate_anew, RATE_HZ, acc[:n], gyr[:n]) for n in lengths}
-    took = taking_turns(tasks, int(size["repeats"]))
-    times = np.array([took[str(n)] for n in lengths])
+    took = Times(tasks, int(size["repeats"]))
+    times = np.array([took.of(str(n)) for n in lengths])
     slope, fixed = np.polyfit(lengths, times, 1)
     off = np.abs(times / (fixed + slope * lengths) - 1.0)
     signals = {rate: signal(size["seconds"] * RATE_HZ / rate, rate) for rate in RATES_HZ}
-    by_rate = taking_turns(
+    by_rate = Times(
         {str(rate): partial(estimate_anew, rate, *signals[rate]) for rate in RATES_HZ},
         int(size["repeats"]),
     )
-    rates = [1e9 * by_rate[str(r)] / len(signals[r][0]) for r in RATES_HZ]
+    rates = [1e9 * by_rate.of(str(r)) / len(signals[r][0]) for r in RATES_HZ]
     ns = 1e9 * times / lengths
     line = ", ".join(f"{n} samples {x:.0f} ns each" for n, x in zip(lengths, ns, strict=True))
     other = ", ".join(f"{r:.0f} Hz {x:.0f} ns" for r, x in zip(RATES_HZ, rates, strict=True))
@@ -415,25 +433,25 @@ def replaying(size: Sizes) -> list[Row]:
         parts = list(si())
 
         def estimated() -> None:
-            estimator = GaitEstimator(RATE_HZ)
+            stream = GaitEstimator(RATE_HZ)
             for t, acc, gyr in parts:
-                estimator.update(acc, gyr, t)
+                stream.update(acc, gyr, t)
 
         tasks = {"whole": whole, "rows": rows, "unpacked": unpacked, "kernel": estimated}
-        took = taking_turns(tasks, max(3, int(size["repeats"]) // 2))
+        took = Times(tasks, max(3, int(size["repeats"]) // 2))
     split = {
-        "SQLite": took["rows"],
-        "decompression": took["unpacked"] - took["rows"],
-        "kernel": took["kernel"],
+        "SQLite": took.of("rows"),
+        "decompression": took.of("unpacked") - took.of("rows"),
+        "kernel": took.of("kernel"),
     }
-    split["coach and the rest"] = took["whole"] - sum(split.values())
+    split["coach and the rest"] = took.of("whole") - sum(split.values())
     most = max(split, key=lambda name: split[name])
     return [
         Row(
             "one hour replayed from its run file" if size["replay"] == 3600 else "replay",
             "virtual chip",
             f"{samples} samples",
-            took["whole"],
+            took.of("whole"),
             "s",
             2,
             limit=REPLAY_S,
