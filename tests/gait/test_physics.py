@@ -169,7 +169,9 @@ def test_single_lost_samples_do_little(seed: int) -> None:
     assert abs(len(trace.steps) - len(base.steps)) <= 1
     off = np.abs(trace.steps["ic_s"][:, None] - base.steps["ic_s"]).min(axis=1)
     assert np.sort(off)[-2] < 0.015
-    assert np.abs(trace.lean_deg - base.lean_deg[keep]).max() < 0.3
+    # when rest is found, up moves to what is then known: a tenth of a second sooner or later
+    known = trace.time_s > P.rest_time_s + 2 * P.weigh_s
+    assert np.abs(trace.lean_deg - base.lean_deg[keep])[known].max() < 0.3
 
 
 @settings(max_examples=10)
