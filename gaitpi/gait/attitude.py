@@ -351,7 +351,8 @@ def attitude_gyro(
         up[0] = r00 * u[0] + r10 * u[1] + r20 * u[2]
         up[1] = r01 * u[0] + r11 * u[1] + r21 * u[2]
         up[2] = r02 * u[0] + r12 * u[1] + r22 * u[2]
-    if st["sum_n"] >= c["weigh_n"]:
+    # the first sums are longer: a single tenth of a second of running may be all flight
+    if st["sum_n"] >= (c["weigh_n"] if st["att_known"] == 1 else 3 * c["weigh_n"]):
         _weigh(c, st)
 
 

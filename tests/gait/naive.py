@@ -165,7 +165,7 @@ def up_gyro(
             up = hold.T @ unit(x[:3])
         elif np.linalg.norm(force) >= 1e-6 * total:
             up = hold.T @ unit(force)
-        if len(seen) == length:
+        if len(seen) == (length if known else 3 * length):
             mean = np.hstack([t @ acc[seen], t @ gyr[seen]]) / total
             off = np.hstack([acc[seen], gyr[seen]]) - rest_mean
             calm = (np.sum(off[:, :3] ** 2, axis=1) <= p.rest_acc**2).all() and (
