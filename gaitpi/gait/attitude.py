@@ -200,6 +200,31 @@ def _judge_rest(c: Any, st: Any) -> None:
 
 
 @kernel
+def _speed(c: Any, kind: int) -> float:
+    """Usual speed (m/s) of a bout of this kind."""
+    if kind == 3:
+        return float(c["run_speed"])
+    return float(c["walk_speed"]) if kind == 2 else 0.0
+
+
+@kernel
+def _expect_change(c: Any, st: Any) -> None:
+    """Where a running bout begins or ends the mean velocity has changed: make room for that.
+
+    Part of the change has already been taken for gravity.
+    """
+    now, before = st["bout_kind"], st["att_kind"]
+    st["att_kind"] = now
+    if now == before or max(now, before) < 3:
+        return
+    p = st["att_p"]
+    dv = _speed(c, now) - _speed(c, before)
+    for i in range(3):
+        p[3 + i, 3 + i] += dv * dv
+        p[i, i] += (dv / c["speed_memory_s"]) ** 2
+
+
+@kernel
 def _uncertainty(c: Any, st: Any) -> None:
     """Standard deviation of the tilt (rad): the filter's own, and two things that it cannot know.
 
@@ -216,12 +241,7 @@ def _uncertainty(c: Any, st: Any) -> None:
             along += g[i] * p[i, j] * g[j]
     own = max(0.0, p[0, 0] + p[1, 1] + p[2, 2] - along / g2)
     odd = max(0.0, d[0] ** 2 + d[1] ** 2 + d[2] ** 2 - st["expected"])
-    speed = 0.0
-    if st["bout_kind"] == 3:
-        speed = c["run_speed"]
-    elif st["bout_kind"] == 2:
-        speed = c["walk_speed"]
-    curve = speed * st["turning"]
+    curve = _speed(c, st["bout_kind"]) * st["turning"]
     st["up_sd"] = np.sqrt((own + odd + curve * curve) / g2)
 
 
@@ -239,6 +259,7 @@ def _weigh(c: Any, st: Any) -> None:
             _start(c, st, G0)
     else:
         _predict(c, st)
+        _expect_change(c, st)
         keep = np.exp(-dt / c["doubt_s"])
         st["changed"][:] *= keep
         st["expected"] *= keep * keep
@@ -330,7 +351,8 @@ def attitude_gyro(
         up[0] = r00 * u[0] + r10 * u[1] + r20 * u[2]
         up[1] = r01 * u[0] + r11 * u[1] + r21 * u[2]
         up[2] = r02 * u[0] + r12 * u[1] + r22 * u[2]
-    if st["sum_n"] >= c["weigh_n"]:
+    # the first sums are longer: a single tenth of a second of running may be all flight
+    if st["sum_n"] >= (c["weigh_n"] if st["att_known"] == 1 else 3 * c["weigh_n"]):
         _weigh(c, st)
 
 

@@ -50,8 +50,11 @@ class GaitParams:
     )
     lost_turn: float = _par(0.3, "rad", "turn of the trunk while the gyro told nothing, 1 sigma")
     doubt_s: float = _par(5.0, "s", "memory of what speaks against the uncertainty of up")
-    run_speed: float = _par(4.0, "m/s", "speed in a running bout, for the doubt in curves")
-    walk_speed: float = _par(1.5, "m/s", "speed in a walking bout, for the doubt in curves")
+    run_speed: float = _par(4.0, "m/s", "usual speed of running, for curves, starts and stops")
+    walk_speed: float = _par(1.5, "m/s", "usual speed of walking, for the same")
+    speed_memory_s: float = _par(
+        10.0, "s", "a change of speed over this gives what of it has passed for gravity, 1 sigma"
+    )
     rest_gyr: float = _par(2.0 * RAD_PER_DEG, "rad/s", "rest: gyro stays within this of its mean")
     rest_acc: float = _par(0.5, "m/s²", "rest: accelerometer stays within this of its mean")
     rest_time_s: float = _par(1.5, "s", "rest: for this long")

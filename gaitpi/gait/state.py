@@ -50,6 +50,7 @@ STATE = np.dtype(
         ("changed", np.float64, (3,)),
         ("expected", np.float64),
         ("turning", np.float64),
+        ("att_kind", np.int64),
         ("sum_n", np.int64),
         ("sum_s", np.float64),
         ("sum_f", np.float64, (3,)),

@@ -113,15 +113,17 @@ def up_gyro(
     p: GaitParams,
     dt: Floats | None = None,
     gaps: Sequence[int] = (),
-    running: NDArray[np.bool_] | None = None,
+    bouts: Ints | None = None,
 ) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
     """Up (n, 3), gyro bias (n, 3) rad/s, rest (n,), uncertainty of up (n,) rad.
 
-    Before samples ``gaps`` time was lost. ``running`` (n,) where a bout of it is going on.
+    Before samples ``gaps`` time was lost. ``bouts`` (n,) the kind of bout going on, or 0.
     """
     n = len(acc)
-    if running is None:
-        running = np.zeros(n, bool)
+    if bouts is None:
+        bouts = np.zeros(n, np.int64)
+    speeds = np.choose(bouts, [0.0, 0.0, p.walk_speed, p.run_speed])
+    kind, speed = 0, 0.0
     if dt is None:
         dt = np.full(n, 1.0 / rate_hz)
     length = max(1, round(p.weigh_s * rate_hz))
@@ -163,7 +165,7 @@ def up_gyro(
             up = hold.T @ unit(x[:3])
         elif np.linalg.norm(force) >= 1e-6 * total:
             up = hold.T @ unit(force)
-        if len(seen) == length:
+        if len(seen) == (length if known else 3 * length):
             mean = np.hstack([t @ acc[seen], t @ gyr[seen]]) / total
             off = np.hstack([acc[seen], gyr[seen]]) - rest_mean
             calm = (np.sum(off[:, :3] ** 2, axis=1) <= p.rest_acc**2).all() and (
@@ -195,6 +197,12 @@ def up_gyro(
                     ]
                 )
                 cov = cov + np.diag(grow)
+                if bouts[i] != kind and 3 in (bouts[i], kind):
+                    dv = speeds[i] - speed
+                    cov = cov + np.diag(
+                        [(dv / p.speed_memory_s) ** 2] * 3 + [dv**2] * 3 + [0.0] * 3
+                    )
+                kind, speed = bouts[i], speeds[i]
                 keep = np.exp(-total / p.doubt_s)
                 before, spread = x, np.trace(cov[:3, :3])
                 x, cov = kalman(x, cov, of_velocity, -x[3:6], p.velocity_noise**2 / total * eye)
@@ -208,14 +216,14 @@ def up_gyro(
                 changed = changed + of_gravity @ (x - before)
                 expected = expected + spread - np.trace(cov[:3, :3])
             x[6:] = np.clip(x[6:], -p.bias_max, p.bias_max)
-            size = np.linalg.norm(x[:3])
+            size = float(np.linalg.norm(x[:3]))
             if known and size >= 1e-6:
                 about_up = (mean[3:] - x[6:]) @ up
                 turning += (1.0 - np.exp(-total / p.doubt_s)) * (about_up - turning)
                 level = eye - np.outer(x[:3], x[:3]) / size**2
                 own = np.trace(level @ cov[:3, :3] @ level)
                 odd = max(0.0, changed @ changed - expected)
-                curve = p.run_speed * turning if running[i] else 0.0
+                curve = speeds[i] * turning
                 sd = np.sqrt(own + odd + curve**2) / size
             seen, holds = [], []
         ups.append(up)

@@ -16,6 +16,7 @@ from gaitpi.gait.types import STEP_DTYPE
 from gaitpi.units import G0
 
 from . import naive
+from .naive import Ints
 from .signals import Floats, random_rotation, recording, simulated, vertical
 
 P = GaitParams()
@@ -40,14 +41,14 @@ def run_gyro(
     rate_hz: float,
     dt: Floats,
     gaps: tuple[int, ...],
-    running: NDArray[np.bool_] | None,
+    bouts: Ints | None,
 ) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
     c, s = derived(rate_hz), fresh()
     up, bias, rest, sd = [], [], [], []
     for i, (a, g) in enumerate(zip(acc, gyr, strict=True)):
         if i in gaps:
             attitude.hold_frame(c, s)
-        s["bout_kind"] = 3 if running is not None and running[i] else 0
+        s["bout_kind"] = 0 if bouts is None else bouts[i]
         attitude.attitude_gyro(c, s, a[0], a[1], a[2], g[0], g[1], g[2], dt[i])
         s["samples"] += 1
         up.append(s["up"].copy())
@@ -63,12 +64,12 @@ def check_gyro(
     rate_hz: float,
     dt: Floats | None = None,
     gaps: tuple[int, ...] = (),
-    running: NDArray[np.bool_] | None = None,
+    bouts: Ints | None = None,
 ) -> NDArray[np.bool_]:
     if dt is None:
         dt = np.full(len(acc), 1.0 / rate_hz)
-    up, bias, rest, sd = run_gyro(acc, gyr, rate_hz, dt, gaps, running)
-    same_up, same_bias, same_rest, same_sd = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps, running)
+    up, bias, rest, sd = run_gyro(acc, gyr, rate_hz, dt, gaps, bouts)
+    same_up, same_bias, same_rest, same_sd = naive.up_gyro(acc, gyr, rate_hz, P, dt, gaps, bouts)
     np.testing.assert_allclose(up, same_up, rtol=0, atol=1e-9)
     np.testing.assert_allclose(bias, same_bias, rtol=0, atol=1e-9)
     np.testing.assert_allclose(sd, same_sd, rtol=1e-6, atol=1e-9)
@@ -109,8 +110,8 @@ def test_attitude_on_random_input(seed: int, rate: float, size: float) -> None:
     gyr[calm : calm + int(2 * rate)] = 0.02
     acc[calm : calm + int(2 * rate)] = pull
     dt = (1.0 + 0.05 * rng.standard_normal(n)) / rate
-    running = (np.arange(n) // int(0.7 * rate)) % 2 == rng.integers(0, 2)
-    check_gyro(acc, gyr, rate, dt, tuple(int(x) for x in rng.integers(1, n // 3, 2)), running)
+    bouts = rng.choice([0, 2, 3], 8)[np.arange(n) // int(0.7 * rate)]
+    check_gyro(acc, gyr, rate, dt, tuple(int(x) for x in rng.integers(1, n // 3, 2)), bouts)
 
 
 def check_acc(acc: Floats, rate_hz: float) -> None:
@@ -897,7 +898,10 @@ def test_the_whole_chain_uses_these_kernels() -> None:
     trace = estimate(acc, gyr, 104.0, mount=np.eye(3))
     # the very spacing of the estimator's times: rest begins at a sum of them
     dt = np.diff(trace.time_s, prepend=-1.0 / 104.0)
-    up = naive.up_gyro(acc, gyr, 104.0, P, dt)[0]
+    # the bout that the sample before left
+    before = np.append(0, trace.activity[:-1])
+    up = naive.up_gyro(acc, gyr, 104.0, P, dt, bouts=np.where(before >= 2, before, 0))[0]
+    assert (before == 3).any()
     v, x = vertical(acc, up)
     c, s = derived(104.0), fresh()
     s["mount"][:], s["axes_known"] = np.eye(3), 1

@@ -82,9 +82,9 @@ def test_a_step_left_out_or_invented_is_seen() -> None:
 def test_activity_counts_seconds_of_running_anywhere_else() -> None:
     source = Source(None, small=True)
     walk = source.get(SISFALL)[1]
-    claimed = walk.trace.activity.copy()
-    claimed[:400] = RUNNING
-    walk.trace = replace(walk.trace, activity=claimed)
+    walk.trace = copy(walk.trace)
+    walk.trace._codes = np.stack([walk.trace.lean_from, walk.trace.activity])
+    walk.trace._codes[1, :400] = RUNNING
     found = {row.quantity: row for row in activity.rows(source)}
     assert found["running claimed elsewhere"].value == pytest.approx(2.0, abs=0.01)
     assert found["cadence within 2 spm, jogging"].value == 100.0
