@@ -189,7 +189,7 @@ class _Seconds:
     have the same bits however the samples were cut.
     """
 
-    MEANS = ("cadence_spm", "lean_deg", "side_lean_deg")
+    MEANS = ("cadence_spm", "lean_deg", "side_lean_deg", "cadence_sd_spm", "lean_sd_deg")
 
     def __init__(self) -> None:
         self._second: int | None = None
@@ -287,4 +287,6 @@ class _Sums:
             clipped=int(self.clipped[k]),
             gap_s=float(self.gap_s[k]),
             lean_from=lean_from,
+            cadence_sd_spm=means[3],
+            lean_sd_deg=means[4],
         )

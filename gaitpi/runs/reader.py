@@ -34,7 +34,7 @@ from gaitpi.runs.rows import (
     WithheldRow,
     loaded,
 )
-from gaitpi.runs.schema import APPLICATION_ID, HEADER_COLUMNS, SCHEMA_VERSION, SUFFIX, schema
+from gaitpi.runs.schema import ADDED, APPLICATION_ID, HEADER_COLUMNS, SCHEMA_VERSION, SUFFIX, schema
 
 if TYPE_CHECKING:
     from gaitpi.imu.batch import ClockLine, Counts, Floats
@@ -78,10 +78,10 @@ def clock(seconds: float) -> str:
 
 
 @cache
-def _expected() -> dict[str, str]:
-    """Name and SQL of every table and view of the schema."""
+def _expected(version: int) -> dict[str, str]:
+    """Name and SQL of every table and view of the schema of that format."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(schema())
+        db.executescript(schema(version))
         return dict(db.execute("SELECT name, sql FROM sqlite_schema"))
 
 
@@ -322,7 +322,10 @@ class RunReader:
         return value
 
     def _table(self, kind: type[Row]) -> list[Row]:
-        rows = self._fetch(f"SELECT {', '.join(kind._fields)} FROM {TABLES[kind]} ORDER BY id")
+        table = TABLES[kind]
+        lacks = self._lacks.get(table, ())
+        columns = ", ".join("NULL" if name in lacks else name for name in kind._fields)
+        rows = self._fetch(f"SELECT {columns} FROM {table} ORDER BY id")
         return [self._load(kind, row) for row in rows]
 
     def _load(self, kind: type[Row], row: tuple[Any, ...]) -> Row:
@@ -425,8 +428,9 @@ class RunReader:
                 "Update gaitpi to read it.",
             )
         found = dict(self._fetch("SELECT name, sql FROM sqlite_schema"))
-        if version < 1 or any(found.get(name) != sql for name, sql in _expected().items()):
+        if version < 1 or any(found.get(name) != sql for name, sql in _expected(version).items()):
             raise self._damaged("its tables are not those of a run")
+        self._lacks = ADDED.get(version, {})
 
 
 class _CutInCommitError(RunFileError):

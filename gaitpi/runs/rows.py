@@ -50,6 +50,8 @@ class SecondRow(NamedTuple):
     clipped: int
     gap_s: float
     lean_from: int
+    cadence_sd_spm: float
+    lean_sd_deg: float
 
 
 class CueRow(NamedTuple):
@@ -118,7 +120,7 @@ TABLES: Final[Mapping[type[NamedTuple], str]] = {
 
 Value = float | int | str | None
 
-_OPTIONAL: Final = {"lean_from": 0}
+_OPTIONAL: Final = {"lean_from": 0, "cadence_sd_spm": math.nan, "lean_sd_deg": math.nan}
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),
     int: (int,),

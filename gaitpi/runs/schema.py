@@ -7,8 +7,19 @@ from typing import Final
 APPLICATION_ID: Final = 0x47414954
 """SQLite application_id: the letters GAIT."""
 
-SCHEMA_VERSION: Final = 1
-"""SQLite user_version; a reader refuses a higher one."""
+SCHEMA_VERSION: Final = 2
+"""SQLite user_version; a reader refuses a higher one. 2: uncertainties in table ``second``."""
+
+ADDED: Final = {1: {"second": ("cadence_sd_spm", "lean_sd_deg")}}
+"""Columns that each older format lacks."""
+
+_LINES_OF_1: Final = (
+    """lean_from INTEGER NOT NULL, -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
+  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
+""",
+    """lean_from INTEGER NOT NULL  -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
+""",
+)
 
 SUFFIX: Final = ".gaitpi"
 
@@ -29,6 +40,7 @@ HEADER_COLUMNS: Final = (
 
 
 @cache
-def schema() -> str:
-    """The SQL text that makes the tables and views."""
-    return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+def schema(version: int = SCHEMA_VERSION) -> str:
+    """The SQL text that makes the tables and views, as that format had it."""
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    return text.replace(*_LINES_OF_1) if version == 1 else text

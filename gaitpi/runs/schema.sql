@@ -74,7 +74,8 @@ CREATE TABLE second (         -- one row per second of run time
   samples INTEGER NOT NULL,
   clipped INTEGER NOT NULL,
   gap_s REAL,
-  lean_from INTEGER NOT NULL  -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
+  lean_from INTEGER NOT NULL, -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
+  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
 ) STRICT;
 
 CREATE TABLE cue (            -- what the runner heard, and why

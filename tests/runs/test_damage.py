@@ -21,6 +21,7 @@ from gaitpi.imu.batch import ClockLine
 from gaitpi.review.verdict import judge, lines
 from gaitpi.runs.codec import checksum
 from gaitpi.runs.reader import RunReader, list_runs, resolve
+from gaitpi.runs.schema import APPLICATION_ID, schema
 from gaitpi.runs.writer import RunWriter, settle
 
 from .sample import batches, counts, cue, header, second, write_run
@@ -141,6 +142,28 @@ def spoil(path: Path, sql: str, *values: Any) -> Path:
     return path
 
 
+def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """It has no uncertainties; all else is there, and nothing of it is changed."""
+    new, old = make(tmp_path / "new.gaitpi"), tmp_path / "old.gaitpi"
+    db = sqlite3.connect(old, isolation_level=None)
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
+    db.executescript(schema(1))
+    db.execute("ATTACH ? AS new", (str(new),))
+    for (table,) in db.execute(
+        "SELECT name FROM new.sqlite_schema WHERE type = 'table'"
+    ).fetchall():
+        names = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
+        db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
+    db.close()
+    with RunReader(old) as was, RunReader(new) as run:
+        assert was.run_id == run.run_id
+        np.testing.assert_array_equal(was.steps(), run.steps())
+        before, now = np.array(was.seconds()), np.array(run.seconds())
+        np.testing.assert_array_equal(before[:, :-2], now[:, :-2])
+        assert np.isnan(before[:, -2:]).all()
+    assert raw(old) == raw(new)
+
+
 def test_missing_blocks_are_noticed(tmp_path: Path) -> None:
     for number in (1, 2):
         path = spoil(make(tmp_path / f"{number}.gaitpi"), f"DELETE FROM block WHERE id = {number}")
@@ -180,7 +203,7 @@ def test_a_view_of_a_strangers_making_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("PRAGMA user_version = 2", "newer gaitpi"),
+        ("PRAGMA user_version = 3", "newer gaitpi"),
         ("PRAGMA application_id = 1", "another program's mark"),
         ("DELETE FROM run", "header is missing"),
         ("UPDATE run SET acc_scale = acc_scale * 2", "header cannot be trusted"),
