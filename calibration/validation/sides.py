@@ -128,7 +128,7 @@ def rows(source: Source) -> list[Row]:
                 float(sum(f.push_ms2 <= 0.0 for f in pushes)),
                 "",
                 0,
-                note="a belt before or behind the axis of the pelvis' turning feels that as a push; "
+                note="a belt before or behind the axis of the pelvis feels its turning as a push; "
                 "mean push away from the named foot, m/s²: "
                 + ", ".join(f"{f.push_ms2:.2f}" for f in pushes),
             ),
