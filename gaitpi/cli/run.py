@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Final
 
-from gaitpi.cli import add_set_argument, load_config
+from gaitpi.cli import add_set_argument, load_with_targets
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon. Raises SensorError, OutputError or ConfigError in words."""
-    config = load_config(args)
+    config = load_with_targets(args)
     # everything that needs the hardware is opened before numba is loaded: a fault is told at once
     from gaitpi.cues.outputs import lgpio_factory, open_outputs
     from gaitpi.hostclock import SystemClock
