@@ -73,7 +73,10 @@ def test_a_spoilt_byte_never_makes_another_target(
     path = path_in(tmp_path_factory.mktemp("t"))
     add(path, kept)
     raw = bytearray(path.read_bytes())
-    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    # a digit that became another one is the worst: all is well-formed still
+    digits = [k for k, byte in enumerate(raw) if chr(byte).isdigit()]
+    at = data.draw(st.one_of(st.sampled_from(digits), st.integers(0, len(raw) - 1)))
+    raw[at] ^= data.draw(st.sampled_from([1, 1, 2, 32, 64, 128]))
     path.write_bytes(raw)
     found = load(path)
     left = iter(kept)

@@ -131,6 +131,9 @@ def test_what_the_file_does_not_hold_is_doubted(tmp_path: Path) -> None:
     answer = ask(muted, 390.0)
     assert answer.kind == "silence"
     assert any("quiet.mute" in doubt or "was not recorded" in doubt for doubt in answer.doubts)
+    (doubt,) = ask(muted, 440.0).doubts
+    assert doubt.startswith("step-up (cadence.low) at 07:0")
+    assert "does not follow" in doubt
     assert ask(muted, 250.0).doubts == ()
 
 
