@@ -105,7 +105,7 @@ def _gather(args: argparse.Namespace) -> _Now:
     directory = runs_directory(config)
     path = targetfile.path_in(directory, simulated=args.simulated)
     targets, now_s = targetfile.load(path), SystemClock().wall()
-    evidence = listen(directory, simulated=args.simulated)
+    evidence = listen(directory, session, simulated=args.simulated)
     mount = config.mount
     return _Now(
         config=config,

@@ -5,6 +5,7 @@ half a minute after every start, walk breaks, and whatever is near a gap or a kn
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,10 +112,11 @@ class Evidence:
         return max((r.ended_s for r in self.runs if r.running_s >= LISTEN_S), default=-math.inf)
 
 
-def listen(directory: Path, *, simulated: bool = False) -> Evidence:
+def listen(directory: Path, session: str = "", *, simulated: bool = False) -> Evidence:
     """The runs of a folder, real ones or simulated ones; a damaged one is named, not fatal.
 
-    Of all is read when they were, of the newest ``LOOK_BACK`` also what they show.
+    Of all is read when they were; of the newest also what they show, until there is enough for
+    ``session`` and for a usual lean, at most of ``LOOK_BACK``.
     """
     runs: list[tuple[Heard, Path]] = []
     unreadable: list[str] = []
@@ -136,7 +138,16 @@ def listen(directory: Path, *, simulated: bool = False) -> Evidence:
                 heard[k] = hear(run)
         except RunFileError:
             unreadable.append(path.name.removesuffix(SUFFIX))
+        if _enough(heard, session):
+            break
     return Evidence(tuple(heard), tuple(unreadable), others)
+
+
+def _enough(runs: Sequence[Heard], session: str) -> bool:
+    """Whether older runs would be left out anyway."""
+    worn = Counter((origin, r.segment, r.mount) for r in runs for origin in r.leans)
+    cadence = sum(r.session == session and bool(r.windows) for r in runs)
+    return cadence >= LISTEN_RUNS and max(worn.values(), default=0) >= LEAN_RUNS
 
 
 def hear(run: RunReader, *, deeply: bool = True) -> Heard:
