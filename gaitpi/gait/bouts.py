@@ -1,7 +1,7 @@
 """Steps become bouts: several alike in a row make a gait, and only then are they reported.
 
 A jump, a stumble or a fall is none. A step is complete once the initial contact after it is
-known.
+known. That the runner runs is claimed later than the steps are reported (``activity``).
 """
 
 from typing import Any
