@@ -87,7 +87,8 @@ class Trace:
     runner's own mean in gait (so the lean is a change only); ``cadence_spm`` (n,) NaN when not
     stepping; ``cadence_sd_spm`` (n,) its standard uncertainty; ``yaw_rate`` (n,) rad/s about the
     vertical, positive to the left, NaN without gyroscope; ``activity`` (n,) uint8: 0 unknown,
-    1 still, 2 walking, 3 running for long enough to be no flight of stairs; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
+    1 still, 2 walking, 3 running for long enough to be no flight of stairs; ``steps`` structured
+    array of ``STEP_DTYPE`` in order of time.
     """
 
     __slots__ = ("_codes", "_values", "steps", "time_s")
