@@ -279,7 +279,8 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     row[P_CADENCE] = st["cadence"]
     row[P_BOUNCE] = bounce(st, i0, ic_i)
     row[P_IMPACT] = impact(st, i0, row[P_TO], ic_i)
-    push, turn = side_evidence(c, st, st["bout_kind"], i0, ic_i)
+    kind = gait_kind(c, st["bout_kind"], wave, step, low)
+    push, turn = side_evidence(c, st, kind, i0, ic_i)
     row[P_SIDE] = learn_side(c, st, push, turn)
     n = st["lean_n"]
     row[P_LEAN] = st["lean_sum"][0] / n if n > 0 else np.nan
