@@ -17,8 +17,8 @@ The test, after every stride:
    now and begin at the onset or later: the mean must lie beyond the edge, and beyond the centre by
    ``surety`` of its own standard deviations. A large deviation is seen in a short window, a
    small one in a long one.
-3. *Still.* The last ``RECENT`` strides alone must be beyond the edge: a dip that is over is no
-   reason for a cue.
+3. *From the first to the last.* The first ``ENDS`` strides of the window alone must be beyond the
+   edge, and the last: a short deep dip is no long one, and one that is over no reason for a cue.
 
 The noise is that of this runner (:func:`update_noise`), learned while running.
 """
@@ -29,8 +29,10 @@ from typing import Final, NamedTuple
 
 STRIDES_MAX: Final = 64
 """Strides kept, 40 to 50 s: the longest window (longer where the configured hold asks for it)."""
-RECENT: Final = 4
-"""Strides that say how it is now (3 s)."""
+ENDS: Final = 2
+"""Strides at either end of a window that must be beyond the edge by themselves."""
+BLOCK: Final = 4
+"""Strides in a block, of which two neighbours show the noise."""
 HURST: Final = 0.8
 """Long-range exponent of the strides. Measured: python -m calibration.detection noise."""
 CADENCE_SD: Final = 0.015
@@ -51,8 +53,8 @@ _CLIPPED_SHARE: Final = 0.956
 """Expectation of min(z², 2.5²) of a normal deviate z."""
 _LAG1: Final = 2.0 ** (2.0 * HURST - 1.0) - 1.0
 """Correlation of neighbouring blocks of strides."""
-_DIFFERENCE_GAIN: Final = 2.0 * (1.0 - _LAG1) * RECENT ** (2.0 * HURST - 2.0)
-"""Variance of the difference of neighbouring blocks of RECENT strides, of unit noise."""
+_DIFFERENCE_GAIN: Final = 2.0 * (1.0 - _LAG1) * BLOCK ** (2.0 * HURST - 2.0)
+"""Variance of the difference of neighbouring blocks of BLOCK strides, of unit noise."""
 
 
 class Evidence(NamedTuple):
@@ -69,7 +71,7 @@ def surety_for(false_alarm_h: float) -> float:
     """Standard deviations asked for, that a runner who holds the centre of the band is cued
     once in ``false_alarm_h`` hours. Fitted: python -m calibration.detection threshold.
     """
-    return 3.3 + 0.4 * math.log10(max(1.0, false_alarm_h))
+    return 2.75 + 0.67 * math.log10(max(1.0, false_alarm_h))
 
 
 def mean_sd(noise: float, strides: int) -> float:
@@ -88,13 +90,13 @@ def clipped(value: float, before: Sequence[float], noise: float) -> float:
 def update_noise(noise: float, values: Sequence[float], usual: float) -> float:
     """The runner's noise after one more of ``values``; ``usual`` is what it is before known.
 
-    From the difference of the last two blocks of ``RECENT`` strides: a slow change of cadence
+    From the difference of the last two blocks of ``BLOCK`` strides: a slow change of cadence
     is no noise, and the timing error of single contacts hardly enters. Large differences, as
     when the runner changes cadence, count as 2.5 standard deviations.
     """
-    if len(values) < 2 * RECENT:
+    if len(values) < 2 * BLOCK:
         return noise
-    difference = (sum(values[-RECENT:]) - sum(values[-2 * RECENT : -RECENT])) / RECENT
+    difference = (sum(values[-BLOCK:]) - sum(values[-2 * BLOCK : -BLOCK])) / BLOCK
     unit = noise * noise * _DIFFERENCE_GAIN
     seen = min(difference * difference / unit, _DIFFERENCE_CLIP**2) / _CLIPPED_SHARE
     updated = noise * math.sqrt(1.0 + (seen - 1.0) / NOISE_STRIDES)
@@ -106,27 +108,30 @@ def beyond(
     seconds: Sequence[float],
     *,
     edge: float,
-    noise: float,
+    noises: Sequence[float],
     surety: float,
     hold_s: float,
 ) -> Evidence | None:
     """The surest window that ends now and lies beyond ``edge``; None where none does.
 
     ``deviations`` from the centre of the band, positive outwards, and ``seconds``, one a
-    stride, the newest last; ``edge`` > 0 and ``noise`` (of a single stride, long-range) in the same
-    unit. No window is shorter than ``hold_s``.
+    stride, the newest last; ``edge`` > 0 and ``noises`` (of a single stride, long-range, as known
+    when that stride came) in the same unit. No window is shorter than ``hold_s``.
     """
-    if len(deviations) < RECENT or sum(deviations[-RECENT:]) <= RECENT * edge:
+    if len(deviations) < ENDS or sum(deviations[-ENDS:]) <= ENDS * edge:
         return None
     best: Evidence | None = None
     total, lasted = 0.0, 0.0
-    for n in range(1, len(deviations) - onset(deviations, 0.5 * edge) + 1):
+    start = onset(deviations, 0.5 * edge)
+    for n in range(1, len(deviations) - start + 1):
         total += deviations[-n]
         lasted += seconds[-n]
         mean = total / n
-        if n < RECENT or lasted < hold_s or mean <= edge:
+        if n < ENDS or lasted < hold_s or mean <= edge:
             continue
-        sure = mean / mean_sd(noise, n)
+        if sum(deviations[len(deviations) - n :][:ENDS]) <= ENDS * edge:
+            continue
+        sure = mean / mean_sd(noises[start], n)  # the change itself is no noise
         if sure >= surety and (best is None or sure > best.surety):
             best = Evidence(mean, lasted, n, sure)
     return best

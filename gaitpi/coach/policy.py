@@ -109,7 +109,8 @@ class _Low(NamedTuple):
 _Bucket = list[float]
 """One second of a running mean: second number, sum, count."""
 _Stride = list[float]
-"""The metric in one stride (cadence: its time, s; lean: deg), outliers clipped; its time, s."""
+"""The metric in one stride (cadence: its time, s; lean: deg), outliers clipped; its time, s; the
+runner's noise as known then (cadence: relative; lean: deg)."""
 
 
 @dataclass(slots=True)
@@ -288,11 +289,11 @@ class Coach:
         noise, usual = self._noise(), self._usual_noise()
         # the noise of the stride time is relative to it
         unit = stride_s if self._config.focus == "cadence" else 1.0
-        values = [stride[0] for stride in s.strides[-2 * detect.RECENT :]]
+        values = [stride[0] for stride in s.strides[-2 * detect.BLOCK :]]
         values.append(detect.clipped(value, values, noise * unit))
-        s.strides.append([values[-1], stride_s])
+        s.strides.append([values[-1], stride_s, noise])
         self._limit()
-        values = [value / unit for value in values[-2 * detect.RECENT :]]
+        values = [value / unit for value in values[-2 * detect.BLOCK :]]
         s.noise = detect.update_noise(noise, values, usual)
 
     def _limit(self) -> None:
@@ -359,7 +360,7 @@ class Coach:
             deviations,
             seconds,
             edge=edge,
-            noise=self._noise(),
+            noises=[stride[2] for stride in self._s.strides],
             surety=detect.surety_for(self._config.false_alarm_h),
             hold_s=self._hold_s(),
         )
