@@ -88,7 +88,7 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             le=10_000,
             description="hours at the target between two cues that are only chance; more = surer",
         ),
-    ] = 50.0
+    ] = 30.0
     floor_s: Annotated[
         float, Meta(ge=60, le=3600, description="least time between cadence cues, s")
     ] = 60.0

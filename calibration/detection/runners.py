@@ -1,8 +1,8 @@
 """Simulated runners: step times with the noise of real ones, ten moments a second.
 
-Stride time = target stride time x (1 + slowness + long-range noise); a stride's two steps differ by a
-constant left-right share and by the timing error of each contact. Long-range noise is
-fractional Gaussian noise, made exactly (Davies & Harte 1987, Biometrika 74:95).
+Stride time = mean stride time x (1 + long-range noise); a stride's two steps differ by a constant
+left-right share and by the timing error of each contact. Long-range noise is fractional
+Gaussian noise, made exactly (Davies & Harte 1987, Biometrika 74:95).
 """
 
 import math
@@ -19,23 +19,26 @@ Floats = NDArray[np.float64]
 
 KNOWN_LATER_S: Final = 0.1
 """From initial contact to a step that is known, s."""
+WALKING: Final = 2
 RUNNING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class StrideNoise:
-    """``sd``, ``hurst`` of the long-range part of a stride (relative); ``contact`` timing error of
+    """How strides differ.
+
+    ``sd``, ``hurst`` of the long-range part of a stride (relative); ``contact`` timing error of
     one initial contact, as a share of the stride time; ``side`` left-right difference of
     the steps, share of a step; ``lean_sd`` deg, ``lean_hurst`` of the lean of a stride.
 
     Defaults: medians of the recordings, ``python -m calibration.detection noise``.
     """
 
-    sd: float = 0.0145
-    hurst: float = 0.8
-    contact: float = 0.0087
-    side: float = 0.012
-    lean_sd: float = 2.0
+    sd: float = 0.0164
+    hurst: float = 0.78
+    contact: float = 0.0072
+    side: float = 0.015
+    lean_sd: float = 2.1
     lean_hurst: float = 0.8
 
 
@@ -54,22 +57,31 @@ def fractional_noise(n: int, hurst: float, rng: np.random.Generator) -> Floats:
     return np.asarray(out.real)
 
 
-def always(value: float) -> Callable[[float], float]:
-    """A course that does not change."""
-    return lambda t: value
+Course = Callable[[float], float]
+"""A mean that may change with time (s)."""
+
+
+def upright(_t: float) -> float:
+    """The usual lean all the time, deg."""
+    return 8.0
+
+
+def running(_t: float) -> int:
+    """Running all the time."""
+    return RUNNING
 
 
 @dataclass(frozen=True)
 class Runner:
     """A runner whose mean cadence and lean follow a course in time (s).
 
-    ``cadence`` spm; ``lean`` deg; ``activity`` 3 running, else no steps; ``missed`` share of
-    contacts not seen, so that a step of double length comes.
+    ``cadence`` spm; ``lean`` deg; ``activity`` 3 running, 2 walking, else no steps; ``missed``
+    share of contacts not seen, so that a step of double length comes.
     """
 
-    cadence: Callable[[float], float]
-    lean: Callable[[float], float] = always(8.0)
-    activity: Callable[[float], int] = lambda t: RUNNING
+    cadence: Course
+    lean: Course = upright
+    activity: Callable[[float], int] = running
     noise: StrideNoise = MEASURED
     missed: float = 0.0
     seed: int = 0
@@ -103,11 +115,27 @@ class Runner:
         for ic, step_s, spm, lean in self.steps(duration_s):
             while tenth * 0.1 < ic + KNOWN_LATER_S:
                 at = tenth * 0.1
-                running = self.activity(at) == RUNNING
-                yield Moment(
-                    at, self.activity(at), spm if running else math.nan, sum(leans) / 2, 0.0
-                )
+                doing = self.activity(at)
+                stepping = doing in (WALKING, RUNNING)
+                yield Moment(at, doing, spm if stepping else math.nan, sum(leans) / 2, 0.0)
                 tenth += 1
-            if self.activity(ic) == RUNNING:
+            doing = self.activity(ic)
+            if doing in (WALKING, RUNNING):
                 leans = (leans[1], lean)
-                yield StepTaken(ic + KNOWN_LATER_S, ic, step_s, True)
+                yield StepTaken(ic + KNOWN_LATER_S, ic, step_s, doing == RUNNING)
+
+
+def strides(noise: StrideNoise, n: int, rng: np.random.Generator) -> Floats:
+    """(n,) deviation of stride times from their mean, relative, of a runner who holds a cadence."""
+    error = noise.contact * rng.standard_normal(n + 1)
+    return noise.sd * fractional_noise(n, noise.hurst, rng) + np.diff(error)
+
+
+def autocovariance(noise: StrideNoise, n: int) -> Floats:
+    """(n,) autocovariance of :func:`strides`."""
+    k = np.arange(n, dtype=float)
+    power = 2.0 * noise.hurst
+    out = 0.5 * ((k + 1) ** power - 2 * k**power + np.abs(k - 1) ** power) * noise.sd**2
+    out[0] += 2.0 * noise.contact**2
+    out[1] -= noise.contact**2
+    return np.asarray(out)

@@ -4,7 +4,7 @@ Input are strides, not steps: the sum of two steps does not show a left-right di
 noise of a runner's stride is of two kinds. The timing error of the single contact cancels in the
 sum of many strides. The rest is long-range correlated (Jordan, Challis & Newell 2006, Gait
 Posture 24:120, and ``python -m calibration.detection`` on recordings): the standard deviation of
-the mean of n strides falls only as ``n**(H - 1)`` with H = 0.8, not as ``n**-0.5``, and a test
+the mean of n strides falls only as ``n**(H - 1)`` with H = 0.78, not as ``n**-0.5``, and a test
 that takes strides for independent is far too sure of itself.
 
 The test, after every stride:
@@ -33,12 +33,12 @@ ENDS: Final = 2
 """Strides at either end of a window that must be beyond the edge by themselves."""
 BLOCK: Final = 4
 """Strides in a block, of which two neighbours show the noise."""
-HURST: Final = 0.8
+HURST: Final = 0.78
 """Long-range exponent of the strides. Measured: python -m calibration.detection noise."""
-CADENCE_SD: Final = 0.015
+CADENCE_SD: Final = 0.0164
 """Long-range standard deviation of the stride time, relative, before the runner's own is known.
 Measured as above: the median of the recordings."""
-LEAN_SD_DEG: Final = 1.0
+LEAN_SD_DEG: Final = 2.1
 """The same of the lean of a stride, deg."""
 NOISE_LEAST: Final = 0.5
 """The runner's own noise is taken within these multiples of the two above."""
@@ -58,8 +58,10 @@ _DIFFERENCE_GAIN: Final = 2.0 * (1.0 - _LAG1) * BLOCK ** (2.0 * HURST - 2.0)
 
 
 class Evidence(NamedTuple):
-    """A deviation that is sure: ``mean`` of the last ``strides``, which took ``seconds``;
-    ``surety`` how many standard deviations of that mean it lies from the centre."""
+    """A deviation that is sure: its ``mean`` over the last ``strides``, which took ``seconds``.
+
+    ``surety``: how many standard deviations of that mean it lies from the centre.
+    """
 
     mean: float
     seconds: float
@@ -68,15 +70,18 @@ class Evidence(NamedTuple):
 
 
 def surety_for(false_alarm_h: float) -> float:
-    """Standard deviations asked for, that a runner who holds the centre of the band is cued
-    once in ``false_alarm_h`` hours. Fitted: python -m calibration.detection threshold.
+    """Standard deviations asked for so that chance alone cues once in ``false_alarm_h`` hours.
+
+    That is for a runner who holds the centre of the band with the usual noise. A straight line
+    through what ``python -m calibration.detection threshold`` prints, which stays valid from 3
+    to 200 hours.
     """
-    return 2.75 + 0.67 * math.log10(max(1.0, false_alarm_h))
+    return 2.86 + 0.775 * math.log10(max(1.0, false_alarm_h))
 
 
 def mean_sd(noise: float, strides: int) -> float:
     """Standard deviation of the mean of so many strides."""
-    return noise * float(strides) ** (HURST - 1.0)
+    return noise * math.pow(strides, HURST - 1.0)
 
 
 def clipped(value: float, before: Sequence[float], noise: float) -> float:

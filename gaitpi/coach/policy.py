@@ -97,8 +97,10 @@ class _Reading(NamedTuple):
 
 
 class _Low(NamedTuple):
-    """The focus metric is out of band for sure: ``side`` -1 below, 1 above; ``value`` its mean
-    over the last ``seconds``; ``off`` how far that is from the centre."""
+    """The focus metric is out of band for sure: ``side`` -1 below, 1 above.
+
+    ``value``: its mean over the last ``seconds``; ``off``: how far that is from the centre.
+    """
 
     side: int
     value: float
@@ -148,15 +150,19 @@ class _State:
     def forget(self) -> None:
         """Drop what described a stretch of running that has ended or was not seen."""
         self.steps = []
-        self.half_s = None
-        self.due = []
-        self.strides = []
+        self.forget_strides()
         self.lean = []
         self.yaw = []
         self.side = 0
         self.answer_by_s = None
         self.awaiting_back = False
         self.withheld = ""
+
+    def forget_strides(self) -> None:
+        """Drop the evidence for a cue; the next begins with a whole stride."""
+        self.half_s = None
+        self.due = []
+        self.strides = []
 
 
 class Coach:
@@ -300,9 +306,7 @@ class Coach:
         """Keep as many strides as the longest window needs."""
         strides = self._s.strides
         lasts = sum(stride[1] for stride in strides)
-        while len(strides) > detect.STRIDES_MAX and (
-            lasts - strides[0][1] > 1.5 * self._hold_s()
-        ):
+        while len(strides) > detect.STRIDES_MAX and (lasts - strides[0][1] > 1.5 * self._hold_s()):
             lasts -= strides.pop(0)[1]
 
     def _read(self, t: float) -> _Reading | None:
@@ -356,12 +360,14 @@ class Coach:
     def _beyond(
         self, deviations: list[float], seconds: list[float], edge: float
     ) -> detect.Evidence | None:
+        # lean has two sides on which chance can cue
+        sides = 1.0 if self._config.focus == "cadence" else 2.0
         return detect.beyond(
             deviations,
             seconds,
             edge=edge,
             noises=[stride[2] for stride in self._s.strides],
-            surety=detect.surety_for(self._config.false_alarm_h),
+            surety=detect.surety_for(sides * self._config.false_alarm_h),
             hold_s=self._hold_s(),
         )
 
@@ -380,14 +386,16 @@ class Coach:
         if not s.awaiting_back or t - s.cued[-1] < APART_S:
             return []
         s.awaiting_back = False
-        s.strides = []
+        s.forget_strides()
         if c.focus == "cadence":
             where = f"cadence {reading.value:.1f} spm back above {self._return_spm():.1f}"
         else:
             edge = LEAN_RETURN * c.lean_band_deg
             where = f"lean {reading.value:.1f} deg back within {edge:.1f} of the usual"
         reason = f"{where}, {t - s.cued[-1]:.0f} s after the cue"
-        return [self._event(t, "back", reading.value, f"{c.focus}.returned", reason, self._muted(t))]
+        return [
+            self._event(t, "back", reading.value, f"{c.focus}.returned", reason, self._muted(t))
+        ]
 
     def _correct(self, t: float) -> list[Cue | Withheld]:
         s, low = self._s, self._low()
@@ -447,7 +455,7 @@ class Coach:
         """Book a cue that was given."""
         s = self._s
         s.cued = [*s.cued[-(CEILING_PER_HOUR - 1) :], t]
-        s.strides = []
+        s.forget_strides()
         s.withheld = ""
         if name == "let-go":
             s.rest_until_s = t + self._config.rest_s
