@@ -111,6 +111,9 @@ def test_a_dip_that_is_over_is_not_cued_and_a_short_deep_one_is_not_a_long_one()
     assert look([0.06] * 20) is not None
     assert look([0.06] * 20 + [0.0] * 2) is None
     assert look([0.0] * 6 + [0.09] * 6, hold_s=6.0) is None
+    # a little low for a while, then deep for 4 s: not low for 6 s, whatever the mean is
+    assert look([0.0] * 6 + [0.02] * 4 + [0.09] * 6, hold_s=6.0) is None
+    assert look([0.0] * 6 + [0.04] * 4 + [0.09] * 6, hold_s=6.0) is not None
 
 
 def test_what_was_before_the_onset_is_no_evidence() -> None:
@@ -210,6 +213,13 @@ def test_the_reason_is_true_of_the_steps_that_were_given() -> None:
     assert cue.value == pytest.approx(60.0 * len(window) / sum(window), abs=1.0)
     assert cue.value < cue.band[0]
     assert f"{cue.value:.1f} spm below 166.8 over {lasted:.0f} s" in cue.reason
+
+
+def test_steps_on_either_side_of_a_missed_contact_are_no_stride() -> None:
+    coach = Coach(ex.CADENCE)
+    for k, step_s in enumerate((0.35, 0.70, 0.35, 0.35, 0.35, math.nan, 0.35)):
+        coach.step(StepTaken(0.35 * k, 0.35 * k, step_s, True))
+    assert len(coach.state()["strides"]) == 1
 
 
 def test_after_a_cue_the_evidence_starts_from_nothing() -> None:
