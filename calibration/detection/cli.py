@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example: python -m calibration.detection held delay --small",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (all)")
-    parser.add_argument("--small", action="store_true", help="fewer runs: a minute, not ten")
+    parser.add_argument("--small", action="store_true", help="fewer runs: two minutes, not fifteen")
     parser.add_argument(
         "--data", type=Path, default=DATA, help="folder of the recordings (default: %(default)s)"
     )
@@ -100,11 +100,13 @@ def _number(value: float) -> str:
 def _threshold(small: bool) -> None:
     seeds, hours = (10, 10.0) if small else (50, 20.0)
     _title(f"False alarms of the test alone: {seeds * hours:.0f} h at the target, measured noise")
-    print("  sd  alarms   h each   asked by surety_for(h)")
-    for surety, count in ex.thresholds(seeds, hours, SURETIES):
-        each = seeds * hours / max(count, 1)
-        asked = detect.surety_for(each)
-        print(f"{surety:4.2f}{count:8}{'>' if count == 0 else ' '}{each:8.1f}{asked:12.2f}")
+    print("hold, s    sd  alarms   h each   asked by surety_for(h, hold)")
+    for hold in (2.0, 5.0, ex.CADENCE.hold_s):
+        for surety, count in ex.thresholds(seeds, hours, SURETIES, hold):
+            each = seeds * hours / max(count, 1)
+            asked = detect.surety_for(each, hold)
+            mark = ">" if count == 0 else " "
+            print(f"{hold:7.0f}{surety:6.2f}{count:8}{mark}{each:8.1f}{asked:12.2f}", flush=True)
 
 
 def _held(small: bool) -> None:
@@ -143,7 +145,7 @@ def _spread(late: np.ndarray) -> str:
 
 
 def _windows(small: bool) -> None:
-    seeds, hours = (60, 200.0) if small else (400, 2000.0)
+    seeds, hours = (60, 200.0) if small else (150, 2000.0)
     _title(f"Median delay at one false alarm in {HELD:.0f} h at the target, s; measured noise")
     print(f"{'':34}" + "".join(f"{label:>9}" for label, _ in EDGE))
     bounds = [ex.bound_s(drop, HELD) for _, drop in EDGE]

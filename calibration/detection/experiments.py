@@ -150,13 +150,17 @@ def episodes(times: Iterable[float]) -> int:
 
 
 def thresholds(
-    seeds: int, hours: float, sureties: tuple[float, ...], noise: StrideNoise = MEASURED
+    seeds: int,
+    hours: float,
+    sureties: tuple[float, ...],
+    hold_s: float = CADENCE.hold_s,
+    noise: StrideNoise = MEASURED,
 ) -> list[tuple[float, int]]:
     """(surety, alarms in ``seeds`` x ``hours`` hours at the target)."""
     counts = [0] * len(sureties)
     n = int(hours * 3600.0 / STRIDE_S)
     for seed in range(seeds):
-        found = alarms(strides(noise, n, np.random.default_rng(seed)).tolist(), CADENCE.hold_s)
+        found = alarms(strides(noise, n, np.random.default_rng(seed)).tolist(), hold_s)
         for k, surety in enumerate(sureties):
             counts[k] += episodes(t for t, sure in found if sure >= surety)
     return list(zip(sureties, counts, strict=True))
@@ -231,7 +235,7 @@ def held_window(below: float, hours: float, noise: StrideNoise = MEASURED) -> tu
     low = (_sliding(values, 8) > EDGE).astype(float)
     whole = _sliding(low, int(CADENCE.hold_s / STRIDE_S)) > 1.0 - 1e-9
     old = episodes((np.flatnonzero(whole) * STRIDE_S).tolist())
-    surety = detect.surety_for(CADENCE.false_alarm_h)
+    surety = detect.surety_for(CADENCE.false_alarm_h, CADENCE.hold_s)
     found = alarms(values.tolist(), CADENCE.hold_s)
     new = episodes(t for t, sure in found if sure >= surety)
     return old / hours, new / hours

@@ -69,14 +69,14 @@ class Evidence(NamedTuple):
     surety: float
 
 
-def surety_for(false_alarm_h: float) -> float:
+def surety_for(false_alarm_h: float, hold_s: float) -> float:
     """Standard deviations asked for so that chance alone cues once in ``false_alarm_h`` hours.
 
     That is for a runner who holds the centre of the band with the usual noise. A straight line
-    through what ``python -m calibration.detection threshold`` prints, which stays valid from 3
-    to 200 hours.
+    through what ``python -m calibration.detection threshold`` prints, valid from 3 to 200 hours;
+    a hold shorter than 8 s lets in short windows, and chance has more of those.
     """
-    return 2.86 + 0.775 * math.log10(max(1.0, false_alarm_h))
+    return 2.86 + 0.775 * math.log10(max(1.0, false_alarm_h)) + 0.055 * max(0.0, 8.0 - hold_s)
 
 
 def mean_sd(noise: float, strides: int) -> float:

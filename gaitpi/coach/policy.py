@@ -367,7 +367,7 @@ class Coach:
             seconds,
             edge=edge,
             noises=[stride[2] for stride in self._s.strides],
-            surety=detect.surety_for(sides * self._config.false_alarm_h),
+            surety=detect.surety_for(sides * self._config.false_alarm_h, self._hold_s()),
             hold_s=self._hold_s(),
         )
 

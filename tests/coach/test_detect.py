@@ -171,8 +171,9 @@ def test_the_noise_stays_within_limits() -> None:
 
 
 def test_fewer_false_alarms_ask_for_more() -> None:
-    asked = [detect.surety_for(h) for h in (1.0, 10.0, 100.0)]
+    asked = [detect.surety_for(h, 8.0) for h in (1.0, 10.0, 100.0)]
     assert asked == sorted(asked)
+    assert detect.surety_for(30.0, 2.0) > detect.surety_for(30.0, 8.0)
     assert asked[0] < asked[2]
     counts = ex.thresholds(4, 10.0, (3.0, 4.0))
     assert counts[0][1] > counts[1][1]
