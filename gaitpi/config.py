@@ -75,8 +75,20 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     band_return: Annotated[
         float, Meta(ge=0.0, le=0.2, description="back in band above target x (1 - this)")
     ] = 0.015
-    window_steps: Annotated[int, Meta(ge=4, le=64, description="steps in the mean")] = 16
-    hold_s: Annotated[float, Meta(ge=2, le=120, description="low this long before a cue, s")] = 8.0
+    window_steps: Annotated[
+        int, Meta(ge=4, le=64, description="steps in the mean that is shown, and that must be back")
+    ] = 16
+    hold_s: Annotated[
+        float, Meta(ge=2, le=120, description="low at least this long before a cue, s")
+    ] = 8.0
+    false_alarm_h: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="hours at the target between two cues that are only chance; more = surer",
+        ),
+    ] = 30.0
     floor_s: Annotated[
         float, Meta(ge=60, le=3600, description="least time between cadence cues, s")
     ] = 60.0
@@ -104,7 +116,7 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         float, Meta(ge=1, le=30, description="lean band each side of the usual, deg")
     ] = 4.0
     lean_hold_s: Annotated[
-        float, Meta(ge=5, le=300, description="out of band this long before a cue, s")
+        float, Meta(ge=5, le=300, description="out of band at least this long before a cue, s")
     ] = 20.0
     lean_floor_s: Annotated[
         float, Meta(ge=60, le=3600, description="least time between lean cues, s")

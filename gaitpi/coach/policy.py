@@ -12,6 +12,9 @@ Decisions that the configuration cannot undo (it may only be stricter):
   comes at most once per correction, only after one, and at least ``APART_S`` from it.
 * ``let-go`` takes the place of the correction that would come after ``unanswered_max``
   unanswered ones, and needs the ceiling only, not the grown floor.
+* Whether the metric is out of its band is decided by :mod:`gaitpi.coach.detect`, stride by
+  stride; whether it is back, by the mean of ``window_steps`` (cadence) or of ``LEAN_MEAN_S``. In
+  between it is neither. After a cue, and after ``back``, the evidence starts from nothing.
 * What cannot be seen is not judged: when the runner stops, or data are lost, before the answer
   time is over, the cue counts neither as answered nor as unanswered.
 
@@ -24,6 +27,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
+from gaitpi.coach import detect
 from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
 from gaitpi.units import cadence_spm, step_time_s
@@ -57,6 +61,8 @@ STEPS_STALE_S: Final = 1.5
 LEAN_MEAN_S: Final = 10
 LEAN_RETURN: Final = 0.5
 """Lean is back in band within this share of the band."""
+LEAN_SURE: Final = 2.0
+"""A deviation of lean smaller than this many of its standard uncertainties is not cued."""
 YAW_MEAN_S: Final = 3
 """Long enough to take out the pelvis' own rotation, short enough for a street corner, s."""
 TURN_DPS: Final = 20.0
@@ -84,15 +90,29 @@ class Status:
 
 
 class _Reading(NamedTuple):
-    """The focus metric now. ``side`` -1 too low, 0 in band, 1 too high; ``returned`` well in."""
+    """The focus metric now: its mean, and whether that is well in band."""
 
     value: float
-    side: int
     returned: bool
+
+
+class _Low(NamedTuple):
+    """The focus metric is out of band for sure: ``side`` -1 below, 1 above.
+
+    ``value``: its mean over the last ``seconds``; ``off``: how far that is from the centre.
+    """
+
+    side: int
+    value: float
+    seconds: float
+    off: float
 
 
 _Bucket = list[float]
 """One second of a running mean: second number, sum, count."""
+_Stride = list[float]
+"""The metric in one stride (cadence: its time, s; lean: deg), outliers clipped; its time, s; the
+runner's noise as known then (cadence: relative; lean: deg)."""
 
 
 @dataclass(slots=True)
@@ -104,10 +124,16 @@ class _State:
     activity: int = 0
     first_run_s: float | None = None
     fast_since_s: float | None = None
+    focus: str = ""
     steps: list[float] = field(default_factory=list)
+    half_s: float | None = None
+    due: list[float] = field(default_factory=list)
+    strides: list[_Stride] = field(default_factory=list)
+    noise: float | None = None
     step_known_s: float | None = None
     lean: list[_Bucket] = field(default_factory=list)
     lean_known: bool = False
+    lean_sd: float | None = None
     yaw: list[_Bucket] = field(default_factory=list)
     gap_s: float | None = None
     clip_s: float | None = None
@@ -115,7 +141,6 @@ class _State:
     mute_until_s: float | None = None
     rest_until_s: float | None = None
     side: int = 0
-    held_s: float = 0.0
     cued: list[float] = field(default_factory=list)
     answer_by_s: float | None = None
     awaiting_back: bool = False
@@ -125,13 +150,19 @@ class _State:
     def forget(self) -> None:
         """Drop what described a stretch of running that has ended or was not seen."""
         self.steps = []
+        self.forget_strides()
         self.lean = []
         self.yaw = []
         self.side = 0
-        self.held_s = 0.0
         self.answer_by_s = None
         self.awaiting_back = False
         self.withheld = ""
+
+    def forget_strides(self) -> None:
+        """Drop the evidence for a cue; the next begins with a whole stride."""
+        self.half_s = None
+        self.due = []
+        self.strides = []
 
 
 class Coach:
@@ -144,7 +175,7 @@ class Coach:
     def __init__(self, config: CoachConfig, *, day_second: float | None = None) -> None:
         self._config = config
         self._quiet_hours = _parse_hours(config.quiet_hours)
-        self._s = _State(day_second=day_second)
+        self._s = _State(day_second=day_second, focus=config.focus)
 
     def state(self) -> dict[str, Any]:
         """All of the coach's memory as JSON-able values."""
@@ -155,6 +186,9 @@ class Coach:
         """A coach that goes on from ``state()``; the configuration may have changed."""
         coach = cls(config)
         coach._s = _State(**copy.deepcopy(state))
+        if coach._s.focus != config.focus:
+            coach._s.forget()
+            coach._s.focus, coach._s.noise = config.focus, None
         return coach
 
     def mute(self, time_s: float, until_s: float) -> None:
@@ -166,19 +200,27 @@ class Coach:
 
     def step(self, step: StepTaken) -> None:
         """Take in a step. Walking steps, the first of a bout and impossible ones are left out."""
-        if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
-            return
         s = self._s
+        if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
+            s.half_s = None  # two steps with a missed one between them are no stride
+            return
         s.step_known_s = step.known_s
         s.steps.append(step.step_s)
         if len(s.steps) > STEPS_MAX:
             del s.steps[0]
+        if s.half_s is None:
+            s.half_s = step.step_s
+            return
+        stride_s, s.half_s = s.half_s + step.step_s, None
+        if self._config.focus == "cadence":
+            self._stride(stride_s, stride_s)
+        elif len(s.due) < detect.STRIDES_MAX:
+            s.due.append(stride_s)
 
     def moment(self, m: Moment) -> list[Cue | Withheld]:
         """Take in a moment, later than the one before; at most one cue comes out."""
-        dt = self._observe(m)
+        self._observe(m)
         reading = self._read(m.time_s)
-        self._hold(reading, dt)
         if self._s.answer_by_s is not None and m.time_s > self._s.answer_by_s:
             self._s.answer_by_s = None
             self._s.unanswered += 1
@@ -186,7 +228,7 @@ class Coach:
             return []
         if reading.returned:
             return self._confirm(m.time_s, reading)
-        return self._correct(m.time_s, reading)
+        return self._correct(m.time_s)
 
     def status(self) -> Status:
         """What the coach thinks as of the last moment."""
@@ -200,20 +242,20 @@ class Coach:
         else:
             unknown = ("quiet.unknown", f"{metric} not known yet") if reading is None else None
             ready = "ready", "watching " + metric
-            rule, reason = self._muted(s.time_s) or unknown or self._spaced(s.time_s) or ready
+            quiet = self._muted(s.time_s) or unknown or self._unsure(self._low())
+            rule, reason = quiet or self._spaced(s.time_s) or ready
         return Status(s.time_s, metric, value, self._band(), rule, reason)
 
     # What is going on.
 
-    def _observe(self, m: Moment) -> float:
-        """Take in the moment; returns the seen seconds since the one before (0 after a loss)."""
+    def _observe(self, m: Moment) -> None:
+        """Take in the moment."""
         s, t = self._s, m.time_s
         dt = 0.0 if s.time_s is None else t - s.time_s
         lost = max(m.gap_s, dt if dt > LOST_S else 0.0)
         if lost >= GAP_S:
             s.gap_s = t
             s.forget()
-            dt = 0.0
         if lost >= LOST_S:
             s.fast_since_s = None
         if m.clipped >= CLIP_BURST:
@@ -222,7 +264,7 @@ class Coach:
         if m.activity != RUNNING:
             s.fast_since_s = None
             s.forget()
-            return dt
+            return
         if s.first_run_s is None:
             s.first_run_s = t
         if not m.cadence_spm >= self._config.gate_spm:  # NaN is not running fast enough either
@@ -231,7 +273,6 @@ class Coach:
             s.fast_since_s = t
         if self._config.focus == "lean":
             self._observe_lean(m)
-        return dt
 
     def _observe_lean(self, m: Moment) -> None:
         s, t = self._s, m.time_s
@@ -240,8 +281,33 @@ class Coach:
         if turning:
             s.turn_s = t
         s.lean_known = math.isfinite(m.lean_deg)
+        s.lean_sd = m.lean_sd_deg if math.isfinite(m.lean_sd_deg) else None
         # Leaning into a bend is not the runner's posture: it does not enter the mean.
         _collect(s.lean, t, math.nan if turning else m.lean_deg, LEAN_MEAN_S)
+        for stride_s in s.due:
+            if s.lean_known and not turning:
+                self._stride(m.lean_deg, stride_s)
+        s.due = []
+
+    def _stride(self, value: float, stride_s: float) -> None:
+        """Take in the focus metric in one stride."""
+        s = self._s
+        noise, usual = self._noise(), self._usual_noise()
+        # the noise of the stride time is relative to it
+        unit = stride_s if self._config.focus == "cadence" else 1.0
+        values = [stride[0] for stride in s.strides[-2 * detect.BLOCK :]]
+        values.append(detect.clipped(value, values, noise * unit))
+        s.strides.append([values[-1], stride_s, noise])
+        self._limit()
+        values = [value / unit for value in values[-2 * detect.BLOCK :]]
+        s.noise = detect.update_noise(noise, values, usual)
+
+    def _limit(self) -> None:
+        """Keep as many strides as the longest window needs."""
+        strides = self._s.strides
+        lasts = sum(stride[1] for stride in strides)
+        while len(strides) > detect.STRIDES_MAX and (lasts - strides[0][1] > 1.5 * self._hold_s()):
+            lasts -= strides.pop(0)[1]
 
     def _read(self, t: float) -> _Reading | None:
         """The focus metric against its band; None while unknown or without a target."""
@@ -257,7 +323,7 @@ class Coach:
             return None
         # Times are averaged, then inverted: the mean of rates would be too high.
         value = cadence_spm(sum(s.steps[-n:]) / n)
-        return _Reading(value, -1 if value < self._band()[0] else 0, value >= self._return_spm())
+        return _Reading(value, value >= self._return_spm())
 
     def _read_lean(self) -> _Reading | None:
         s = self._s
@@ -266,65 +332,102 @@ class Coach:
         value = _mean(s.lean)
         low, high = self._band()
         off = abs(value - (low + high) / 2)
-        side = -1 if value < low else 1 if value > high else 0
-        return _Reading(value, side, off <= LEAN_RETURN * (high - low) / 2)
+        return _Reading(value, off <= LEAN_RETURN * (high - low) / 2)
 
-    def _hold(self, reading: _Reading | None, dt: float) -> None:
-        """Count the time out of band on one side. Unknown time neither counts nor resets."""
-        s = self._s
-        if reading is None:
-            return
-        if reading.side == 0 or reading.side != s.side:
-            s.side, s.held_s = reading.side, 0.0
-            s.withheld = ""
-        elif not (self._config.focus == "lean" and s.turn_s == s.time_s):
-            s.held_s += dt
+    def _low(self) -> _Low | None:
+        """Whether the focus metric is out of band, for sure and still; None when not."""
+        s, c = self._s, self._config
+        if not self._has_target():
+            return None
+        seconds = [stride[1] for stride in s.strides]
+        if c.focus == "cadence":
+            # stride times average, rates do not: so the deviation is one of time
+            usual = 2.0 * step_time_s(c.target_spm or math.nan)
+            slow = [stride[0] / usual - 1.0 for stride in s.strides]
+            found = self._beyond(slow, seconds, 1.0 / (1.0 - c.band_low) - 1.0)
+            if found is None:
+                return None
+            spm = cadence_spm(0.5 * usual * (1.0 + found.mean))
+            return _Low(-1, spm, found.seconds, found.mean)
+        usual = c.usual_lean_deg or 0.0
+        for side in (-1, 1):
+            off = [side * (stride[0] - usual) for stride in s.strides]
+            found = self._beyond(off, seconds, c.lean_band_deg)
+            if found is not None:
+                return _Low(side, usual + side * found.mean, found.seconds, found.mean)
+        return None
+
+    def _beyond(
+        self, deviations: list[float], seconds: list[float], edge: float
+    ) -> detect.Evidence | None:
+        # lean has two sides on which chance can cue
+        sides = 1.0 if self._config.focus == "cadence" else 2.0
+        return detect.beyond(
+            deviations,
+            seconds,
+            edge=edge,
+            noises=[stride[2] for stride in self._s.strides],
+            surety=detect.surety_for(sides * self._config.false_alarm_h, self._hold_s()),
+            hold_s=self._hold_s(),
+        )
+
+    def _usual_noise(self) -> float:
+        return detect.CADENCE_SD if self._config.focus == "cadence" else detect.LEAN_SD_DEG
+
+    def _noise(self) -> float:
+        return self._usual_noise() if self._s.noise is None else self._s.noise
 
     # What to say.
 
     def _confirm(self, t: float, reading: _Reading) -> list[Cue | Withheld]:
         s, c = self._s, self._config
         s.unanswered, s.answer_by_s = 0, None
+        s.withheld = ""
         if not s.awaiting_back or t - s.cued[-1] < APART_S:
             return []
         s.awaiting_back = False
+        s.forget_strides()
         if c.focus == "cadence":
             where = f"cadence {reading.value:.1f} spm back above {self._return_spm():.1f}"
         else:
             edge = LEAN_RETURN * c.lean_band_deg
             where = f"lean {reading.value:.1f} deg back within {edge:.1f} of the usual"
         reason = f"{where}, {t - s.cued[-1]:.0f} s after the cue"
-        return [self._event(t, "back", reading, f"{c.focus}.returned", reason, self._muted(t))]
+        return [
+            self._event(t, "back", reading.value, f"{c.focus}.returned", reason, self._muted(t))
+        ]
 
-    def _correct(self, t: float, reading: _Reading) -> list[Cue | Withheld]:
-        s = self._s
-        if reading.side == 0 or s.held_s < self._hold_s():
+    def _correct(self, t: float) -> list[Cue | Withheld]:
+        s, low = self._s, self._low()
+        if low is None:
             return []
-        quiet = self._muted(t) or self._spaced(t)
+        if low.side != s.side:
+            s.side, s.withheld = low.side, ""
+        quiet = self._muted(t) or self._unsure(low) or self._spaced(t)
         if quiet is not None:
             if quiet[0] == s.withheld:
                 return []
             s.withheld = quiet[0]
-        name, rule, reason = self._choose(reading)
+        name, rule, reason = self._choose(low)
         if quiet is None and name != "let-go":
             reason += f", floor {self._floor_s():.0f} s passed" if s.cued else ", first cue"
-        event = self._event(t, name, reading, rule, reason, quiet)
+        event = self._event(t, name, low.value, rule, reason, quiet)
         if quiet is None:
             self._spoken(t, name)
         return [event]
 
-    def _choose(self, reading: _Reading) -> tuple[str, str, str]:
+    def _choose(self, low: _Low) -> tuple[str, str, str]:
         """Name, rule and reason of the cue that is due."""
         s, c = self._s, self._config
         if self._giving_up():
             rest = f"resting the cues for {c.rest_s:.0f} s"
             return "let-go", f"{c.focus}.unanswered", f"{s.unanswered} cues unanswered, {rest}"
-        low, high = self._band()
-        out = f"below {low:.1f}" if reading.side < 0 else f"above {high:.1f}"
+        edges = self._band()
+        out = f"below {edges[0]:.1f}" if low.side < 0 else f"above {edges[1]:.1f}"
         unit = _UNIT[c.focus]
-        reason = f"{c.focus} {reading.value:.1f} {unit} {out} for {s.held_s:.0f} s"
+        reason = f"{c.focus} {low.value:.1f} {unit} {out} over {low.seconds:.0f} s"
         if c.focus == "lean":
-            forward = reading.side > 0
+            forward = low.side > 0
             return "tall" if forward else "sink", f"lean.{'high' if forward else 'low'}", reason
         if s.unanswered == 0:
             return "step-up", "cadence.low", reason
@@ -334,7 +437,7 @@ class Coach:
         self,
         t: float,
         name: str,
-        reading: _Reading,
+        value: float,
         rule: str,
         reason: str,
         quiet: tuple[str, str] | None,
@@ -342,17 +445,17 @@ class Coach:
         metric, band = self._config.focus, self._band()
         if quiet is not None:
             words = f"{quiet[1]}; otherwise {name}: {reason}"
-            return Withheld(t, name, metric, reading.value, band, quiet[0], words)
+            return Withheld(t, name, metric, value, band, quiet[0], words)
         target = self._config.target_spm
         rhythmic = name in ("step-up", "beat") and target is not None
         beat_s = step_time_s(target) if rhythmic and target is not None else math.nan
-        return Cue(t, name, metric, reading.value, band, rule, reason, beat_s)
+        return Cue(t, name, metric, value, band, rule, reason, beat_s)
 
     def _spoken(self, t: float, name: str) -> None:
         """Book a cue that was given."""
         s = self._s
         s.cued = [*s.cued[-(CEILING_PER_HOUR - 1) :], t]
-        s.held_s = 0.0
+        s.forget_strides()
         s.withheld = ""
         if name == "let-go":
             s.rest_until_s = t + self._config.rest_s
@@ -392,6 +495,13 @@ class Coach:
         if c.focus == "lean" and _recent(s.turn_s, t):
             return "quiet.turn", f"turning {t - (s.turn_s or 0.0):.0f} s ago"
         return None
+
+    def _unsure(self, low: _Low | None) -> tuple[str, str] | None:
+        """Rule and words where lean itself is known too roughly for a deviation as large."""
+        sd = self._s.lean_sd
+        if self._config.focus != "lean" or low is None or sd is None or low.off >= LEAN_SURE * sd:
+            return None
+        return "quiet.unsure", f"lean is known to {sd:.1f} deg only (1 sd)"
 
     def _spaced(self, t: float) -> tuple[str, str] | None:
         """Rule and words that forbid one more correction now, None when the next may come."""

@@ -13,6 +13,7 @@ class Moment:
     ``time_s`` run time; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
     ``cadence_spm`` steps/min of both feet, NaN when not stepping; ``lean_deg`` forward lean
     averaged over the last stride, NaN while unknown or not to be trusted;
+    ``lean_sd_deg`` its standard uncertainty, NaN when not told;
     ``yaw_rate_dps`` turning rate about the vertical averaged over about a second, NaN without
     a gyroscope; ``gap_s`` samples missing since the moment before (0 = none); ``clipped``
     samples at the end of the range since the moment before.
@@ -25,6 +26,7 @@ class Moment:
     yaw_rate_dps: float = float("nan")
     gap_s: float = 0.0
     clipped: int = 0
+    lean_sd_deg: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,15 @@ class Pipeline:
             (trace.yaw_rate[at] * DEG_PER_RAD).tolist(),
             lost,
             knocks,
+            trace.lean_sd_deg[at].tolist(),
             strict=False,
         )
         decisions: list[Cue | Withheld] = []
-        for t, activity, cadence_spm, lean_known, yaw_dps, gap_s, clip in moments:
+        for t, activity, cadence_spm, lean_known, yaw_dps, gap_s, clip, lean_sd in moments:
             self._steps(steps, t)
+            lean_deg = self._lean(t, lean_known)
             decisions += self.coach.moment(
-                Moment(t, activity, cadence_spm, self._lean(t, lean_known), yaw_dps, gap_s, clip)
+                Moment(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd)
             )
         self._steps(steps, np.inf)
         return decisions
