@@ -65,7 +65,7 @@ def test_every_cue_is_explained_as_recorded(path: Path) -> None:
     ("at_s", "rule", "since_s", "words"),
     [
         (30, "quiet.warmup", 0, "Nothing would have come without that."),
-        (90, "quiet.warmup", 0, "Without that step-up would have come at 01:1"),
+        (90, "quiet.warmup", 0, "Without that step-up would have come at 01:0"),
         (250, "ready", 180, "nothing to say"),
         (303, "ready", None, "silence"),
         (350, "quiet.floor", None, "beat at"),

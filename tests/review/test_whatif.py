@@ -100,7 +100,7 @@ def test_the_command(ask: Ask) -> None:
     assert summary["same"] == 2
     cues, summary = ask("coach.hold_s=4")
     assert cues[0]["change"] == "moved"
-    assert cues[0]["was_s"] - cues[0]["time_s"] == pytest.approx(4.0, abs=0.2)
+    assert cues[0]["was_s"] - cues[0]["time_s"] == pytest.approx(4.0, abs=0.5)  # whole strides
     cues, summary = ask("coach.enabled=false")
     assert (summary["gone"], summary["same"]) == (2, 0)
     assert cues[0]["kept_back"].startswith("quiet.off")
