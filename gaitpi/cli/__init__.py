@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gaitpi import __version__
@@ -199,6 +199,29 @@ def _top_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"gaitpi {__version__}")
     return parser
+
+
+def actions_of(
+    parser: argparse.ArgumentParser, common: argparse.ArgumentParser
+) -> Callable[[str, Any, str, str], argparse.ArgumentParser]:
+    """What adds an action to a command that has several: (name, function, line, example).
+
+    The function is left in ``args.action``; options of ``common`` may stand after the action.
+    """
+    actions = parser.add_subparsers(metavar="ACTION", title="actions")
+
+    def add(name: str, function: Any, line: str, example: str) -> argparse.ArgumentParser:
+        sub = actions.add_parser(
+            name,
+            help=line,
+            description=f"{line[0].upper()}{line[1:]}.",
+            epilog=f"example:\n  {parser.prog} {example}",
+            parents=[common],
+        )
+        sub.set_defaults(action=function)
+        return sub
+
+    return add
 
 
 def common_options(default: str | None) -> Parser:

@@ -3,12 +3,11 @@
 import argparse
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from gaitpi import config as settings
-from gaitpi.cli import common_options, print_json
+from gaitpi.cli import actions_of, common_options, print_json
 from gaitpi.errors import EXIT_OK
 
 HELP = "Show, explain, check and change the settings. Without an action: show."
@@ -24,19 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common = common_options(argparse.SUPPRESS)
     common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    actions = parser.add_subparsers(metavar="ACTION", title="actions")
-
-    def action(name: str, function: Any, line: str, example: str) -> argparse.ArgumentParser:
-        sub = actions.add_parser(
-            name,
-            help=line,
-            description=f"{line[0].upper()}{line[1:]}.",
-            epilog=f"example:\n  gaitpi config {example}",
-            parents=[common],
-        )
-        sub.set_defaults(action=function)
-        return sub
-
+    action = actions_of(parser, common)
     action("show", _show, "all settings in force, as a file to start from", "show")
     get = action("get", _get, "one value", "get coach.target_spm")
     get.add_argument("key", metavar="KEY")

@@ -12,7 +12,7 @@ import msgspec
 
 from gaitpi import config as settings
 from gaitpi import targetfile
-from gaitpi.cli import common_options, complain, fixed_keys, load_config, print_json
+from gaitpi.cli import actions_of, common_options, complain, fixed_keys, load_config, print_json
 from gaitpi.coach.targets import LEAN_RUNS, LISTEN_S
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, UsageError
@@ -55,19 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=argparse.SUPPRESS,
             help="for trying it out: runs and targets of the simulated runner only",
         )
-    actions = parser.add_subparsers(metavar="ACTION", title="actions")
-
-    def action(name: str, function: Any, line: str, example: str) -> argparse.ArgumentParser:
-        sub = actions.add_parser(
-            name,
-            help=line,
-            description=f"{line[0].upper()}{line[1:]}.",
-            epilog=f"example:\n  gaitpi target {example}",
-            parents=[common],
-        )
-        sub.set_defaults(action=function)
-        return sub
-
+    action = actions_of(parser, common)
     action("show", _show, "what is in force, and where it comes from", "show")
     action("propose", _propose, "what your runs would give, and from which", "propose")
     action("accept", _accept, "put the proposal in force", "accept")
