@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "show": ("gaitpi.cli.show", "one run in numbers"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
+    "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),
     "config": ("gaitpi.cli.config", "show, explain, check and change settings"),
 }
 """Name -> (module, one-line help)."""
