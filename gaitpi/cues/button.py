@@ -74,7 +74,7 @@ class ButtonGrammar:
         if self._down is None:
             self._down = self._ignored = down
         out: list[Press] = []
-        if self._other_s is not None and time_s - self._other_s >= DEBOUNCE_S:
+        if self._other_s is not None and time_s >= self._other_s + DEBOUNCE_S:
             changed_s, self._other_s = self._other_s, None
             out += self._pass(changed_s)
             self._down, self._changed_s = not self._down, changed_s
