@@ -5,10 +5,10 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gaitpi.cli import common_options, load_config, print_json
 from gaitpi.config import Config, state_directory
@@ -27,6 +27,9 @@ from gaitpi.cues.vocabulary import (
     render,
 )
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, UsageError
+
+if TYPE_CHECKING:
+    from gaitpi.cues.blindtest import Score
 
 HELP: Final = (
     "Hear, learn and test the sounds. On a Pi they come from the buzzer, LED and motor that are"
@@ -206,35 +209,51 @@ def _render(args: argparse.Namespace) -> int:
 # -------------------------------------------------------------------------------- learn
 
 
-def _learn(args: argparse.Namespace) -> int:
-    from gaitpi.cues.distance import nearest
+@dataclass(frozen=True)
+class Session:
+    """Somebody who listens: what plays, who is asked (None = no more answers), what waits."""
 
+    speaker: Speaker
+    beat_s: float
+    ask: Callable[[str], str | None]
+    sleep: Callable[[float], None] = time.sleep
+
+
+def _learn(args: argparse.Namespace) -> int:
     config = load_config(args)
-    beat_s = _beat(args, config)
-    asked = sys.stdin.isatty()
     with _speaker(args, config) as speaker:
-        print(f"Eight sounds, from: {speaker.name}. Enter goes on, r plays again, q ends.\n")
-        for k, name in enumerate(RUNNING, start=1):
-            print(f"{k}/{len(RUNNING)}  {name}: {PATTERNS[name].meaning}")
-            print(f"     {_drawn(render(PATTERNS[name], beat_s))}", flush=True)
-            if not _hear(speaker, [PATTERNS[name]], beat_s, asked):
-                return EXIT_OK
-        print("\nThe three pairs that are nearest to each other:")
-        for _, a, b in nearest([PATTERNS[name] for name in RUNNING])[:3]:
-            print(f"     {a}, then {b}", flush=True)
-            if not _hear(speaker, [PATTERNS[a], PATTERNS[b]], beat_s, asked):
-                return EXIT_OK
-    print("\nNow try yourself:  gaitpi sounds test")
+        # nobody at a keyboard: it goes through by itself
+        ask = _ask if sys.stdin.isatty() else lambda _prompt: ""
+        lesson(Session(speaker, _beat(args, config), ask))
     return EXIT_OK
 
 
-def _hear(speaker: Speaker, sounds: Sequence[Pattern], beat_s: float, asked: bool) -> bool:
+def lesson(session: Session) -> bool:
+    """Play what is heard on a run, then the pairs that are most alike; False when broken off."""
+    from gaitpi.cues.distance import nearest
+
+    print(f"Eight sounds, from: {session.speaker.name}. Enter goes on, r plays again, q ends.\n")
+    for k, name in enumerate(RUNNING, start=1):
+        print(f"{k}/{len(RUNNING)}  {name}: {PATTERNS[name].meaning}")
+        print(f"     {_drawn(render(PATTERNS[name], session.beat_s))}", flush=True)
+        if not _hear(session, [PATTERNS[name]]):
+            return False
+    print("\nThe three pairs that are nearest to each other:")
+    for _, a, b in nearest([PATTERNS[name] for name in RUNNING])[:3]:
+        print(f"     {a}, then {b}", flush=True)
+        if not _hear(session, [PATTERNS[a], PATTERNS[b]]):
+            return False
+    print("\nNow try yourself:  gaitpi sounds test")
+    return True
+
+
+def _hear(session: Session, sounds: Sequence[Pattern]) -> bool:
     """Play until the listener goes on; False when they have had enough."""
     while True:
         for sound in sounds:
-            speaker.play(sound, beat_s)
-            time.sleep(BETWEEN_S)
-        answer = _ask("     > ") if asked else ""
+            session.speaker.play(sound, session.beat_s)
+            session.sleep(BETWEEN_S)
+        answer = session.ask("     > ")
         if answer is None or answer == "q":
             return False
         if answer != "r":
@@ -253,40 +272,56 @@ def _test(args: argparse.Namespace) -> int:
     if args.json:
         raise UsageError("--json shows a result: it needs --last.")
     config = load_config(args)
-    beat_s = _beat(args, config)
-    names = list(PATTERNS if args.all else RUNNING)
     seed = time.time_ns() % 2**32 if args.seed is None else args.seed
-    score = blindtest.Score()
+    names = list(PATTERNS if args.all else RUNNING)
     with _speaker(args, config) as speaker:
-        order = blindtest.questions(names, seed)
-        print(f"{len(order)} sounds, from: {speaker.name}. Which is it? Number or name; q ends.\n")
-        for k, name in enumerate(names, start=1):
-            print(f"{k:4d}  {name:<10}{PATTERNS[name].meaning}")
-        print()
-        for k, name in enumerate(order, start=1):
-            sound = _flat(PATTERNS[name]) if args.rhythm else PATTERNS[name]
-            speaker.play(sound, beat_s)
-            answer = _choice(f"{k:4d}/{len(order)} > ", names)
-            if answer is None:
-                print(f"\nEnded after {k - 1} of {len(order)}: nothing is kept.")
-                return EXIT_PROBLEM
-            score.answers.append((name, answer))
-            print("          right" if answer == name else f"          it was {name}")
-            time.sleep(BETWEEN_S)
-    result = {
-        "wall_s": round(time.time()),
-        "on": speaker.name,
-        "sounds": "all" if args.all else "run",
-        "rhythm_only": args.rhythm,
-        "seed": seed,
-        "exposures": blindtest.EXPOSURES,
-        **score.as_dict(),
-    }
-    blindtest.save(path, result)
+        session = Session(speaker, _beat(args, config), _ask)
+        score = blind_test(session, names, seed, rhythm_only=args.rhythm)
+        about = {
+            "wall_s": round(time.time()),
+            "on": speaker.name,
+            "sounds": "all" if args.all else "run",
+            "rhythm_only": args.rhythm,
+            "seed": seed,
+        }
+    return EXIT_PROBLEM if score is None else keep(score, path, about)
+
+
+def keep(score: "Score", path: Path, about: dict[str, Any]) -> int:
+    """Keep a finished test with what is known ``about`` it, and show it; the exit code."""
+    from gaitpi.cues.blindtest import EXPOSURES, save
+
+    result = {**about, "exposures": EXPOSURES, **score.as_dict()}
+    save(path, result)
     print()
     _print_result(result)
     print(f"kept in {path}")
     return EXIT_OK if score.passed else EXIT_PROBLEM
+
+
+def blind_test(
+    session: Session, names: Sequence[str], seed: int, *, rhythm_only: bool
+) -> "Score | None":
+    """Play the sounds in random order and ask for each; None when broken off."""
+    from gaitpi.cues.blindtest import Score, questions
+
+    score = Score()
+    order = questions(names, seed)
+    print(f"{len(order)} sounds, from: {session.speaker.name}. Number or name; q ends.\n")
+    for k, name in enumerate(names, start=1):
+        print(f"{k:4d}  {name:<10}{PATTERNS[name].meaning}")
+    print()
+    for k, name in enumerate(order, start=1):
+        sound = _flat(PATTERNS[name]) if rhythm_only else PATTERNS[name]
+        session.speaker.play(sound, session.beat_s)
+        answer = _choice(session, f"{k:4d}/{len(order)} > ", names)
+        if answer is None:
+            print(f"\nEnded after {k - 1} of {len(order)}: nothing is kept.")
+            return None
+        score.answers.append((name, answer))
+        print("          right" if answer == name else f"          it was {name}")
+        session.sleep(BETWEEN_S)
+    return score
 
 
 def _last(args: argparse.Namespace, results: list[dict[str, Any]]) -> int:
@@ -323,9 +358,9 @@ def _flat(sound: Pattern) -> Pattern:
     return replace(sound, tones=tuple(tones))
 
 
-def _choice(prompt: str, names: Sequence[str]) -> str | None:
+def _choice(session: Session, prompt: str, names: Sequence[str]) -> str | None:
     """The name the listener means; None when they end it."""
-    while (answer := _ask(prompt)) is not None and answer != "q":
+    while (answer := session.ask(prompt)) is not None and answer != "q":
         if answer in names:
             return answer
         if answer.isdecimal() and 1 <= int(answer) <= len(names):

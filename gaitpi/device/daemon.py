@@ -7,6 +7,7 @@ clock and, faster than real time, on a virtual one.
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +44,9 @@ ANCHOR_S = 10.0
 DAY_S = 86_400.0
 GOODBYE_S = 1.3
 """Time for the sound of the end, s."""
+SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter from another (default 5 ms): the rhythm of a cue must
+not wait for a calculation, s. Measured: ``python -m calibration.jitter``."""
 REMIND_S = (20.0, 40.0, 60.0)
 """After a stop by the button, when to remind of the belt before it goes into the wash, s."""
 
@@ -125,6 +129,7 @@ class Daemon:
         self._power_off = False
         self._reminders: list[float] = []
         self._closers: list[threading.Thread] = []
+        self._switch_s = sys.getswitchinterval()
         self._pipeline: Pipeline | None = None
         self._recorder: Recorder | None = None
         self._run_id = ""
@@ -178,6 +183,8 @@ class Daemon:
             gc.collect()
             gc.freeze()
             gc.disable()
+            self._switch_s = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_S)
 
     def _loop(self, until: Callable[[], bool]) -> None:
         due = self._clock.monotonic()
@@ -462,6 +469,7 @@ class Daemon:
         if self._realtime:
             gc.enable()
             gc.unfreeze()
+            sys.setswitchinterval(self._switch_s)
         self._player.close()  # before the recorder: what was played is part of the run
         if self._button is not None:
             self._button.close()

@@ -140,7 +140,8 @@ def test_pain_twice_rests_the_cues(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     ended = bench.run(bench.taps(10.0, 3) | bench.taps(15.0, 3) | bench.taps(18.0, 2))
     assert ended.path is not None
-    assert recorded(ended.path) == replayed(ended.path) == []
+    assert not recorded(ended.path)
+    assert not replayed(ended.path)
     names = [name for _, name in bench.heard.sounds if name != "record"]
     assert names[:4] == ["pain", "pain", "mute", "no"]
 
