@@ -34,7 +34,10 @@ CONFIG = CuesConfig(pwm="software", volume=100)
 
 
 def trains(n: int) -> tuple[list[float], list[float]]:
-    """Play ``beat`` n times: (submit to first edge, edge minus its own deadline), s."""
+    """(submit to first edge, edge minus its own deadline), s.
+
+    Of n times ``beat``, and for the first also of five times as many ``mark``.
+    """
     from gpiozero.pins.mock import MockFactory, MockPWMPin
 
     edges: list[float] = []
@@ -58,17 +61,18 @@ def trains(n: int) -> tuple[list[float], list[float]]:
     sys.setswitchinterval(SWITCH_S)
     first: list[float] = []
     late: list[float] = []
-    for _ in range(n):
-        edges.clear()
-        done.clear()
-        time.sleep(0.05)
-        cue = Cue(0.0, "beat", "cadence", 0.0, (0.0, math.inf), "r", "", BEAT_S)
-        start = time.monotonic()
-        player.submit(cue)
-        done.wait()
-        first.append(edges[0] - start)
-        # from the first edge on: what the runner hears as an uneven rhythm
-        late += [edge - edges[0] - k * BEAT_S for k, edge in enumerate(edges)][1:]
+    for name, times in (("mark", 5 * n), ("beat", n)):
+        for _ in range(times):
+            edges.clear()
+            done.clear()
+            time.sleep(0.05)
+            cue = Cue(0.0, name, "cadence", 0.0, (0.0, math.inf), "r", "", BEAT_S)
+            start = time.monotonic()
+            player.submit(cue)
+            done.wait()
+            first.append(edges[0] - start)
+            # from the first edge on: what the runner hears as an uneven rhythm
+            late += [edge - edges[0] - k * BEAT_S for k, edge in enumerate(edges)][1:]
     player.close()
     return first, late
 
@@ -81,7 +85,7 @@ def floor(n: int) -> list[float]:
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         due = time.monotonic()
-        for _ in range(48 * n):
+        for _ in range(12 * n):
             due += BEAT_S / 4
             time.sleep(max(0.0, due - time.monotonic()))
             late.append(time.monotonic() - due)

@@ -10,6 +10,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from gaitpi.config import CuesConfig
 from gaitpi.cues.outputs import (
+    RGB,
     LedOutput,
     Output,
     Outputs,
@@ -17,7 +18,7 @@ from gaitpi.cues.outputs import (
     lgpio_factory,
     open_outputs,
 )
-from gaitpi.cues.vocabulary import PATTERNS, pattern
+from gaitpi.cues.vocabulary import LIGHTS, PATTERNS, pattern
 from gaitpi.errors import OutputError
 
 
@@ -74,6 +75,38 @@ def test_only_the_led_is_a_light(factory: Any) -> None:
     assert [factory.pin(pin).state for pin in (18, 6, 13)] == [0.0, 1.0, 0.0]
     outputs.light(False)
     assert factory.pin(6).state == 0.0
+    outputs.close()
+
+
+def test_an_rgb_led_has_the_colours_and_shows_rhythm_in_white(factory: Any) -> None:
+    outputs = open_outputs(cues(buzzer="none", led_pin=5, green_pin=6, blue_pin=13), factory)
+    assert outputs.names == ["RGB LED on GPIO 5, 6, 13"]
+
+    def shown() -> list[float]:
+        return [factory.pin(pin).state for pin in (5, 6, 13)]
+
+    for light in LIGHTS.values():
+        outputs.light(True, light.colour)
+        assert shown() == list(RGB[light.colour])
+    outputs.light(False, "red")
+    assert shown() == [0, 0, 0]
+    outputs.tone(2700.0, 0.5)
+    assert shown() == [1, 1, 1]
+    outputs.silence()
+    assert shown() == [0, 0, 0]
+    outputs.close()
+    assert [factory.pin(pin).function for pin in (5, 6, 13)] == ["input"] * 3
+    assert len(set(RGB.values())) == len(RGB)
+
+
+@pytest.mark.parametrize("rgb", [{}, {"green_pin": 6, "blue_pin": 13}])
+def test_a_common_anode_is_lit_by_a_low_pin(factory: Any, rgb: dict[str, int]) -> None:
+    outputs = open_outputs(cues(buzzer="none", led_common="anode", **rgb), factory)
+    assert factory.pin(17).state == 1
+    outputs.light(True, "red")
+    assert factory.pin(17).state == 0
+    outputs.silence()
+    assert factory.pin(17).state == 1
     outputs.close()
 
 
