@@ -110,6 +110,22 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         float, Meta(ge=60, le=3600, description="least time between lean cues, s")
     ] = 120.0
     max_per_hour: Annotated[int, Meta(ge=0, le=20, description="cue budget an hour")] = 20
+    usual_lean_from: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3,
+            description="what the usual lean was measured from: 1 given mount, 2 own standing, "
+            "3 own mean; 0 = any. Lean measured from elsewhere is not judged",
+        ),
+    ] = 0
+    session: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[a-z0-9][a-z0-9-]{0,19}$",
+            description='type of session, e.g. "easy": each has its own target; empty = the usual',
+        ),
+    ] = ""
     quiet_hours: Annotated[
         str,
         Meta(
@@ -269,11 +285,12 @@ def format_value(name: str, value: bool | float | str | None) -> str:
 
 
 def _unknown(name: str) -> str:
-    """Say that there is no key ``name`` and which one was probably meant."""
+    """Say that there is no key ``name`` and which ones may have been meant."""
     bare = name.rpartition(".")[2]
     near = [known for known in keys() if known.endswith(f".{bare}")]
-    near = near or difflib.get_close_matches(name, list(keys()), n=1)
-    return f"there is no key {name}" + (f"; did you mean {near[0]}?" if near else ".")
+    near = near or difflib.get_close_matches(name, list(keys()), n=1, cutoff=0.9)
+    near = near[:1] or difflib.get_close_matches(name, list(keys()), n=3)
+    return f"there is no key {name}" + (f"; did you mean {' or '.join(near)}?" if near else ".")
 
 
 def load(path: Path | None = None) -> Config:
@@ -506,7 +523,7 @@ def set_value(path: Path | None, name: str, text: str) -> tuple[Path, Config]:
             f"{where} is written in a way that gaitpi cannot edit safely.",
             f"Put '{key} = {format_value(name, value)}' under [{section}] in an editor.",
         )
-    _replace_file(where, new)
+    replace_file(where, new)
     return where, config
 
 
@@ -565,7 +582,7 @@ def _after_value(rest: str) -> str:
     return rest[len(rest.rstrip()) :]
 
 
-def _replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Replace ``path`` so that a power cut leaves the old text or the new, never a mixture."""
     path = path.resolve()
     scratch = path.with_name(f".{path.name}.{os.getpid()}")

@@ -86,7 +86,11 @@ def test_bare_command_prints_short_help(capsys: pytest.CaptureFixture[str]) -> N
 
 
 ACTIONS = ("show", "get", "set", "check", "explain", "path")
-HELPED = [(name,) for name in cli.COMMANDS] + [("config", action) for action in ACTIONS]
+HELPED = [
+    *((name,) for name in cli.COMMANDS),
+    *(("config", action) for action in ACTIONS),
+    *(("target", action) for action in ("show", "propose", "accept", "set")),
+]
 
 
 @pytest.mark.parametrize("command", [(), *HELPED], ids=" ".join)
@@ -240,7 +244,9 @@ def test_terminal_without_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["config"], ["status"], ["runs"], ["show", "last"]], ids=" ".join
+    "arguments",
+    [[], *([name] for name in ("config", "status", "runs", "show", "cues", "why", "target"))],
+    ids=" ".join,
 )
 def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     program = (

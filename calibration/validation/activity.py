@@ -1,7 +1,8 @@
 """Running found while jogging, and claimed elsewhere.
 
-- Found: share of a jogging recording (D03, D04: jogging from its first to its last sample) with
-  the activity "running", mean over the recordings. What it takes to be sure counts against us.
+- Found: share of a jogging recording (D03, D04) with the activity "running", mean over the
+  recordings. What it takes to be sure counts against us, and so do the seconds of standing or
+  walking with which many of them begin.
 - Cadence while jogging: windows of 10 s, true stride the highest autocorrelation (0.55 to 1 s)
   of the rate of turn about the vertical, measured by the gyroscope; the vertical is the window's
   mean specific force, so truth uses nothing of ours. A window without cadence is outside.

@@ -95,8 +95,8 @@ def rows(source: Source) -> list[Row]:
             float(np.nanmean(wrong)) if np.isfinite(feet).any() else np.nan,
             "%",
             1,
-            limit=0.0,
-            note=f"{sum(np.isnan(feet))} walks name no foot",
+            note=f"{sum(np.isnan(feet))} walks name no foot; in walks that are wrong as a whole "
+            "push, yaw and roll all speak against the labels",
             parts=tuple(zip(names, wrong, strict=True)),
         ),
     ]

@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "export": ("gaitpi.cli.export", "the samples of a run as CSV"),
     "runs": ("gaitpi.cli.runs", "list the recorded runs"),
     "show": ("gaitpi.cli.show", "one run in numbers"),
+    "cues": ("gaitpi.cli.cues", "every cue of a run, and every one kept back"),
+    "why": ("gaitpi.cli.why", "explain a cue, or a silence"),
+    "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),
@@ -118,6 +121,36 @@ def load_config(args: argparse.Namespace) -> "Config":
     from gaitpi import config
 
     return config.apply(config.load(args.config), getattr(args, "set", []))
+
+
+def fixed_keys(args: argparse.Namespace) -> frozenset[str]:
+    """Names of the keys that the configuration file or ``--set`` fixes. Raises ConfigError."""
+    from gaitpi import config
+
+    path, text = config.read(args.config)
+    tables = config.parse(text, path)
+    written = {f"{name}.{key}" for name, body in tables.items() for key in body}
+    given = {one.partition("=")[0].strip() for one in getattr(args, "set", [])}
+    return frozenset(written | given)
+
+
+def load_with_targets(args: argparse.Namespace) -> "Config":
+    """:func:`load_config` with the accepted targets where the configuration fixes none.
+
+    What is wrong with them is said, and the coach listens: a run must start all the same.
+    """
+    from gaitpi import config, targetfile
+
+    given = load_config(args)
+    try:
+        targets = targetfile.load(targetfile.path_in(config.runs_directory(given)))
+    except GaitpiError as error:
+        complain(str(error))
+        return given
+    force = targetfile.lay_under(given, fixed_keys(args), targets)
+    for problem in force.problems:
+        complain(problem)
+    return force.config
 
 
 def _dispatch(arguments: list[str]) -> int:

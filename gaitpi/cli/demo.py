@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gaitpi.cli import add_set_argument, complain
+from gaitpi.cli import add_set_argument, complain, load_with_targets
 from gaitpi.config import Config, apply, load, runs_directory
 from gaitpi.cues.outputs import TerminalOutput
 from gaitpi.cues.vocabulary import Pattern
@@ -118,7 +118,7 @@ def _source(args: argparse.Namespace) -> "tuple[SignalSource, str, bool]":
 
 def _config(args: argparse.Namespace, name: str) -> Config:
     """The runner's own configuration; for a story, its target and usual lean under ``--set``."""
-    config = load(args.config)
+    config = load(args.config) if args.play is None else load_with_targets(args)
     if args.play is None:
         from gaitpi.imu.virtual.story import TARGET_SPM, USUAL_LEAN_DEG
 

@@ -3,22 +3,26 @@
 import argparse
 import json
 import math
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gaitpi.cli import add_set_argument, complain
+from gaitpi.cli import add_set_argument, complain, load_with_targets
 from gaitpi.config import apply, load, runs_directory
-from gaitpi.errors import EXIT_OK, GaitpiError
+from gaitpi.errors import EXIT_OK, GaitpiError, UsageError
 
 HELP: Final = (
     "Put a recorded run, or a CSV with the header time_s,ax,ay,az,gx,gy,gz (s, m/s², rad/s;"
     " g* may be left out), through the estimator and the coach. A run file is replayed with its"
-    " own configuration unless --config or --set say otherwise."
+    " own configuration unless --config or --set say otherwise. --diff shows which cues would have"
+    " come (+), gone (-), moved (~) or stayed (=) under --set; without --set, whether today's code"
+    " gives the cues that were recorded."
 )
 EPILOG: Final = """examples:
   gaitpi replay last
   gaitpi replay last --json --set coach.target_spm=175
+  gaitpi replay last --set coach.band_low=0.02 --diff
   gaitpi replay samples.csv --set coach.target_spm=170"""
 
 STEP_FIELDS: Final = (
@@ -39,9 +43,10 @@ STEP_FIELDS: Final = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the file, ``--json`` and ``--set``."""
+    """Declare the file, ``--json``, ``--diff`` and ``--set``."""
     parser.add_argument("file", metavar="FILE", help="run file, run id, 'last', or CSV")
     parser.add_argument("--json", action="store_true", help="print JSON lines, summary last")
+    parser.add_argument("--diff", action="store_true", help="what --set changes of the cues")
     add_set_argument(parser)
 
 
@@ -56,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
     from gaitpi.device.replay import open_recording
 
     recording = open_recording(path)
+    if args.diff:
+        return _diff(args, path, recording)
     own = recording.config if args.config is None else None
-    config = apply(own or given, args.set)
+    config = apply(own, args.set) if own else load_with_targets(args)
     summary = _Summary()
     try:
         for item in _items(recording, config, summary):
@@ -75,6 +82,109 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(_summary_words(last))
     return EXIT_OK if not summary.problem else GaitpiError.exit_code
+
+
+def _diff(args: argparse.Namespace, path: Path, recording: Any) -> int:
+    """Print what ``--set`` (or today's code) changes of the cues."""
+    from gaitpi.coach.types import Cue
+    from gaitpi.device.replay import open_recording
+    from gaitpi.review.whatif import compare, counts
+
+    own = recording.config if args.config is None else None
+    changed = argparse.Namespace(**vars(args))
+    config = apply(own, args.set) if own else load_with_targets(changed)
+    changed.set = []
+    base = own or load_with_targets(changed)
+    recorded = _recorded(path)
+    if not args.set and recorded is None:
+        raise UsageError("There is nothing to compare with.", "Give --set KEY=VALUE with --diff.")
+    problems: list[str] = []
+    after = _decisions(recording, config, problems)
+    before = (_decisions(open_recording(path), base, []) if args.set else recorded) or []
+    if args.set and recorded is not None and own is not None:
+        drift = compare(recorded, _cues(before))
+        if any(d.change != "same" for d in drift):
+            complain(
+                "today's code gives other cues than were recorded, also without --set:"
+                " 'gaitpi replay --diff' shows them."
+            )
+    found = compare(_cues(before), _cues(after), [d for d in after if not isinstance(d, Cue)])
+    totals = counts(found)
+    if args.json:
+        for one in found:
+            print(json.dumps(one.as_json()))
+        print(
+            json.dumps({"type": "summary", **totals, "problem": problems[0] if problems else None})
+        )
+    else:
+        print("\n".join(line for one in found for line in _diff_lines(one)))
+        print(_diff_summary(totals, bool(args.set)))
+    for problem in problems:
+        complain(problem)
+    return GaitpiError.exit_code if problems else EXIT_OK
+
+
+def _cues(decisions: Any) -> list[Any]:
+    from gaitpi.coach.types import Cue
+
+    return [d for d in decisions if isinstance(d, Cue)]
+
+
+def _decisions(recording: Any, config: Any, problems: list[str]) -> list[Any]:
+    """Cues and withheld cues of a replay, up to where the recording is damaged."""
+    from gaitpi.coach.types import Cue, Withheld
+    from gaitpi.device.replay import replay
+
+    found = []
+    try:
+        for item in replay(recording, config):
+            if isinstance(item, Cue | Withheld):
+                found.append(item)
+    except GaitpiError as error:
+        problems.append(str(error))
+    return found
+
+
+def _recorded(path: Path) -> list[Any] | None:
+    """The cues as they were given; None for a CSV, which holds none."""
+    from gaitpi.coach.types import Cue
+    from gaitpi.device.replay import is_run
+    from gaitpi.runs.reader import RunReader
+
+    if not is_run(path):
+        return None
+    with RunReader(path) as run:
+        rows = run.cues()
+    return [
+        Cue(r.time_s, r.cue, r.metric, r.value, (r.low, r.high), r.rule, r.reason)  # type: ignore[arg-type]
+        for r in rows
+        if r.metric != "system"
+    ]
+
+
+def _diff_lines(one: Any) -> list[str]:
+    """A cue of either list: at most 80 columns, wrapped."""
+    from gaitpi.review.whatif import SIGNS
+
+    begin = f"{SIGNS[one.change]} {_clock(one.cue.time_s)}  {one.cue.cue:<9} "
+    words = one.cue.reason
+    if one.change == "moved":
+        shift = one.cue.time_s - one.was_s
+        words = f"{abs(shift):.0f} s {'later' if shift > 0 else 'earlier'}; {words}"
+    elif one.change == "gone":
+        words = f"was: {words}" + (f"; now {one.now}" if one.now else "")
+    return textwrap.wrap(words, 80, initial_indent=begin, subsequent_indent=" " * len(begin))
+
+
+def _diff_summary(totals: Any, settings: bool) -> str:
+    parts = [f"{n} {change}" for change, n in totals.items() if n]
+    words = ", ".join(parts) or "no cues, neither before nor after"
+    if settings and (totals["new"] or totals["gone"] or totals["moved"]):
+        words += ". The steps stay as they were run: how the runner would have answered a new cue"
+        words += " is not known."
+    elif not settings and totals["same"] == sum(totals.values()):
+        words += ": today's code gives the cues that were recorded."
+    return "\n".join(textwrap.wrap(words, 80))
 
 
 class _Summary:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from gaitpi.cli import add_set_argument, complain, load_config
+from gaitpi.cli import add_set_argument, complain, load_with_targets
 from gaitpi.config import runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, OutputError
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon. Raises SensorError, OutputError or ConfigError in words."""
-    config = load_config(args)
+    config = load_with_targets(args)
     # everything that needs the hardware is opened before numba is loaded: a fault is told at once
     from gaitpi.cues.button import Button
     from gaitpi.cues.outputs import Outputs, fitted, lgpio_factory, open_outputs

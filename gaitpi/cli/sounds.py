@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gaitpi.cli import common_options, load_config, print_json
+from gaitpi.cli import common_options, load_with_targets, print_json
 from gaitpi.config import Config, state_directory
 from gaitpi.cues.vocabulary import (
     BEAT_RANGE_S,
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    config = load_config(args)
+    config = load_with_targets(args)
     beat_s = _beat(args, config)
     lights = [*LIGHTS.values(), *(fault(n + 1) for n in range(len(FAULTS)))]
     if args.json:
@@ -185,7 +185,7 @@ def _shape(light: Light) -> str:
 
 
 def _play(args: argparse.Namespace) -> int:
-    config = load_config(args)
+    config = load_with_targets(args)
     sounds = [pattern(name) for name in args.names]
     beat_s = _beat(args, config)
     with _speaker(args, config) as speaker:
@@ -199,7 +199,7 @@ def _play(args: argparse.Namespace) -> int:
 def _render(args: argparse.Namespace) -> int:
     from gaitpi.cues.audio import RATE_HZ, write_wav
 
-    beat_s = _beat(args, load_config(args))
+    beat_s = _beat(args, load_with_targets(args))
     for sound in PATTERNS.values():
         write_wav(args.folder / f"{sound.name}.wav", render(sound, beat_s))
     print(f"{len(PATTERNS)} sounds at {RATE_HZ} Hz in {args.folder}.")
@@ -220,7 +220,7 @@ class Session:
 
 
 def _learn(args: argparse.Namespace) -> int:
-    config = load_config(args)
+    config = load_with_targets(args)
     with _speaker(args, config) as speaker:
         # nobody at a keyboard: it goes through by itself
         ask = _ask if sys.stdin.isatty() else lambda _prompt: ""
@@ -271,7 +271,7 @@ def _test(args: argparse.Namespace) -> int:
         return _last(args, blindtest.load(path))
     if args.json:
         raise UsageError("--json shows a result: it needs --last.")
-    config = load_config(args)
+    config = load_with_targets(args)
     seed = time.time_ns() % 2**32 if args.seed is None else args.seed
     names = list(PATTERNS if args.all else RUNNING)
     with _speaker(args, config) as speaker:

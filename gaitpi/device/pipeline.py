@@ -63,6 +63,7 @@ class Pipeline:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount)
         self.coach = Coach(config.coach, day_second=day_second)
+        self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz
         self._gap = max(self.estimator.params.gap_s, 2.5 * self._spacing)
@@ -150,7 +151,7 @@ class Pipeline:
             trace.time_s[at].tolist(),
             trace.activity[at].tolist(),
             trace.cadence_spm[at].tolist(),
-            (trace.lean_from[at] > 0).tolist(),
+            self._lean_known(trace.lean_from[at]).tolist(),
             (trace.yaw_rate[at] * DEG_PER_RAD).tolist(),
             lost,
             knocks,
@@ -167,6 +168,11 @@ class Pipeline:
             )
         self._steps(steps, np.inf)
         return decisions
+
+    def _lean_known(self, lean_from: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where lean is measured from what the usual lean was measured from."""
+        wanted = self._lean_from
+        return lean_from == wanted if wanted else lean_from > 0
 
     def _steps(self, steps: "_Steps", until_s: float) -> None:
         """Give the coach the steps known by ``until_s``."""

@@ -47,9 +47,12 @@ class Recording:
 
 def open_recording(path: Path) -> Recording:
     """Open a run file or a CSV. Raises InputFileError when it is neither, or damaged."""
-    if path.suffix == SUFFIX or _is_sqlite(path):
-        return _open_run(path)
-    return _open_csv(path)
+    return _open_run(path) if is_run(path) else _open_csv(path)
+
+
+def is_run(path: Path) -> bool:
+    """Whether ``path`` is to be read as a run file. Raises InputFileError if it cannot be read."""
+    return path.suffix == SUFFIX or _is_sqlite(path)
 
 
 def _is_sqlite(path: Path) -> bool:

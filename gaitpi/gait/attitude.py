@@ -3,7 +3,7 @@
 Method: strapdown integration of the bias-corrected rate by the exact exponential, sample by
 sample; un-normalised specific force and turning are summed in the frame so held, since over whole
 strides the mean force is gravity while single samples in running point anywhere (Laidig & Seel,
-"VQF", Information Fusion 2023). Ten times a second a Kalman filter weighs the sums. Its state is
+"VQF", Information Fusion 2023). Every ``weigh_s`` a Kalman filter weighs the sums. Its state is
 gravity and velocity in the held frame and the gyro bias; what it is told is that the velocity
 about its slow mean stays small. In steady state that is VQF's second-order average of force; here
 the averaging is long or short as the uncertainties of tilt and bias demand, and the two are
@@ -358,7 +358,7 @@ def attitude_gyro(
 
 @kernel
 def attitude_acc(c: Any, st: Any, ax: float, ay: float, az: float) -> None:
-    """Up from the accelerometer alone: its mean over about a second, in the sensor frame."""
+    """Up from the accelerometer alone: low-passed force, in the sensor frame."""
     z = st["acc_z"]
     k = c["acc_only_lp"]
     if st["acc_n"] < c["init_only_n"]:

@@ -1,7 +1,7 @@
 """Steps become bouts: several alike in a row make a gait, and only then are they reported.
 
 A jump, a stumble or a fall is none. A step is complete once the initial contact after it is
-known.
+known. That the runner runs is claimed later than the steps are reported (``activity``).
 """
 
 from typing import Any
@@ -12,7 +12,27 @@ from gaitpi.gait._jit import kernel
 from gaitpi.gait.measures import bounce, bounce_sd, contact_time, impact, least_force
 from gaitpi.gait.mounting import learn_step
 from gaitpi.gait.sides import forget_side, learn_side, side_evidence
-from gaitpi.gait.state import CHAIN, ICS, PENDING
+from gaitpi.gait.state import (
+    CHAIN,
+    ICS,
+    P_BOUNCE,
+    P_BOUNCE_SD,
+    P_CADENCE,
+    P_CADENCE_SD,
+    P_CONTACT_SD,
+    P_IC,
+    P_IMPACT,
+    P_LEAN,
+    P_LEAN_SD,
+    P_LOW,
+    P_SIDE,
+    P_SIDE_LEAN,
+    P_STEP,
+    P_TO,
+    P_WAVE,
+    PENDING,
+    PENDING_COLUMNS,
+)
 
 
 @kernel
@@ -67,24 +87,24 @@ def put_step(out: Any, k: int, row: Any, activity: int, known: float) -> int:
     if k >= out.shape[0]:
         return k
     r = out[k]
-    to = row[1] if activity == 3 else np.nan  # in walking the trunk does not show it
-    r["ic_s"] = row[0]
+    to = row[P_TO] if activity == 3 else np.nan  # in walking the trunk does not show it
+    r["ic_s"] = row[P_IC]
     r["to_s"] = to
-    r["contact_s"] = to - row[0]
-    r["step_s"] = row[2]
-    r["flight_s"] = row[2] - (to - row[0])
-    r["cadence_spm"] = row[3]
-    r["bounce_m"] = row[4]
-    r["impact_ms2"] = row[5]
-    r["side"] = np.int8(row[6])
+    r["contact_s"] = to - row[P_IC]
+    r["step_s"] = row[P_STEP]
+    r["flight_s"] = row[P_STEP] - (to - row[P_IC])
+    r["cadence_spm"] = row[P_CADENCE]
+    r["bounce_m"] = row[P_BOUNCE]
+    r["impact_ms2"] = row[P_IMPACT]
+    r["side"] = np.int8(row[P_SIDE])
     r["activity"] = np.uint8(activity)
-    r["lean_deg"] = row[7]
-    r["side_lean_deg"] = row[8]
+    r["lean_deg"] = row[P_LEAN]
+    r["side_lean_deg"] = row[P_SIDE_LEAN]
     r["known_s"] = known
-    r["cadence_sd_spm"] = row[12]
-    r["contact_sd_s"] = row[11] if activity == 3 else np.nan
-    r["bounce_sd_m"] = row[13]
-    r["lean_sd_deg"] = row[14]
+    r["cadence_sd_spm"] = row[P_CADENCE_SD]
+    r["contact_sd_s"] = row[P_CONTACT_SD] if activity == 3 else np.nan
+    r["bounce_sd_m"] = row[P_BOUNCE_SD]
+    r["lean_sd_deg"] = row[P_LEAN_SD]
     return k + 1
 
 
@@ -96,11 +116,11 @@ def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float
     if activity == 2 and st["pending_n"] > 1:
         rows = st["pending"]
         # from a stand the first step takes the longest: a shorter one is the push-off before it
-        if rows[0, 0] == st["start_s"] and rows[0, 2] < rows[1, 2]:
+        if rows[0, P_IC] == st["start_s"] and rows[0, P_STEP] < rows[1, P_STEP]:
             first = 1
     for i in range(first, st["pending_n"]):
         row = st["pending"][i]
-        begun = begun or gait_kind(c, activity, row[9], row[2], row[10]) == activity
+        begun = begun or gait_kind(c, activity, row[P_WAVE], row[P_STEP], row[P_LOW]) == activity
         if begun:
             k = put_step(out, k, row, activity, known)
     st["pending_n"] = 0
@@ -111,10 +131,10 @@ def flush_pending(c: Any, st: Any, out: Any, k: int, activity: int, known: float
 def end_bout(c: Any, st: Any, out: Any, k: int) -> int:
     """Close the bout: the open step is reported with what is known of it (its contact)."""
     if st["has_ic"] == 1 and st["bout_kind"] > 0:
-        row = np.full(16, np.nan)
-        row[0] = st["ic_s"]
+        row = np.full(PENDING_COLUMNS, np.nan)
+        row[P_IC] = st["ic_s"]
         st["parity"] ^= 1
-        row[6] = learn_side(c, st, np.nan, np.nan)
+        row[P_SIDE] = learn_side(c, st, np.nan, np.nan)
         k = put_step(out, k, row, st["bout_kind"], st["t"])
     st["pending_n"] = 0
     st["has_ic"] = 0
@@ -252,32 +272,33 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
     live_cadence_sd(c, st)
 
     row = st["pending"][min(st["pending_n"], PENDING - 1)]
-    row[0] = st["ic_s"]
-    contact, row[11] = contact_time(c, st, i0, ic_i, row[0], step)
-    row[1] = row[0] + contact
-    row[2] = step
-    row[3] = st["cadence"]
-    row[4] = bounce(st, i0, ic_i)
-    row[5] = impact(st, i0, row[1], ic_i)
-    push, turn = side_evidence(c, st, st["bout_kind"], i0, ic_i)
-    row[6] = learn_side(c, st, push, turn)
+    row[P_IC] = st["ic_s"]
+    contact, row[P_CONTACT_SD] = contact_time(c, st, i0, ic_i, row[P_IC], step)
+    row[P_TO] = row[P_IC] + contact
+    row[P_STEP] = step
+    row[P_CADENCE] = st["cadence"]
+    row[P_BOUNCE] = bounce(st, i0, ic_i)
+    row[P_IMPACT] = impact(st, i0, row[P_TO], ic_i)
+    kind = gait_kind(c, st["bout_kind"], wave, step, low)
+    push, turn = side_evidence(c, st, kind, i0, ic_i)
+    row[P_SIDE] = learn_side(c, st, push, turn)
     n = st["lean_n"]
-    row[7] = st["lean_sum"][0] / n if n > 0 else np.nan
-    row[8] = st["lean_sum"][1] / n if n > 0 else np.nan
-    row[9] = wave
-    row[10] = low
-    row[12] = st["cadence_sd"]
-    row[13] = bounce_sd(c, st, i0, ic_i, row[4])
-    row[14] = st["lean_sum"][2] / n if n > 0 else np.nan
+    row[P_LEAN] = st["lean_sum"][0] / n if n > 0 else np.nan
+    row[P_SIDE_LEAN] = st["lean_sum"][1] / n if n > 0 else np.nan
+    row[P_WAVE] = wave
+    row[P_LOW] = low
+    row[P_CADENCE_SD] = st["cadence_sd"]
+    row[P_BOUNCE_SD] = bounce_sd(c, st, i0, ic_i, row[P_BOUNCE])
+    row[P_LEAN_SD] = st["lean_sum"][2] / n if n > 0 else np.nan
     st["lean_n"] = 0
     st["lean_sum"][:] = 0.0
     if missed:
         # a contact in between was not seen: what lies between two contacts is no step
-        row[1] = np.nan
-        row[2] = np.nan
-        row[4] = np.nan
-        row[11] = np.nan
-        row[13] = np.nan
+        row[P_TO] = np.nan
+        row[P_STEP] = np.nan
+        row[P_BOUNCE] = np.nan
+        row[P_CONTACT_SD] = np.nan
+        row[P_BOUNCE_SD] = np.nan
         forget_side(st)
 
     established = st["bout_kind"]
@@ -289,7 +310,7 @@ def close_step(c: Any, st: Any, ic: float, ic_i: int, out: Any, k: int) -> int:
         if st["bout_kind"] == 0:
             # this step may be the first of another bout: it waits
             st["pending"][0] = row
-            st["pending"][0, 6] = 0.0
+            st["pending"][0, P_SIDE] = 0.0
             st["pending_n"] = 1
             st["chain"][0, 0] = wave
             st["chain"][0, 1] = step

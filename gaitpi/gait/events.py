@@ -1,8 +1,8 @@
 """Where in the wave the foot meets the ground: initial contacts.
 
 The events are read from the unfiltered history, symmetrically smoothed, so they carry no filter
-delay: in running where the vertical specific force rises out of the flight, in walking from the
-phase of the fundamental.
+delay: in running from the highest rise of the vertical specific force through one g, in walking
+from the phase of the fundamental.
 """
 
 from typing import Any

@@ -92,6 +92,17 @@ def contact_time(c: Any, st: Any, i0: int, i1: int, ic: float, step: float) -> t
 
 
 @kernel
+def speed_gained(st: Any, i0: int, i1: int) -> float:
+    """Integral of the vertical acceleration (m/s) over samples i0..i1."""
+    ring = st["ring"]
+    area = 0.0
+    for i in range(i0, i1):
+        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
+        area += 0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) * dt
+    return float(area)
+
+
+@kernel
 def bounce(st: Any, i0: int, i1: int) -> float:
     """Range of the vertical displacement (m) over samples i0..i1, one whole step.
 
@@ -103,11 +114,7 @@ def bounce(st: Any, i0: int, i1: int) -> float:
         return np.nan
     ring = st["ring"]
     span = ring[i1 % RING, R_T] - ring[i0 % RING, R_T]
-    area = 0.0
-    for i in range(i0, i1):
-        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
-        area += 0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) * dt
-    mean = area / span
+    mean = speed_gained(st, i0, i1) / span
     v = 0.0
     v_mean = 0.0
     for i in range(i0, i1):
@@ -138,11 +145,8 @@ def bounce_sd(c: Any, st: Any, i0: int, i1: int, height: float) -> float:
     """
     ring = st["ring"]
     span = ring[i1 % RING, R_T] - ring[i0 % RING, R_T]
-    area = 0.0
-    for i in range(i0, i1):
-        dt = ring[(i + 1) % RING, R_T] - ring[i % RING, R_T]
-        area += 0.5 * (ring[i % RING, R_V] + ring[(i + 1) % RING, R_V]) * dt
-    return float(np.sqrt((c["acc_scale"] * height) ** 2 + (area * span / 8.0) ** 2))
+    bend = speed_gained(st, i0, i1) * span / 8.0
+    return float(np.sqrt((c["acc_scale"] * height) ** 2 + bend**2))
 
 
 @kernel

@@ -20,6 +20,24 @@ RING_COLUMNS: Final = 6
 PENDING: Final = 16
 """Steps that can wait for their bout to be believed."""
 
+P_IC: Final = 0
+P_TO: Final = 1
+P_STEP: Final = 2
+P_CADENCE: Final = 3
+P_BOUNCE: Final = 4
+P_IMPACT: Final = 5
+P_SIDE: Final = 6
+P_LEAN: Final = 7
+P_SIDE_LEAN: Final = 8
+P_WAVE: Final = 9
+P_LOW: Final = 10
+P_CONTACT_SD: Final = 11
+P_CADENCE_SD: Final = 12
+P_BOUNCE_SD: Final = 13
+P_LEAN_SD: Final = 14
+PENDING_COLUMNS: Final = 15
+"""What is kept of a step that waits."""
+
 CHAIN: Final = 16
 """Steps alike remembered (wave, step time, least force) to judge a bout; at most so many."""
 
@@ -117,7 +135,7 @@ STATE = np.dtype(
         ("stride_var", np.float64),
         ("stride_n", np.int64),
         ("cadence_sd", np.float64),
-        ("pending", np.float64, (PENDING, 16)),
+        ("pending", np.float64, (PENDING, PENDING_COLUMNS)),
         ("pending_n", np.int64),
         # stillness and mounting
         ("still_mean", np.float64, (3,)),

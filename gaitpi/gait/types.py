@@ -40,7 +40,8 @@ STEP_DTYPE = np.dtype(
 to_s - ic_s; ``step_s`` = next initial contact - ic_s; ``flight_s`` = step_s - contact_s;
 ``cadence_spm`` over the last (even number of) steps; ``bounce_m`` range of the vertical
 displacement over the step; ``impact_ms2`` highest vertical acceleration during contact
-(gravity taken off); ``side`` -1 left, +1 right, 0 unknown; ``activity`` 2 walking, 3 running;
+(gravity taken off); ``side`` -1 left, +1 right, 0 unknown; ``activity`` the kind of its bout: 2
+walking, 3 running (before the activity of the samples claims it);
 ``lean_deg``/``side_lean_deg`` mean over the step; ``known_s`` the time of the sample that
 completed the knowledge of it. ``*_sd_*`` is the standard uncertainty of the value of that
 name (docs/algorithms.md says what it covers and what not). What could not be known is NaN:
@@ -86,7 +87,8 @@ class Trace:
     runner's own mean in gait (so the lean is a change only); ``cadence_spm`` (n,) NaN when not
     stepping; ``cadence_sd_spm`` (n,) its standard uncertainty; ``yaw_rate`` (n,) rad/s about the
     vertical, positive to the left, NaN without gyroscope; ``activity`` (n,) uint8: 0 unknown,
-    1 still, 2 walking, 3 running; ``steps`` structured array of ``STEP_DTYPE`` in order of time.
+    1 still, 2 walking, 3 running for long enough to be no flight of stairs; ``steps``
+    structured array of ``STEP_DTYPE`` in order of time.
     """
 
     __slots__ = ("_codes", "_values", "steps", "time_s")

@@ -9,19 +9,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any, Final
 
+from gaitpi.review.ledger import entries, response
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import RUNNING, CueRow, EventRow, SecondRow
+from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
 
 WIDTH: Final = 80
-
-CORRECTIONS: Final = frozenset({"step-up", "beat", "tall", "sink"})
-"""Cues that ask for something, and so can be answered."""
-
-ANSWER_S: Final = 30.0
-"""The coach's time for an answer, s: a ``back`` later than this is none."""
 
 LISTEN_S = 300.0
 """Running that shows a runner's own cadence, s."""
@@ -39,7 +34,10 @@ class Verdict:
     ``in_band`` is the share of ``cueable_s`` in which the metric of the session's ``focus`` was
     inside its band; cueable are running seconds after warm-up and gate with whole data.
     ``lean_change_deg`` is against ``lean_against`` ("usual", "standing"; None = nothing to
-    compare with). ``answer_s`` is the median time to the answer of the answered cues.
+    compare with). ``cues`` are the corrections given, ``judged`` those after which the runner could
+    be followed, ``response`` the share of ``judged`` that was answered; ``answer_s`` the median
+    time to the answer of the answered ones, ``recovery_s`` the median time back into the band,
+    late returns too.
     """
 
     run_id: str
@@ -59,7 +57,10 @@ class Verdict:
     cueable_s: float
     cues: int
     answered: int
+    judged: int
+    response: float
     answer_s: float
+    recovery_s: float
     lean_deg: float
     lean_change_deg: float
     lean_against: str | None
@@ -87,7 +88,7 @@ def judge(run: RunReader) -> Verdict:
     cueable = _cueable(seconds, coach)
     inside = _band(coach, focus)
     known = [inside(second) for second in cueable] if inside else []
-    cues, answers = _answers(run.cues())
+    answers = response(entries(run.cues(), run.withheld(), seconds, totals.duration_s))
     lean, change, against = _lean(seconds, _number(coach, "usual_lean_deg"))
     gaps = [s.gap_s for s in seconds if s.gap_s > 0]
     return Verdict(
@@ -102,9 +103,12 @@ def judge(run: RunReader) -> Verdict:
         focus=focus,
         in_band=fmean(known) if known else math.nan,
         cueable_s=float(len(cueable)),
-        cues=cues,
-        answered=len(answers),
-        answer_s=median(answers) if answers else math.nan,
+        cues=answers.cues,
+        answered=answers.answered,
+        judged=answers.judged,
+        response=answers.share,
+        answer_s=answers.answer_s,
+        recovery_s=answers.recovery_s,
         lean_deg=lean,
         lean_change_deg=change,
         lean_against=against,
@@ -161,24 +165,6 @@ def _band(coach: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] |
         return None if math.isnan(least) else lambda s: s.cadence_spm >= least
     usual, width = _number(coach, "usual_lean_deg"), _number(coach, "lean_band_deg")
     return None if math.isnan(usual + width) else lambda s: abs(s.lean_deg - usual) <= width
-
-
-def _answers(cues: Iterable[CueRow]) -> tuple[int, list[float]]:
-    """Number of corrections, and the seconds to the answer of those answered.
-
-    The coach plays ``back`` when the metric is in band again; the first one after a correction
-    and before the next answers it, within ``ANSWER_S``.
-    """
-    count, answers = 0, []
-    asked: CueRow | None = None
-    for cue in cues:
-        if cue.cue in CORRECTIONS:
-            count, asked = count + 1, cue
-        elif cue.cue == "back" and asked is not None:
-            if cue.metric == asked.metric and cue.time_s - asked.time_s <= ANSWER_S:
-                answers.append(cue.time_s - asked.time_s)
-            asked = None
-    return count, answers
 
 
 def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str | None]:
@@ -248,10 +234,10 @@ def _in_band(v: Verdict) -> str:
         share = f"not known (no {v.focus} band yet)"
     if v.cues == 0:
         return f"{share}   no cues"
-    answered = f"{v.answered} answered" + (
-        f", median {v.answer_s:.0f} s" if v.answer_s >= 0 else ""
-    )
-    return f"{share}   {v.cues} cue{'s' * (v.cues != 1)}, {answered}"
+    after = f", median {v.answer_s:.0f} s" if v.answer_s >= 0 else ""
+    heard = f"{share}   {v.cues} cue{'s' * (v.cues != 1)}, "
+    whole = f"{heard}{v.answered} of {v.judged} answered{after}"
+    return whole if len(whole) <= WIDTH - 11 else f"{heard}{v.answered} answered{after}"
 
 
 def _lean_words(v: Verdict) -> str:
@@ -296,6 +282,5 @@ def _next(v: Verdict) -> str:
     if math.isnan(v.target_spm) and v.focus == "cadence":
         if v.running_s < LISTEN_S:
             return "run easily for five minutes, so that your own cadence is known"
-        five_up = round(1.05 * v.cadence_spm)
-        return f"choose a target, 5 % up: gaitpi config set coach.target_spm {five_up}"
+        return "see what target your runs would give:  gaitpi target propose"
     return f"all its numbers:  gaitpi show {v.run_id} --json"

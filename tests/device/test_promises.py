@@ -35,6 +35,16 @@ def test_a_lean_drift_is_cued_the_right_way(lean: float, cue: str) -> None:
     assert 255.0 + 20.0 < result.cues[0].time_s < 255.0 + 45.0
 
 
+def test_lean_measured_from_elsewhere_than_the_usual_is_not_judged() -> None:
+    """He stood first, so lean is from his own standing (2); a usual from the mount (1) is not."""
+    leaning = Phase("run", 60.0, cadence_spm=170.0, lean_deg=15.0)
+    settings = ["coach.focus=lean", "coach.usual_lean_deg=5", "coach.lean_hold_s=5"]
+    settings += ["coach.warmup_s=0"]
+    for origin, cued in ((0, True), (2, True), (1, False), (3, False)):
+        result = run((STAND, leaning), [*settings, f"coach.usual_lean_from={origin}"])
+        assert bool(result.decisions) == cued
+
+
 def test_the_focus_alone_speaks() -> None:
     both = replace(STEADY, duration_s=120.0, cadence_spm=158.0, lean_deg=14.0)
     settings = ["coach.target_spm=170", "coach.usual_lean_deg=6"]

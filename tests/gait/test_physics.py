@@ -160,7 +160,12 @@ def test_no_step_spans_a_gap(at: float, lost: float) -> None:
         assert not ((steps["ic_s"] <= last) & (end >= first)).any()
     gone = (trace.time_s >= first) & (trace.time_s < first + P.gap_lean_s)
     assert np.isnan(trace.lean_deg[gone]).all()
-    assert np.isfinite(trace.lean_deg[trace.time_s > first + P.gap_lean_s + 0.01]).all()
+    # then as soon as it is certain enough
+    known = np.isfinite(trace.lean_deg)
+    later = (trace.time_s > first + P.gap_lean_s + 0.01) & (trace.lean_from > 0)
+    assert (trace.lean_sd_deg[later] <= P.lean_sd_max_deg).all()
+    assert known[later].all()
+    assert known[trace.time_s > first + P.gap_lean_s + 3.0].all()
     # well before and after, all is as if nothing had happened
     before = whole().steps["known_s"] < last
     assert steps[: before.sum()].tobytes() == whole().steps[before].tobytes()

@@ -36,7 +36,9 @@ def rows(subject: object) -> dict[str, Row]:
     """Rows of a subject by quantity; every one simulated."""
     found: list[Row] = subject.rows(SOURCE)  # type: ignore[attr-defined]
     assert all("simulated" in row.data for row in found)
-    assert all(row.limit is not None for row in found if row.peer != "VQF not installed")
+    told = ("walking steps with the wrong foot", "lean, worst stride")
+    judged = [row for row in found if not row.quantity.startswith(told)]
+    assert all(row.limit is not None for row in judged if row.peer != "VQF not installed")
     return {row.quantity: row for row in found}
 
 

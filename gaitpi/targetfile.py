@@ -1,0 +1,185 @@
+"""Accepted targets, kept with the runs they come from: one line of JSON for each.
+
+The file is replaced at one stroke and synced, every line has a checksum, and a line that is
+torn or damaged is left out and said so: a target is what was accepted, or there is none.
+"""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from gaitpi.config import Config, build, replace_file
+from gaitpi.errors import ConfigError, GaitpiError
+
+NAME: Final = "targets.jsonl"
+NAME_SIMULATED: Final = "targets-simulated.jsonl"
+SIZE_LIMIT: Final = 4 * 1024 * 1024
+"""Largest file read, bytes: some ten thousand targets."""
+CLOCK_SET_S: Final = 1_704_067_200.0
+"""1 January 2024: a clock that is earlier has never been set."""
+
+Metric = Literal["cadence", "lean"]
+
+
+class TargetFileError(GaitpiError, OSError):
+    """The accepted targets cannot be read or written."""
+
+    def __init__(self, found: str, todo: str = "") -> None:
+        GaitpiError.__init__(self, found, todo)
+
+
+class Accepted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A target of the runner, with what it rests on.
+
+    ``wall_s`` seconds since 1970 by the clock then; ``session`` type of session ("" = the usual
+    one); ``value`` spm for cadence, deg for lean; ``how`` "accept" or "set"; ``reason`` why a
+    limit was passed; ``own`` and ``spread`` the runner's own value and its spread at that time
+    (None = not known), ``runs`` the ids they come from and ``steady_s`` the running in them.
+    For lean ``lean_from``, ``segment`` and ``mount`` say how it was measured.
+    """
+
+    wall_s: float
+    metric: Metric
+    value: float
+    how: Literal["accept", "set"]
+    session: str = ""
+    reason: str = ""
+    own: float | None = None
+    spread: float | None = None
+    steady_s: float = 0.0
+    runs: tuple[str, ...] = ()
+    lean_from: int = 0
+    segment: str = ""
+    mount: str = ""
+
+    @property
+    def dated(self) -> bool:
+        """False when the clock had never been set."""
+        return self.wall_s >= CLOCK_SET_S
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """All accepted targets, oldest first; ``damaged`` lines were left out."""
+
+    records: tuple[Accepted, ...] = ()
+    damaged: int = 0
+
+    def last(self, metric: Metric, session: str = "") -> Accepted | None:
+        """The one in force; lean has one for all types of session."""
+        for record in reversed(self.records):
+            if record.metric == metric and (metric == "lean" or record.session == session):
+                return record
+        return None
+
+
+def path_in(runs_directory: Path, *, simulated: bool = False) -> Path:
+    """The file that belongs to a folder of runs; that of the simulated runner no run uses."""
+    return runs_directory / (NAME_SIMULATED if simulated else NAME)
+
+
+def load(path: Path) -> Targets:
+    """Read the file; a missing one has no targets. Raises TargetFileError when it cannot be."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        return Targets()
+    except OSError as error:
+        raise TargetFileError(
+            f"the accepted targets in {path} cannot be read: {error.strerror}.",
+            "Check the permissions, or run it as the user of the service.",
+        ) from error
+    if len(raw) > SIZE_LIMIT:
+        raise TargetFileError(f"{path} is too large to be a file of targets.", "Move it away.")
+    lines = [line for line in raw.split(b"\n") if line]
+    records = [record for line in lines if (record := _record(line)) is not None]
+    return Targets(tuple(records), len(lines) - len(records))
+
+
+def add(path: Path, records: Iterable[Accepted]) -> None:
+    """Add records to the file, synced. Raises TargetFileError; then it is as before."""
+    kept = load(path).records
+    text = "".join(_line(record) for record in (*kept, *records))
+    try:
+        replace_file(path, text)
+    except ConfigError as error:
+        raise TargetFileError(error.found, error.todo) from error
+
+
+def _line(record: Accepted) -> str:
+    text = msgspec.json.encode(record)
+    return f'["{zlib.crc32(text):08x}",{text.decode()}]\n'
+
+
+def _record(line: bytes) -> Accepted | None:
+    """The record of a line; None when it is torn, damaged or from elsewhere."""
+    try:
+        crc, text = msgspec.json.decode(line, type=tuple[str, msgspec.Raw])
+        if crc != f"{zlib.crc32(text):08x}":
+            return None
+        return msgspec.json.decode(text, type=Accepted)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A configuration with the accepted targets in it.
+
+    ``cadence_from`` and ``lean_from`` say where each comes from: "config", "accepted" or "none";
+    ``problems`` what was wrong, in sentences.
+    """
+
+    config: Config
+    cadence_from: str
+    lean_from: str
+    problems: tuple[str, ...] = ()
+
+
+def lay_under(config: Config, fixed: Iterable[str], targets: Targets) -> InForce:
+    """``config`` with the accepted targets where it fixes none.
+
+    ``fixed`` the names of keys set in the configuration, also to "none": that wins. A target
+    that does not fit the rest of the configuration is left out, and said: the coach must start.
+    """
+    fixed = set(fixed)
+    problems = []
+    if targets.damaged:
+        problems.append(
+            f"{targets.damaged} damaged line{'s' * (targets.damaged > 1)} in the file of accepted "
+            "targets left out. 'gaitpi target show' says what is in force."
+        )
+    cadence = None if "coach.target_spm" in fixed else targets.last("cadence", config.coach.session)
+    lean = None if "coach.usual_lean_deg" in fixed else targets.last("lean")
+    origins = {"cadence": "config" if "coach.target_spm" in fixed else "none"}
+    origins["lean"] = "config" if "coach.usual_lean_deg" in fixed else "none"
+    if cadence is not None:
+        config, problem = _with(config, {"target_spm": cadence.value})
+        problems += [problem] if problem else []
+        origins["cadence"] = "none" if problem else "accepted"
+    if lean is not None and (lean.segment, lean.mount) != (config.mount.segment, config.mount.axes):
+        problems.append(
+            "The accepted lean was measured with the pack mounted otherwise: it is not used."
+        )
+    elif lean is not None:
+        values = {"usual_lean_deg": lean.value, "usual_lean_from": lean.lean_from}
+        config, problem = _with(config, values)
+        problems += [problem] if problem else []
+        origins["lean"] = "none" if problem else "accepted"
+    return InForce(config, origins["cadence"], origins["lean"], tuple(problems))
+
+
+def _with(config: Config, values: dict[str, float]) -> tuple[Config, str]:
+    """``config`` with coach settings changed, or as it was and what does not fit."""
+    data = msgspec.to_builtins(config)
+    data["coach"].update(values)
+    try:
+        return build(data, "the accepted target"), ""
+    except ConfigError as error:
+        return config, f"The accepted target is not used: {error.found}"
