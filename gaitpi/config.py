@@ -154,8 +154,21 @@ class CuesConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Literal["passive", "active", "none"], Meta(description="kind of buzzer fitted")
     ] = "passive"
     buzzer_pin: Annotated[Pin, Meta(description="buzzer, BCM number")] = 18
-    led_pin: Annotated[Pin | None, Meta(description="single LED, BCM number")] = 17
+    pwm: Annotated[
+        Literal["auto", "hardware", "software"],
+        Meta(description="what makes a passive buzzer's tone; auto = hardware where it is on"),
+    ] = "auto"
+    led_pin: Annotated[
+        Pin | None, Meta(description="single LED, or the red of an RGB LED, BCM number")
+    ] = 17
+    green_pin: Annotated[Pin | None, Meta(description="green of an RGB LED, BCM number")] = None
+    blue_pin: Annotated[Pin | None, Meta(description="blue of an RGB LED, BCM number")] = None
+    led_common: Annotated[
+        Literal["cathode", "anode"],
+        Meta(description="what the LED's colours share: cathode (ground) or anode (3.3 V)"),
+    ] = "cathode"
     vibration_pin: Annotated[Pin | None, Meta(description="vibration motor, BCM number")] = None
+    button_pin: Annotated[Pin | None, Meta(description="push button to ground, BCM number")] = 27
     volume: Annotated[int, Meta(ge=0, le=100, description="loudness, percent")] = 60
 
 
@@ -460,6 +473,9 @@ def _conflicts(config: Config) -> Iterator[str]:
                 f"coach.gate_spm ({coach.gate_spm}) must be below {edge:.1f}, where the cadence "
                 "band begins (target x (1 - band_low)), or no cue could ever come."
             )
+    colours = (cues.led_pin, cues.green_pin, cues.blue_pin)
+    if None in colours and colours[1:] != (None, None):
+        yield "an RGB LED needs all of cues.led_pin (its red), cues.green_pin and cues.blue_pin."
     yield from _pin_conflicts(imu, cues)
 
 
@@ -470,7 +486,10 @@ def _pin_conflicts(imu: ImuConfig, cues: CuesConfig) -> Iterator[str]:
     wanted = {
         "cues.buzzer_pin": cues.buzzer_pin if cues.buzzer != "none" else None,
         "cues.led_pin": cues.led_pin,
+        "cues.green_pin": cues.green_pin,
+        "cues.blue_pin": cues.blue_pin,
         "cues.vibration_pin": cues.vibration_pin,
+        "cues.button_pin": cues.button_pin,
     }
     for name, pin in wanted.items():
         if pin is None:

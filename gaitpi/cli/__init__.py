@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
+    "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),
     "config": ("gaitpi.cli.config", "show, explain, check and change settings"),
 }
 """Name -> (module, one-line help)."""

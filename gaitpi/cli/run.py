@@ -2,13 +2,16 @@
 
 import argparse
 import signal
-import sys
 import threading
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from gaitpi.cli import add_set_argument, load_with_targets
-from gaitpi.config import Config, runs_directory
-from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
+from gaitpi.cli import add_set_argument, complain, load_with_targets
+from gaitpi.config import runs_directory
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, OutputError
+
+if TYPE_CHECKING:
+    from gaitpi.cues.button import Button
 
 HELP: Final = (
     "Measure, coach and record until stopped (Ctrl-C or SIGTERM). Needs the sensor: without it"
@@ -28,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the daemon. Raises SensorError, OutputError or ConfigError in words."""
     config = load_with_targets(args)
     # everything that needs the hardware is opened before numba is loaded: a fault is told at once
-    from gaitpi.cues.outputs import lgpio_factory, open_outputs
+    from gaitpi.cues.button import Button
+    from gaitpi.cues.outputs import Outputs, fitted, lgpio_factory, open_outputs
     from gaitpi.hostclock import SystemClock
     from gaitpi.imu.reader import open_reader
     from gaitpi.imu.smbus import SMBusTransport
@@ -37,11 +41,13 @@ def run(args: argparse.Namespace) -> int:
     transport = SMBusTransport(config.imu.bus)
     try:
         reader = open_reader(transport, clock, config.imu)
-        outputs = open_outputs(config.cues, lgpio_factory()) if _fitted(config) else None
+        pin = config.cues.button_pin
+        factory = lgpio_factory() if fitted(config.cues) or pin is not None else None
+        outputs = open_outputs(config.cues, factory, said=complain) if factory else Outputs([])
+        button = _button(pin, lambda pin: Button(pin, factory, clock))
     except BaseException:
         transport.close()
         raise
-    from gaitpi.cues.outputs import Outputs
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.notify import Notifier
     from gaitpi.device.status import StatusFile, own_path
@@ -50,25 +56,35 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    for problem in outputs.problems if outputs else []:
-        print(f"gaitpi: {problem}", file=sys.stderr)
+    for problem in outputs.problems:
+        complain(str(problem))
     daemon = Daemon(
         config,
         reader,
         clock,
-        outputs or Outputs([]),
+        outputs,
         recorder_in(runs_directory(config), synchronous=False),
         status=StatusFile(own_path()),
         notifier=Notifier(),
         said=lambda text: print(text, flush=True),
+        button=button,
     )
     ended = daemon.run(stop.is_set)
     if ended.path is not None:
         print(f"{ended.steps} steps, {ended.cues} cues. 'gaitpi show {ended.run_id}' tells more.")
+    if ended.power_off:
+        from gaitpi.device.power import power_off
+
+        power_off()
     return EXIT_PROBLEM if ended.problems else EXIT_OK
 
 
-def _fitted(config: Config) -> bool:
-    """Whether any output is configured at all."""
-    cues = config.cues
-    return cues.buzzer != "none" or cues.led_pin is not None or cues.vibration_pin is not None
+def _button(pin: int | None, build: "Callable[[int], Button]") -> "Button | None":
+    """The button where one is configured; a run goes on without one that cannot be used."""
+    if pin is None:
+        return None
+    try:
+        return build(pin)
+    except OutputError as error:
+        complain(str(error))
+        return None

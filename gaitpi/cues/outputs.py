@@ -1,22 +1,41 @@
 """What makes the cues heard, felt or seen: buzzers, vibration motor and LED on GPIO pins.
 
 Pins come from a gpiozero factory given by the caller; there is no fall-back to another one. A
-pin that cannot be had is reported, and the rest is used; when none is left it is an error.
-gpiozero is imported only when pins are opened.
+pin that cannot be had is reported, and the rest is used; when none is left it is an error. A
+passive buzzer is driven by hardware PWM where the Pi has it switched on for its pin, else by
+gpiozero's software PWM, and that is said. gpiozero is imported only when pins are opened.
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from gaitpi.config import CuesConfig
-from gaitpi.cues.vocabulary import Pattern
+from gaitpi.cues.pwm import PWM_CLASS, SysfsPwm, find_channel
+from gaitpi.cues.vocabulary import Colour, Pattern
 from gaitpi.errors import OutputError
 
-FULL_DUTY: Final = 0.5
-"""Duty cycle of a square wave at which a piezo is loudest."""
 TERMINAL_COLUMNS: Final = 80
+RGB: Final[dict[Colour, tuple[int, int, int]]] = {
+    "white": (1, 1, 1),
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "amber": (1, 1, 0),
+    "cyan": (0, 1, 1),
+}
+"""Colours made of full or no light: no PWM that would take time from the estimator."""
+
+
+def duty(level: float) -> float:
+    """Duty cycle (0 to 0.5) of the square wave whose fundamental has amplitude ``level`` (0 to 1).
+
+    The fundamental of a square wave goes with sin(pi duty); half a period is loudest.
+    """
+    return math.asin(min(1.0, max(0.0, level))) / math.pi
 
 
 class Output(Protocol):
@@ -34,7 +53,7 @@ class Output(Protocol):
     def silence(self) -> None:
         """Nothing to be heard, felt or seen."""
 
-    def light(self, lit: bool) -> None:
+    def light(self, lit: bool, colour: Colour = "white") -> None:
         """Status light between sounds, where there is one."""
 
     def close(self) -> None:
@@ -59,7 +78,7 @@ class _PinOutput:
         """Pin low."""
         self._device.value = 0
 
-    def light(self, lit: bool) -> None:
+    def light(self, lit: bool, colour: Colour = "white") -> None:
         """Not a light."""
 
     def close(self) -> None:
@@ -85,7 +104,37 @@ class PassiveBuzzer(_PinOutput):
             self.silence()
             return
         self._device.frequency = freq
-        self._device.value = FULL_DUTY * level * self._volume
+        self._device.value = duty(level * self._volume)
+
+
+class HardwareBuzzer:
+    """The same piezo on a channel of the Pi's own PWM."""
+
+    def __init__(self, pin: int, volume: int, pwm: SysfsPwm) -> None:
+        self.name = f"buzzer on GPIO {pin} (hardware PWM)"
+        self._pwm = pwm
+        self._volume = volume / 100.0
+
+    def announce(self, sound: Pattern, time_s: float) -> None:
+        """A pin has no words."""
+
+    def tone(self, freq: float, level: float) -> None:
+        """A square wave; a level of 0 is silence."""
+        if level <= 0 or freq <= 0:
+            self._pwm.silence()
+        else:
+            self._pwm.tone(freq, duty(level * self._volume))
+
+    def silence(self) -> None:
+        """Pin low."""
+        self._pwm.silence()
+
+    def light(self, lit: bool, colour: Colour = "white") -> None:
+        """Not a light."""
+
+    def close(self) -> None:
+        """Pin low, channel given back; again does nothing."""
+        self._pwm.close()
 
 
 class ActiveBuzzer(_PinOutput):
@@ -113,16 +162,50 @@ class Vibration(_PinOutput):
 
 
 class LedOutput(_PinOutput):
-    """Single LED: shows the rhythm of the cues, and the status lights between them."""
+    """Single LED: shows the rhythm of the cues, and the shape of the lights between them."""
 
-    def __init__(self, pin: int, factory: Any) -> None:
+    def __init__(self, pin: int, factory: Any, *, active_high: bool = True) -> None:
         from gpiozero import DigitalOutputDevice
 
-        super().__init__(f"LED on GPIO {pin}", DigitalOutputDevice(pin, pin_factory=factory))
+        device = DigitalOutputDevice(pin, active_high=active_high, pin_factory=factory)
+        super().__init__(f"LED on GPIO {pin}", device)
 
-    def light(self, lit: bool) -> None:
+    def light(self, lit: bool, colour: Colour = "white") -> None:  # noqa: ARG002 (it has one)
         """Lit or dark."""
         self._device.value = 1 if lit else 0
+
+
+class RgbLed(_PinOutput):
+    """Three-coloured LED: the rhythm of the cues in white, the lights in their colours.
+
+    ``active_high`` False for a common anode.
+    """
+
+    def __init__(
+        self, pins: tuple[int, int, int], factory: Any, *, active_high: bool = True
+    ) -> None:
+        from gpiozero import RGBLED
+
+        device = RGBLED(*pins, active_high=active_high, pwm=False, pin_factory=factory)
+        super().__init__(f"RGB LED on GPIO {pins[0]}, {pins[1]}, {pins[2]}", device)
+
+    def tone(self, freq: float, level: float) -> None:  # noqa: ARG002 (no pitch)
+        """White while there is a level."""
+        self.light(level > 0)
+
+    def silence(self) -> None:
+        """Dark."""
+        self.light(False)
+
+    def light(self, lit: bool, colour: Colour = "white") -> None:
+        """Lit in ``colour``, or dark."""
+        self._device.value = RGB[colour] if lit else (0, 0, 0)
+
+    def close(self) -> None:
+        """Dark, then released."""
+        if not self._device.closed:
+            self.silence()
+            self._device.close()
 
 
 class TerminalOutput:
@@ -153,7 +236,7 @@ class TerminalOutput:
     def silence(self) -> None:
         """Always silent."""
 
-    def light(self, lit: bool) -> None:
+    def light(self, lit: bool, colour: Colour = "white") -> None:
         """No light."""
 
     def close(self) -> None:
@@ -187,9 +270,9 @@ class Outputs:
         """Every output silent; goes through all of them even when one fails."""
         self._each(lambda output: output.silence())
 
-    def light(self, lit: bool) -> None:
+    def light(self, lit: bool, colour: Colour = "white") -> None:
         """Status light."""
-        self._each(lambda output: output.light(lit))
+        self._each(lambda output: output.light(lit, colour))
 
     def close(self) -> None:
         """Silence and release everything; again does nothing. Never raises."""
@@ -216,26 +299,29 @@ class Outputs:
         return True
 
 
-def open_outputs(config: CuesConfig, factory: Any) -> Outputs:
+def fitted(config: CuesConfig) -> bool:
+    """Whether anything at all is configured that can be heard, felt or seen."""
+    pins = (config.led_pin, config.vibration_pin)
+    return config.buzzer != "none" or any(pin is not None for pin in pins)
+
+
+def open_outputs(
+    config: CuesConfig,
+    factory: Any,
+    *,
+    pwm: Path = PWM_CLASS,
+    said: Callable[[str], None] | None = None,
+) -> Outputs:
     """Open what the configuration says is fitted, on pins of ``factory`` (gpiozero's kind).
 
-    An output that cannot be opened is left out and listed in ``problems``. Raises OutputError,
-    naming the pins, when something is fitted and nothing could be opened.
+    ``pwm`` is the kernel's folder of PWM chips; ``said`` is told when a passive buzzer has to do
+    with software PWM although that was not asked for. An output that cannot be opened is left
+    out and listed in ``problems``. Raises OutputError, naming the pins, when something is fitted
+    and nothing could be opened.
     """
-    wanted: list[tuple[str, int, Callable[[], Output]]] = []
-    pin, volume = config.buzzer_pin, config.volume
-    if config.buzzer == "passive":
-        wanted.append(("buzzer", pin, lambda: PassiveBuzzer(pin, volume, factory)))
-    elif config.buzzer == "active":
-        wanted.append(("buzzer", pin, lambda: ActiveBuzzer(pin, volume, factory)))
-    led, vibration = config.led_pin, config.vibration_pin
-    if vibration is not None:
-        wanted.append(("vibration motor", vibration, lambda: Vibration(vibration, factory)))
-    if led is not None:
-        wanted.append(("LED", led, lambda: LedOutput(led, factory)))
     outputs: list[Output] = []
     problems: list[OutputError] = []
-    for what, number, build in wanted:
+    for what, number, build in _wanted(config, factory, pwm, said or (lambda _text: None)):
         try:
             outputs.append(build())
         except Exception as err:  # see Outputs._try
@@ -245,6 +331,45 @@ def open_outputs(config: CuesConfig, factory: Any) -> Outputs:
             " ".join(problem.found for problem in problems), problems[0].todo
         ) from problems[0]
     return Outputs(outputs, problems)
+
+
+def _wanted(
+    config: CuesConfig, factory: Any, pwm: Path, said: Callable[[str], None]
+) -> list[tuple[str, int, Callable[[], Output]]]:
+    """What is fitted: (what, pin, how it is opened)."""
+    wanted: list[tuple[str, int, Callable[[], Output]]] = []
+    pin, volume = config.buzzer_pin, config.volume
+    if config.buzzer == "passive":
+        wanted.append(("buzzer", pin, lambda: _passive(config, factory, pwm, said)))
+    elif config.buzzer == "active":
+        wanted.append(("buzzer", pin, lambda: ActiveBuzzer(pin, volume, factory)))
+    red, green, blue = config.led_pin, config.green_pin, config.blue_pin
+    vibration, high = config.vibration_pin, config.led_common == "cathode"
+    if vibration is not None:
+        wanted.append(("vibration motor", vibration, lambda: Vibration(vibration, factory)))
+    if red is not None and green is not None and blue is not None:
+        pins = (red, green, blue)
+        wanted.append(("RGB LED", red, lambda: RgbLed(pins, factory, active_high=high)))
+    elif red is not None:
+        wanted.append(("LED", red, lambda: LedOutput(red, factory, active_high=high)))
+    return wanted
+
+
+def _passive(
+    config: CuesConfig, factory: Any, pwm: Path, said: Callable[[str], None]
+) -> PassiveBuzzer | HardwareBuzzer:
+    """The passive buzzer on the best PWM there is; ``cues.pwm`` may insist on one."""
+    pin, volume = config.buzzer_pin, config.volume
+    if config.pwm == "software":
+        return PassiveBuzzer(pin, volume, factory)
+    try:
+        return HardwareBuzzer(pin, volume, SysfsPwm(*find_channel(pin, pwm)))
+    except OutputError as error:
+        if config.pwm == "hardware":
+            raise
+        buzzer = PassiveBuzzer(pin, volume, factory)
+        said(f"{error.found} The buzzer uses software PWM, a little rougher. {error.todo}")
+        return buzzer
 
 
 def lgpio_factory() -> Any:
@@ -274,6 +399,8 @@ def lgpio_factory() -> Any:
 
 def _pin_error(what: str, pin: int, err: Exception) -> OutputError:
     """An error for the person with the soldering iron."""
+    if isinstance(err, OutputError):
+        return err
     text = str(err).strip("'\"")
     if "busy" in text.lower():
         todo = (

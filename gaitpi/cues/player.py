@@ -1,9 +1,11 @@
 """Plays cues on the outputs, on time or not at all."""
 
+import contextlib
 import math
+import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -14,8 +16,9 @@ from gaitpi.hostclock import HostClock
 
 STALE_S: Final = 0.25
 """A cue about running form older than this when its turn comes is dropped, s."""
-STALE_SYSTEM_S: Final = 5.0
-"""The same for system sounds, which stay true for longer, s."""
+STALE_SYSTEM_S: Final = 8.0
+"""The same for system sounds, which stay true for longer, s: an answer to the button outlives the
+longest sound it may have to wait for (``beat`` at 120 steps a minute, 5.6 s)."""
 WAITING_MAX: Final = 8
 
 
@@ -69,6 +72,7 @@ class Player:
         self._waiting: list[_Job] = []
         self._light = LIGHTS["off"]
         self._light_start = 0.0
+        self._wink: Light | None = None
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -87,9 +91,13 @@ class Player:
             self._wake()
 
     def light(self, light: str | Light) -> None:
-        """Show this light between sounds from now on."""
+        """Show this light between sounds from now on; one with ``once``, one time only."""
+        shown = LIGHTS[light] if isinstance(light, str) else light
         with self._changed:
-            self._light = LIGHTS[light] if isinstance(light, str) else light
+            if shown.once:
+                self._wink = shown
+            else:
+                self._light, self._wink = shown, None
             self._light_start = self._clock.monotonic()
             if not self._stop:
                 self._wake()
@@ -97,6 +105,12 @@ class Player:
     def play_now(self, cue: Cue) -> None:
         """Play in this thread, on the given clock, and return when it is over."""
         self._play(self._job(cue, None), self._sleep_until)
+
+    def play_pattern(self, sound: Pattern, beat_s: float = math.nan) -> None:
+        """The same for a sound that need not be of the vocabulary; ``played`` is told of it too."""
+        cue = replace(system_cue(sound.name, 0.0), beat_s=beat_s)
+        job = _Job(cue, sound, render(sound, beat_s), self._clock.monotonic())
+        self._play(job, self._sleep_until)
 
     def close(self) -> None:
         """Stop at once, silence and release the outputs; calling it again does nothing."""
@@ -125,6 +139,7 @@ class Player:
         self._changed.notify_all()
 
     def _run(self) -> None:
+        _prefer_this_thread()
         try:
             while (job := self._next()) is not None:
                 self._play(job, partial(self._wait_until, job))
@@ -145,10 +160,20 @@ class Player:
                     job = max(fresh, key=lambda job: job.sound.priority)
                     fresh.remove(job)
                     return job
-                lit, left = self._light.at(self._clock.monotonic() - self._light_start)
-                self._outputs.light(lit)
-                self._changed.wait(left)
+                self._changed.wait(self._show_light())
         return None
+
+    def _show_light(self) -> float:
+        """Show the light as it is now; returns the seconds until it changes. The lock is held."""
+        elapsed = self._clock.monotonic() - self._light_start
+        if self._wink is not None and elapsed >= self._wink.period_s:
+            self._light_start += self._wink.period_s
+            elapsed -= self._wink.period_s
+            self._wink = None
+        shown = self._wink or self._light
+        lit, left = shown.at(elapsed)
+        self._outputs.light(lit, shown.colour)
+        return left
 
     def _play(self, job: _Job, wait: Callable[[float], bool]) -> None:
         """Play; ``wait(deadline)`` returns False when the sound is to be cut short."""
@@ -187,6 +212,15 @@ class Player:
             self._outputs.silence()
         except Exception as err:
             self.error = self.error or err
+
+
+def _prefer_this_thread() -> None:
+    """Let this thread go before those that compute, where the system allows (LimitRTPRIO).
+
+    It sleeps nearly always; without the right it is only later on a busy machine.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def system_cue(name: str, time_s: float, reason: str = "") -> Cue:

@@ -1,15 +1,16 @@
 """The sounds and lights as data.
 
 Rhythm carries the meaning, pitch only the direction: the same rhythm must be readable from a
-vibration motor or an LED. Tones lie between 2 and 4 kHz, where small piezos are loud. A sound
-lasts at most 1.2 s, except ``beat``; ``step-up`` takes three step intervals and a tick, so it
-is longer than that for targets below 158 steps a minute.
+vibration motor or an LED (``cues.distance`` measures it). Tones lie between 2 and 4 kHz, where
+small piezos are loud. A sound lasts less than 1.2 s, except ``beat``; ``step-up`` takes three
+step intervals and a tick, so it is longer than that for targets below 158 steps a minute.
+Lights differ in shape first and in colour second, for a single LED and for colour-blind eyes.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from gaitpi.errors import UsageError
 
@@ -45,13 +46,21 @@ class Pattern:
     ticks: int = 0
 
 
+Colour = Literal["white", "red", "green", "blue", "amber", "cyan"]
+
+
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A shape of the LED, repeated: (lit, seconds) one after the other."""
+    """A shape of the LED, repeated: (lit, seconds) one after the other.
+
+    ``colour`` shows on an RGB LED only. With ``once`` the shape is shown a single time.
+    """
 
     name: str
     meaning: str
     shape: tuple[tuple[bool, float], ...]
+    colour: Colour = "white"
+    once: bool = False
 
     @property
     def period_s(self) -> float:
@@ -118,21 +127,21 @@ _PATTERNS: Final = (
     ),
     Pattern(
         "trouble",
-        "sensor, storage or battery trouble: see the LED",
+        "sensor, storage or power: see the LED",
         5,
         (_on(MID, 0.25), _off(0.15), _on(MID, 0.25), _off(0.15), _on(MID, 0.25)),
     ),
-    # Not while cueing.
+    # Of the system itself, most of them not while cueing.
     Pattern(
         "hello",
         "starting",
         1,
-        (_on(LOW, 0.1), _off(0.08), _on(MID, 0.1), _off(0.08), _on(HIGH, 0.3)),
+        (_on(LOW, 0.12), _off(0.12), _on(MID, 0.12), _off(0.12), _on(HIGH, 0.4)),
     ),
     Pattern("record", "recording", 1, (_on(MID, 0.9),)),
     Pattern("stopped", "recording ended", 1, (_on(MID, 0.5), _off(0.15), _on(MID, 0.5))),
-    Pattern("mark", "marked", 1, _TICK),
-    Pattern("set", "set", 1, (_on(MID, 0.1), _off(0.05), _on(HIGH, 0.4))),
+    Pattern("measuring", "measuring: stand still", 1, (*_TICK, _off(0.3), *_TICK)),
+    Pattern("set", "set", 1, (_on(MID, 0.1), _off(0.1), _on(HIGH, 0.4))),
     Pattern("not-still", "not still: try again", 1, (_on(MID, 0.35), _off(0.2), _on(LOW, 0.1))),
     Pattern(
         "battery",
@@ -140,14 +149,69 @@ _PATTERNS: Final = (
         1,
         (_on(HIGH, 0.4), _off(0.12), _on(MID, 0.12), _off(0.12), _on(LOW, 0.4)),
     ),
+    Pattern(
+        "reminder",
+        "take the belt off before the wash",
+        1,
+        (_on(HIGH, 0.3), _off(0.1), *(_on(LOW, TICK_S), _off(0.1)) * 3, _on(LOW, TICK_S)),
+    ),
+    # Answers to the button.
+    Pattern("mark", "marked", 1, _TICK),
+    Pattern(
+        "mute",
+        "cues muted",
+        1,
+        (_on(HIGH, 0.4), _off(0.1), _on(MID, 0.4), _off(0.1), _on(LOW, 0.1)),
+    ),
+    Pattern(
+        "unmute",
+        "cues on again",
+        1,
+        (_on(LOW, 0.2), _off(0.1), _on(MID, 0.2), _off(0.2), _on(HIGH, 0.2)),
+    ),
+    Pattern(
+        "pain",
+        "noted: felt it here",
+        1,
+        (*(_on(MID, TICK_S), _off(0.1)) * 3, _on(MID, 0.5)),
+    ),
+    Pattern("no", "not possible now", 1, (_on(LOW, 0.2), _off(0.4), _on(LOW, 0.4))),
+    Pattern("hold", "held: let go to start or stop", 1, (_on(MID, 0.3),)),
+    Pattern(
+        "hold-long", "held: let go to calibrate", 1, (_on(MID, 0.3), _off(0.1), _on(HIGH, 0.3))
+    ),
+    Pattern(
+        "shutdown",
+        "switching off",
+        1,
+        tuple(
+            tone
+            for k, hz in enumerate((HIGH, 3200.0, 2800.0, 2400.0, LOW))
+            for tone in (_on(hz, 0.3 if k == 4 else 0.1), _off(0.1))
+        )[:-1],
+    ),
 )
 PATTERNS: Final = {p.name: p for p in _PATTERNS}
+RUNNING: Final = tuple(p.name for p in _PATTERNS[:8])
+"""The sounds a runner may hear on the way; a session uses three of them at most besides belt and
+trouble."""
 
 _LIGHTS: Final = (
     Light("boot", "starting", ((True, 1.0), (False, 1.0))),
-    Light("healthy", "ready", ((True, 0.1), (False, 0.15), (True, 0.1), (False, 1.65))),
-    Light("recording", "recording", ((True, 0.02), (False, 9.98))),
-    Light("calibrating", "measuring: stand still", ((True, 0.5), (False, 0.5))),
+    Light("healthy", "ready", ((True, 0.1), (False, 0.15), (True, 0.1), (False, 1.65)), "green"),
+    Light("recording", "recording", ((True, 0.02), (False, 9.98)), "green"),
+    Light("calibrating", "measuring: stand still", ((True, 0.5), (False, 0.5)), "blue"),
+    Light("moving", "too much movement to measure", ((True, 0.1), (False, 0.1)), "blue"),
+    Light("battery", "battery below 20 %", ((True, 0.1), (False, 2.9)), "amber"),
+    Light("night", "to be seen from behind", ((True, 0.02), (False, 0.98)), "red"),
+    Light("link-gained", "radio link gained", ((True, 0.1), (False, 0.4)), "cyan", once=True),
+    Light(
+        "link-lost",
+        "radio link lost",
+        ((True, 0.1), (False, 0.15), (True, 0.1), (False, 0.4)),
+        "cyan",
+        once=True,
+    ),
     Light("off", "off", ((False, 3600.0),)),
 )
 LIGHTS: Final = {light.name: light for light in _LIGHTS}
@@ -160,8 +224,9 @@ def fault(blinks: int) -> Light:
     """The light of fault number ``blinks`` (1 to 6, see ``FAULTS``): so many blinks, a pause."""
     if not 1 <= blinks <= len(FAULTS):
         raise ValueError(f"no fault has {blinks} blinks")
-    shape = ((True, 0.2), (False, 0.25)) * blinks
-    return Light(f"fault-{blinks}", f"fault: {FAULTS[blinks - 1]}", (*shape, (False, 1.5)))
+    # each four times as long as those of "healthy": told apart without the colour
+    shape = (*((True, 0.4), (False, 0.3)) * (blinks - 1), (True, 0.4), (False, 1.8))
+    return Light(f"fault-{blinks}", f"fault: {FAULTS[blinks - 1]}", shape, "red")
 
 
 def pattern(name: str) -> Pattern:

@@ -7,6 +7,8 @@ clock and, faster than real time, on a virtual one.
 
 import gc
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,9 +20,11 @@ import numpy as np
 from gaitpi import __version__
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
+from gaitpi.cues.button import Button, Press
 from gaitpi.cues.outputs import Outputs
 from gaitpi.cues.player import Played, Player, system_cue
 from gaitpi.cues.vocabulary import fault
+from gaitpi.device.controls import Controls, Situation
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
@@ -40,6 +44,11 @@ ANCHOR_S = 10.0
 DAY_S = 86_400.0
 GOODBYE_S = 1.3
 """Time for the sound of the end, s."""
+SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter from another (default 5 ms): the rhythm of a cue must
+not wait for a calculation, s. Measured: ``python -m calibration.jitter``."""
+REMIND_S = (20.0, 40.0, 60.0)
+"""After a stop by the button, when to remind of the belt before it goes into the wash, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +66,29 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: id and file ("" when nothing was recorded), and what went wrong."""
+    """How the last run ended: id and file ("" when nothing was recorded), and what went wrong.
+
+    ``power_off``: the runner asked by the button that the machine be switched off.
+    """
 
     run_id: str
     path: Path | None
     steps: int
     cues: int
     problems: tuple[str, ...]
+    power_off: bool = False
 
 
 class Daemon:
-    """One run from the first sample to the last.
+    """A run from the first sample to the last, and another each time the button starts one.
 
     ``record(header)`` opens the recorder of a run and gives it with the path of its file; a
     GaitpiError from it is told and the coach goes on without. ``outputs`` show the cues; in
     virtual time (``realtime`` False) at once, without letting the sensor's time pass.
     ``has_gyro`` False ignores the gyroscope.
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
-    each second, ``said`` a sentence whenever there is something to say.
+    each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
+    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
     """
 
     def __init__(
@@ -93,6 +107,7 @@ class Daemon:
         notifier: Notifier | None = None,
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
+        button: Button | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -108,6 +123,13 @@ class Daemon:
         self._notifier = notifier or Notifier("")
         self._told = told
         self._said = said or (lambda _text: None)
+        self._button = button
+        self._controls = Controls()
+        self._stopped = False
+        self._power_off = False
+        self._reminders: list[float] = []
+        self._closers: list[threading.Thread] = []
+        self._switch_s = sys.getswitchinterval()
         self._pipeline: Pipeline | None = None
         self._recorder: Recorder | None = None
         self._run_id = ""
@@ -143,7 +165,8 @@ class Daemon:
         finally:
             self._notifier.send("STOPPING=1")
             self._finish()
-        return Ended(self._run_id, self._path, self._steps, self._cues, tuple(self._problems))
+        problems = tuple(self._problems)
+        return Ended(self._run_id, self._path, self._steps, self._cues, problems, self._power_off)
 
     # -------------------------------------------------------------------- the loop
 
@@ -160,10 +183,12 @@ class Daemon:
             gc.collect()
             gc.freeze()
             gc.disable()
+            self._switch_s = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_S)
 
     def _loop(self, until: Callable[[], bool]) -> None:
         due = self._clock.monotonic()
-        while not until():
+        while not (self._power_off or until()):
             due += self._config.imu.poll_s
             now = self._clock.monotonic()
             if due < now - 1.0:
@@ -182,8 +207,7 @@ class Daemon:
                 self._lost = False
                 self._event("sensor-back", "the sensor answers again")
                 self._said("The sensor answers again.")
-                if self._realtime:
-                    self._player.light("recording")
+                self._rest_light()
         elif now - self._last_host_s > LOST_S and not self._lost:
             self._lose()
         recorder = self._recorder
@@ -193,6 +217,11 @@ class Daemon:
         elif recorder is not None and not recorder.problem and self._recorder_told:
             self._recorder_told = False
             self._said("Recording goes on.")
+        for press in self._button.presses() if self._button is not None else ():
+            self._pressed(press)
+        if self._reminders and now >= self._reminders[0]:
+            del self._reminders[0]
+            self._sound("reminder")
         if now >= self._next_anchor_s:
             self._next_anchor_s = now + ANCHOR_S
             if recorder is not None:
@@ -224,7 +253,7 @@ class Daemon:
                     boot_id=boot_id(),
                     since_s=self._since_s,
                     updated_s=time.monotonic(),
-                    state="sensor lost" if self._lost else "recording",
+                    state=self._state(),
                     sensor=SensorStatus(
                         chip=info.chip,
                         address=info.address,
@@ -238,7 +267,7 @@ class Daemon:
                     cadence_spm=None if np.isnan(p.cadence_spm) else p.cadence_spm,
                     lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
                     counters=self._reader.counters,
-                    run_id=self._run_id or None,
+                    run_id=self._run_id if recorder else None,
                     recorder_problem=(recorder.problem or "") if recorder else "not recording",
                     coach=p.coach,
                 )
@@ -247,10 +276,63 @@ class Daemon:
             self._status = None  # the coach goes on without; said once
             self._said(f"The status file cannot be written ({error.strerror}).")
 
+    def _state(self) -> str:
+        if self._lost:
+            return "sensor lost"
+        return "stopped by the button" if self._stopped else "recording"
+
+    def _rest_light(self) -> None:
+        """The light between sounds while all is well."""
+        if self._realtime:
+            self._player.light("recording" if self._recorder is not None else "healthy")
+
+    # -------------------------------------------------------------------- the button
+
+    def _pressed(self, press: Press) -> None:
+        """Every gesture is answered, recorded where there is a run, and acted on."""
+        pipeline, recorder = self._pipeline, self._recorder
+        answer = self._controls.answer(
+            press,
+            Situation(
+                time_s=pipeline.moment_s if pipeline else 0.0,
+                coaching=pipeline is not None,
+                recording=recorder is not None and not recorder.problem,
+                ready=self._stopped and not self._lost,
+            ),
+        )
+        for sound in answer.sounds:
+            self._sound(sound)
+        detail: dict[str, object] = {"gesture": press.gesture}
+        if answer.mute_until_s is not None and pipeline is not None:
+            detail |= {"from_s": pipeline.moment_s, "until_s": answer.mute_until_s}
+            pipeline.mute(pipeline.moment_s, answer.mute_until_s)
+        if answer.kind:
+            self._said(f"Button: {answer.text}.")
+            if recorder is not None:
+                # when it was pressed, not when the grammar was sure of it
+                recorder.event(press.time_s - self._run0, answer.kind, answer.text, **detail)
+        if answer.action == "stop":
+            self._stop_run()
+        elif answer.action == "start":
+            self._stopped = False
+            self._reminders.clear()
+        elif answer.action == "power-off":
+            self._power_off = True
+
+    def _stop_run(self) -> None:
+        """Close the run and wait for the button: samples are read on, and left alone."""
+        self._close_run()
+        self._stopped = True
+        self._reminders = [self._clock.monotonic() + wait for wait in REMIND_S]
+        self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, "stopped by the button")
+        self._rest_light()
+        self._sound("stopped")
+        self._said("Stopped. Hold the button for two seconds to start another run.")
+
     # -------------------------------------------------------------------- samples
 
     def _batch(self, batch: Batch) -> None:
-        if len(batch.counts) == 0:
+        if len(batch.counts) == 0 or self._stopped:
             return
         if self._pipeline is None:
             self._open(batch)
@@ -278,6 +360,10 @@ class Daemon:
         """The first samples are here: make the estimator for their rate and open the run."""
         times = batch.times()
         self._run0 = float(times[0])
+        self._time_s, self._steps, self._cues = 0.0, 0, 0
+        self._run_id, self._path = "", None
+        self._recorder_told = False
+        self._controls = Controls()
         now = self._clock.monotonic()
         wall0 = self._clock.wall() - (now - self._run0)
         span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
@@ -305,8 +391,8 @@ class Daemon:
         else:
             self._run_id = header.run_id
             self._said(f"Recording {header.run_id}.")
-            if self._realtime:
-                self._player.light("recording")
+            self._rest_light()
+            if self._realtime or self._button is not None:
                 self._sound("record")
 
     def _cue(self, cue: Cue) -> None:
@@ -320,9 +406,10 @@ class Daemon:
 
     def _played(self, played: Played) -> None:
         """Called by the player's thread once a sound is over."""
-        if self._recorder is not None and played.cue.metric != "system":
+        recorder = self._recorder  # the main thread may close it meanwhile
+        if recorder is not None and played.cue.metric != "system":
             start_s = played.start_s - self._run0 if self._realtime else played.cue.time_s
-            self._recorder.played(played.cue, start_s)
+            recorder.played(played.cue, start_s)
 
     def _tell(self, out: Output) -> None:
         assert self._pipeline is not None
@@ -360,7 +447,11 @@ class Daemon:
 
     def _sound(self, name: str) -> None:
         """A system sound, which is no cue of the coach."""
-        self._player.submit(system_cue(name, self._clock.monotonic() - self._run0, name))
+        cue = system_cue(name, self._clock.monotonic() - self._run0, name)
+        if self._realtime:
+            self._player.submit(cue)
+        else:
+            self._player.play_now(cue)
 
     def _event(self, kind: str, text: str) -> None:
         if self._recorder is not None:
@@ -370,28 +461,47 @@ class Daemon:
     def _say_goodbye(self) -> None:
         """Let the runner hear that it has ended."""
         if self._realtime and self._outputs.names:
-            self._sound("stopped")
+            if self._pipeline is not None and not self._power_off:
+                self._sound("stopped")
             self._clock.sleep(GOODBYE_S)
 
     def _finish(self) -> None:
         if self._realtime:
             gc.enable()
             gc.unfreeze()
+            sys.setswitchinterval(self._switch_s)
         self._player.close()  # before the recorder: what was played is part of the run
-        recorder, pipeline = self._recorder, self._pipeline
-        if recorder is not None and pipeline is not None:
-            recorder.seconds([row._asdict() for row in pipeline.finish()])
-            problem = recorder.close(
-                {
-                    "steps": self._steps,
-                    "cues": self._cues,
-                    "counters": self._reader.counters,
-                    "gyro_bias_rad_s": [round(float(b), 6) for b in pipeline.estimator.gyro_bias],
-                    "dropped_cues": self._player.dropped,
-                }
-            )
-            if problem:
-                self._problems.append(problem)
+        if self._button is not None:
+            self._button.close()
+        self._close_run()
+        for closer in self._closers:
+            closer.join()
         if self._status is not None:
             self._status.remove()
         self._reader.close()
+
+    def _close_run(self) -> None:
+        """End the run file; the next samples begin another. Waits for no card in real time."""
+        recorder, pipeline = self._recorder, self._pipeline
+        self._recorder = self._pipeline = None
+        if recorder is None or pipeline is None:
+            return
+        recorder.seconds([row._asdict() for row in pipeline.finish()])
+        summary = {
+            "steps": self._steps,
+            "cues": self._cues,
+            "counters": self._reader.counters,
+            "gyro_bias_rad_s": [round(float(b), 6) for b in pipeline.estimator.gyro_bias],
+            "dropped_cues": self._player.dropped,
+        }
+
+        def close() -> None:
+            if problem := recorder.close(summary):
+                self._problems.append(problem)
+
+        if not self._realtime:
+            close()
+            return
+        closer = threading.Thread(target=close, name="gaitpi-closing", daemon=True)
+        closer.start()
+        self._closers.append(closer)

@@ -74,6 +74,21 @@ class Pipeline:
         self._leans: tuple[float, float] = (np.nan, np.nan)
         self._lean_s = -np.inf
         self._seconds = _Seconds()
+        self._moment_s = -1.0
+        self._mutes: list[tuple[float, float]] = []
+
+    @property
+    def moment_s(self) -> float:
+        """Run time of the last moment given to the coach, s; -1 before the first."""
+        return self._moment_s
+
+    def mute(self, from_s: float, until_s: float) -> None:
+        """Have the coach be quiet from the first moment after ``from_s``, as :meth:`Coach.mute`.
+
+        Live ``from_s`` is :attr:`moment_s`; a replay gives the same number from the run file, and
+        so gets the same decisions. Calls come in the order of ``from_s``.
+        """
+        self._mutes.append((from_s, until_s))
 
     @property
     def status(self) -> Status:
@@ -147,6 +162,9 @@ class Pipeline:
         for t, activity, cadence_spm, lean_known, yaw_dps, gap_s, clip, lean_sd in moments:
             self._steps(steps, t)
             lean_deg = self._lean(t, lean_known)
+            self._moment_s = t
+            while self._mutes and self._mutes[0][0] < t:
+                self.coach.mute(*self._mutes.pop(0))
             decisions += self.coach.moment(
                 Moment(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd)
             )

@@ -1,6 +1,7 @@
 """A recording through the same estimator and coach as live: a run file or a CSV."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
+from gaitpi.device.controls import KINDS
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.errors import InputFileError, RunFileError
 from gaitpi.imu.batch import Counts
@@ -147,6 +149,19 @@ class Gap:
     gap_s: float
 
 
+def mutes(events: Iterable[EventRow]) -> list[tuple[float, float]]:
+    """(from, until) run times (s) at which the runner muted the coach, or unmuted it, in order."""
+    found = []
+    for event in events:
+        if event.kind in KINDS:
+            try:
+                detail = json.loads(event.detail)
+                found.append((float(detail["from_s"]), float(detail["until_s"])))
+            except (ValueError, TypeError, KeyError):
+                continue  # no mute among the runner's marks
+    return sorted(found, key=lambda pair: pair[0])
+
+
 def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
     """Everything in the order in which it became known: steps, decisions, gaps, events, seconds.
 
@@ -157,6 +172,8 @@ def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
         config, recording.rate_hz, has_gyro=recording.has_gyro, day_second=recording.day_second
     )
     events = sorted(recording.events, key=lambda e: e.time_s)
+    for from_s, until_s in mutes(events):
+        pipeline.mute(from_s, until_s)
     told = 0
     last = np.nan
     spacing = 1.0 / recording.rate_hz

@@ -1,6 +1,7 @@
 """Outputs on gpiozero's own mock pins: right pin, right value, released afterwards."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from gaitpi.config import CuesConfig
 from gaitpi.cues.outputs import (
+    RGB,
     LedOutput,
     Output,
     Outputs,
@@ -16,8 +18,13 @@ from gaitpi.cues.outputs import (
     lgpio_factory,
     open_outputs,
 )
-from gaitpi.cues.vocabulary import PATTERNS, pattern
+from gaitpi.cues.vocabulary import LIGHTS, PATTERNS, pattern
 from gaitpi.errors import OutputError
+
+
+def cues(**keys: Any) -> CuesConfig:
+    """On software PWM: this machine may have a real one."""
+    return CuesConfig(**{"pwm": "software", **keys})
 
 
 def values(pin: Any) -> list[float]:
@@ -30,19 +37,21 @@ def factory() -> Any:
 
 
 def test_a_passive_buzzer_gets_frequency_and_duty(factory: Any) -> None:
-    outputs = open_outputs(CuesConfig(buzzer_pin=12, led_pin=None, volume=50), factory)
+    outputs = open_outputs(cues(buzzer_pin=12, led_pin=None, volume=50), factory)
     assert outputs.names == ["buzzer on GPIO 12"]
     outputs.tone(3000.0, 1.0)
-    assert (factory.pin(12).frequency, factory.pin(12).state) == (3000.0, 0.25)
+    assert (factory.pin(12).frequency, factory.pin(12).state) == (3000.0, pytest.approx(1 / 6))
     outputs.tone(2000.0, 0.6)
-    assert (factory.pin(12).frequency, factory.pin(12).state) == (2000.0, pytest.approx(0.15))
+    assert factory.pin(12).frequency == 2000.0
+    # half the volume at level 0.6: the fundamental of this wave is 0.3 of the loudest
+    assert math.sin(math.pi * factory.pin(12).state) == pytest.approx(0.3)
     outputs.tone(0.0, 0.0)
     assert factory.pin(12).state == 0.0
     outputs.close()
 
 
 def test_on_off_outputs_follow_the_rhythm(factory: Any) -> None:
-    config = CuesConfig(buzzer="active", buzzer_pin=5, led_pin=6, vibration_pin=13)
+    config = cues(buzzer="active", buzzer_pin=5, led_pin=6, vibration_pin=13)
     outputs = open_outputs(config, factory)
     assert len(outputs.names) == 3
     for level in (1.0, 0.0, 0.6, 0.0):
@@ -53,7 +62,7 @@ def test_on_off_outputs_follow_the_rhythm(factory: Any) -> None:
 
 
 def test_volume_zero_is_silent_and_still_seen_and_felt(factory: Any) -> None:
-    config = CuesConfig(buzzer="active", buzzer_pin=5, led_pin=6, vibration_pin=13, volume=0)
+    config = cues(buzzer="active", buzzer_pin=5, led_pin=6, vibration_pin=13, volume=0)
     outputs = open_outputs(config, factory)
     outputs.tone(2700.0, 1.0)
     assert [factory.pin(pin).state for pin in (5, 6, 13)] == [0.0, 1.0, 1.0]
@@ -61,7 +70,7 @@ def test_volume_zero_is_silent_and_still_seen_and_felt(factory: Any) -> None:
 
 
 def test_only_the_led_is_a_light(factory: Any) -> None:
-    outputs = open_outputs(CuesConfig(led_pin=6, vibration_pin=13), factory)
+    outputs = open_outputs(cues(led_pin=6, vibration_pin=13), factory)
     outputs.light(True)
     assert [factory.pin(pin).state for pin in (18, 6, 13)] == [0.0, 1.0, 0.0]
     outputs.light(False)
@@ -69,8 +78,40 @@ def test_only_the_led_is_a_light(factory: Any) -> None:
     outputs.close()
 
 
+def test_an_rgb_led_has_the_colours_and_shows_rhythm_in_white(factory: Any) -> None:
+    outputs = open_outputs(cues(buzzer="none", led_pin=5, green_pin=6, blue_pin=13), factory)
+    assert outputs.names == ["RGB LED on GPIO 5, 6, 13"]
+
+    def shown() -> list[float]:
+        return [factory.pin(pin).state for pin in (5, 6, 13)]
+
+    for light in LIGHTS.values():
+        outputs.light(True, light.colour)
+        assert shown() == list(RGB[light.colour])
+    outputs.light(False, "red")
+    assert shown() == [0, 0, 0]
+    outputs.tone(2700.0, 0.5)
+    assert shown() == [1, 1, 1]
+    outputs.silence()
+    assert shown() == [0, 0, 0]
+    outputs.close()
+    assert [factory.pin(pin).function for pin in (5, 6, 13)] == ["input"] * 3
+    assert len(set(RGB.values())) == len(RGB)
+
+
+@pytest.mark.parametrize("rgb", [{}, {"green_pin": 6, "blue_pin": 13}])
+def test_a_common_anode_is_lit_by_a_low_pin(factory: Any, rgb: dict[str, int]) -> None:
+    outputs = open_outputs(cues(buzzer="none", led_common="anode", **rgb), factory)
+    assert factory.pin(17).state == 1
+    outputs.light(True, "red")
+    assert factory.pin(17).state == 0
+    outputs.silence()
+    assert factory.pin(17).state == 1
+    outputs.close()
+
+
 def test_close_leaves_pins_low_released_and_may_be_called_again(factory: Any) -> None:
-    config = CuesConfig(vibration_pin=13)
+    config = cues(vibration_pin=13)
     outputs = open_outputs(config, factory)
     outputs.tone(2700.0, 1.0)
     outputs.close()
@@ -83,7 +124,7 @@ def test_close_leaves_pins_low_released_and_may_be_called_again(factory: Any) ->
 
 def test_a_plain_pin_is_driven_low_before_it_is_released() -> None:
     factory = MockFactory(pin_class=MockPin)
-    outputs = open_outputs(CuesConfig(buzzer="active"), factory)
+    outputs = open_outputs(cues(buzzer="active"), factory)
     outputs.tone(2700.0, 1.0)
     outputs.close()
     for pin in (18, 17):
@@ -92,13 +133,13 @@ def test_a_plain_pin_is_driven_low_before_it_is_released() -> None:
 
 
 def test_nothing_fitted_is_not_an_error(factory: Any) -> None:
-    outputs = open_outputs(CuesConfig(buzzer="none", led_pin=None), factory)
+    outputs = open_outputs(cues(buzzer="none", led_pin=None), factory)
     outputs.tone(2700.0, 1.0)
     assert outputs.names == []
 
 
 def test_one_pin_for_two_outputs_is_told_and_the_first_is_used(factory: Any) -> None:
-    outputs = open_outputs(CuesConfig(buzzer_pin=17, led_pin=17), factory)
+    outputs = open_outputs(cues(buzzer_pin=17, led_pin=17), factory)
     assert outputs.names == ["buzzer on GPIO 17"]
     (problem,) = outputs.problems
     assert "GPIO 17 (LED)" in problem.found
@@ -115,7 +156,7 @@ class BusyPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
 
 def test_all_pins_busy_names_them_and_says_what_to_do() -> None:
     with pytest.raises(OutputError) as caught:
-        open_outputs(CuesConfig(), MockFactory(pin_class=BusyPin))
+        open_outputs(cues(), MockFactory(pin_class=BusyPin))
     assert "GPIO 18 (buzzer)" in caught.value.found
     assert "GPIO 17 (LED)" in caught.value.found
     assert "gpioinfo" in caught.value.todo
@@ -123,7 +164,7 @@ def test_all_pins_busy_names_them_and_says_what_to_do() -> None:
 
 def test_a_pin_without_pwm_costs_only_the_passive_buzzer() -> None:
     factory = MockFactory(pin_class=MockPin)
-    outputs = open_outputs(CuesConfig(), factory)
+    outputs = open_outputs(cues(), factory)
     assert outputs.names == ["LED on GPIO 17"]
     assert "GPIO 18 (buzzer)" in outputs.problems[0].found
     outputs.close()

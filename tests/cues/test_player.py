@@ -5,6 +5,7 @@ import math
 import sys
 import threading
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.factory = MockFactory(pin_class=MockPWMPin)
-        self.outputs = open_outputs(CuesConfig(volume=100), self.factory)
+        self.outputs = open_outputs(CuesConfig(volume=100, pwm="software"), self.factory)
         self.played: list[Played] = []
         self._more = threading.Condition()
         self.player = Player(self.outputs, SystemClock(), self._note)
@@ -179,7 +180,7 @@ def test_silent_after_an_exception_in_this_thread() -> None:
             raise KeyboardInterrupt
 
     factory = MockFactory(pin_class=MockPWMPin)
-    player = Player(open_outputs(CuesConfig(), factory), Interrupting())
+    player = Player(open_outputs(CuesConfig(pwm="software"), factory), Interrupting())
     with pytest.raises(KeyboardInterrupt):
         player.play_now(cue("back"))
     assert [float(state.state) for state in factory.pin(17).states] == [0.0, 1.0, 0.0]
@@ -195,7 +196,7 @@ def test_an_exception_in_the_thread_is_kept_and_leaves_silence() -> None:
         failed.set()
         raise ValueError("the listener failed")
 
-    player = Player(open_outputs(CuesConfig(), factory), SystemClock(), played)
+    player = Player(open_outputs(CuesConfig(pwm="software"), factory), SystemClock(), played)
     player.submit(cue("back"))
     assert failed.wait(10.0)
     player.close()
@@ -227,15 +228,34 @@ def test_bad_cues_are_refused_where_they_are_submitted(rig: Rig) -> None:
 
 def test_the_light_blinks_between_sounds(rig: Rig) -> None:
     rig.player.light(fault(2))
-    time.sleep(1.0)
+    time.sleep(1.5)
     rig.player.light("off")
     rig.player.submit(system_cue("mark", 0.0))
     rig.wait_for(1)
-    # Two blinks of 0.2 s, 0.25 s apart, then the tick; the buzzer only ticks.
+    # Two blinks of 0.4 s, 0.3 s apart, then the tick; the buzzer only ticks.
     assert rig.states(17) == [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
     lengths = [state.timestamp for state in rig.factory.pin(17).states[2:5]]
-    assert lengths == pytest.approx([0.2, 0.25, 0.2], abs=0.12)
+    assert lengths == pytest.approx([0.4, 0.3, 0.4], abs=0.14)
     assert rig.states(18) == [0.0, 0.5, 0.0]
+
+
+def test_a_wink_is_shown_once_and_the_light_goes_on(rig: Rig) -> None:
+    rig.player.light("link-gained")
+    time.sleep(1.2)
+    assert rig.states(17) == [0.0, 1.0, 0.0]  # off again, for good
+
+
+def test_never_two_sounds_at_once_and_the_more_important_first(rig: Rig) -> None:
+    names = ["back", "mark", "belt", "hold", "trouble", "set"]
+    rig.player.submit(system_cue("record", 0.0))
+    rig.wait_for_sound()
+    for name in names:
+        rig.player.submit(system_cue(name, 0.0))
+    order = rig.wait_for(1 + len(names))
+    assert order == ["record", "trouble", "belt", "back", "mark", "hold", "set"]
+    assert [played.complete for played in rig.played] == [False] + [True] * len(names)
+    for before, after in pairwise(rig.played):
+        assert before.end_s <= after.start_s
 
 
 def test_gpiozero_is_not_imported_by_importing_the_cues() -> None:

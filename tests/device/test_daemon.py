@@ -29,7 +29,9 @@ from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.runs.reader import RunReader
 
 LOW = (Phase("stand", 5.0), Phase("run", 150.0, cadence_spm=160.0))
-CONFIG = apply(Config(), ["coach.target_spm=175", "coach.warmup_s=0", "coach.hold_s=4"])
+CONFIG = apply(
+    Config(), ["coach.target_spm=175", "coach.warmup_s=0", "coach.hold_s=4", "cues.pwm=software"]
+)
 
 
 class Bench:
