@@ -16,7 +16,9 @@ class Moment:
     ``lean_sd_deg`` its standard uncertainty, NaN when not told;
     ``yaw_rate_dps`` turning rate about the vertical averaged over about a second, NaN without
     a gyroscope; ``gap_s`` samples missing since the moment before (0 = none); ``clipped``
-    samples at the end of the range since the moment before.
+    samples at the end of the range since the moment before; ``grade`` slope of the ground, rise
+    over run, and ``grade_sd`` its standard uncertainty, NaN while unknown; ``belt`` 0 unknown,
+    1 steady, 2 loose, 3 moved.
     """
 
     time_s: float
@@ -27,6 +29,9 @@ class Moment:
     gap_s: float = 0.0
     clipped: int = 0
     lean_sd_deg: float = float("nan")
+    grade: float = float("nan")
+    grade_sd: float = float("nan")
+    belt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class Cue:
     ``cue`` a name of the vocabulary (step-up, beat, back, tall, sink, let-go, belt, trouble);
     ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open; ``rule``
     a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues, else
-    NaN.
+    NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval they
+    glide from, NaN where there is neither.
     """
 
     time_s: float
@@ -62,6 +68,8 @@ class Cue:
     rule: str
     reason: str
     beat_s: float = float("nan")
+    first_s: float = float("nan")
+    from_s: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

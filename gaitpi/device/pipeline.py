@@ -315,4 +315,7 @@ class _Sums:
             lean_from=lean_from,
             cadence_sd_spm=means[3],
             lean_sd_deg=means[4],
+            grade=math.nan,
+            grade_sd=math.nan,
+            belt=0,
         )

@@ -323,8 +323,8 @@ class RunReader:
 
     def _table(self, kind: type[Row]) -> list[Row]:
         table = TABLES[kind]
-        lacks = self._lacks.get(table, ())
-        columns = ", ".join("NULL" if name in lacks else name for name in kind._fields)
+        lacks = self._lacks.get(table, {})
+        columns = ", ".join(lacks.get(name, name) for name in kind._fields)
         rows = self._fetch(f"SELECT {columns} FROM {table} ORDER BY id")
         return [self._load(kind, row) for row in rows]
 

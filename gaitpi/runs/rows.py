@@ -39,7 +39,11 @@ class StepRow(NamedTuple):
 
 
 class SecondRow(NamedTuple):
-    """One second of run time; ``lean_from`` as in the estimator's trace (0 unknown)."""
+    """One second of run time.
+
+    ``lean_from`` as in the estimator's trace (0 unknown); ``grade`` rise over run and its standard
+    uncertainty; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
+    """
 
     time_s: float
     activity: int
@@ -52,6 +56,9 @@ class SecondRow(NamedTuple):
     lean_from: int
     cadence_sd_spm: float
     lean_sd_deg: float
+    grade: float
+    grade_sd: float
+    belt: int
 
 
 class CueRow(NamedTuple):
@@ -67,6 +74,8 @@ class CueRow(NamedTuple):
     reason: str
     beat_s: float
     played_s: float
+    first_s: float
+    from_s: float
 
 
 class WithheldRow(NamedTuple):
@@ -120,7 +129,11 @@ TABLES: Final[Mapping[type[NamedTuple], str]] = {
 
 Value = float | int | str | None
 
-_OPTIONAL: Final = {"lean_from": 0, "cadence_sd_spm": math.nan, "lean_sd_deg": math.nan}
+_OPTIONAL: Final = {
+    "lean_from": 0,
+    "belt": 0,
+    **dict.fromkeys(("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd"), math.nan),
+}
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),
     int: (int,),

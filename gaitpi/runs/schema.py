@@ -7,19 +7,50 @@ from typing import Final
 APPLICATION_ID: Final = 0x47414954
 """SQLite application_id: the letters GAIT."""
 
-SCHEMA_VERSION: Final = 2
-"""SQLite user_version; a reader refuses a higher one. 2: uncertainties in table ``second``."""
+SCHEMA_VERSION: Final = 3
+"""SQLite user_version; a reader refuses a higher one.
 
-ADDED: Final = {1: {"second": ("cadence_sd_spm", "lean_sd_deg")}}
-"""Columns that each older format lacks."""
+2: uncertainties in table ``second``. 3: slope and belt there, ticks of a rhythm in ``cue``.
+"""
 
-_LINES_OF_1: Final = (
-    """lean_from INTEGER NOT NULL, -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
-  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
+_NEW_IN_2: Final = {"cadence_sd_spm": "NULL", "lean_sd_deg": "NULL"}
+_NEW_IN_3: Final = {"grade": "NULL", "grade_sd": "NULL", "belt": "0"}
+_TICKS: Final = {"first_s": "NULL", "from_s": "NULL"}
+
+ADDED: Final = {
+    1: {"second": _NEW_IN_2 | _NEW_IN_3, "cue": _TICKS},
+    2: {"second": _NEW_IN_3, "cue": _TICKS},
+}
+"""Columns that each older format lacks, with the SQL of what is read in their place."""
+
+_LINES: Final = {
+    2: (
+        (
+            """  cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
+  grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
+  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 """,
-    """lean_from INTEGER NOT NULL  -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
+            """  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
 """,
-)
+        ),
+        (
+            """  beat_s REAL, played_s REAL,
+  first_s REAL, from_s REAL   -- of a rhythm: time of its first tick, interval it glides from
+""",
+            """  beat_s REAL, played_s REAL
+""",
+        ),
+    ),
+    1: (
+        ("NOT NULL, -- 0 unknown, 1 given mount", "NOT NULL  -- 0 unknown, 1 given mount"),
+        (
+            """  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
+""",
+            "",
+        ),
+    ),
+}
+"""(lines now, lines as that format had them), applied from the newest format down."""
 
 SUFFIX: Final = ".gaitpi"
 
@@ -43,4 +74,7 @@ HEADER_COLUMNS: Final = (
 def schema(version: int = SCHEMA_VERSION) -> str:
     """The SQL text that makes the tables and views, as that format had it."""
     text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    return text.replace(*_LINES_OF_1) if version == 1 else text
+    for older in range(SCHEMA_VERSION - 1, version - 1, -1):
+        for now, then in _LINES[older]:
+            text = text.replace(now, then)
+    return text

@@ -75,7 +75,9 @@ CREATE TABLE second (         -- one row per second of run time
   clipped INTEGER NOT NULL,
   gap_s REAL,
   lean_from INTEGER NOT NULL, -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
-  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
+  cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
+  grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
+  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 ) STRICT;
 
 CREATE TABLE cue (            -- what the runner heard, and why
@@ -84,7 +86,8 @@ CREATE TABLE cue (            -- what the runner heard, and why
   cue TEXT NOT NULL, metric TEXT NOT NULL,
   value REAL, low REAL, high REAL,
   rule TEXT NOT NULL, reason TEXT NOT NULL,
-  beat_s REAL, played_s REAL
+  beat_s REAL, played_s REAL,
+  first_s REAL, from_s REAL   -- of a rhythm: time of its first tick, interval it glides from
 ) STRICT;
 
 CREATE TABLE withheld (       -- what the runner would have heard but for a quiet rule

@@ -273,7 +273,7 @@ class RunWriter:
             self._add(StepRow, named(StepRow, row))
 
     def seconds(self, rows: Iterable[Named]) -> None:
-        """Keep per-second values: rows with the fields of ``SecondRow``; ``lean_from`` optional."""
+        """Keep per-second values: rows with the fields of ``SecondRow``, of which some may lack."""
         for row in rows:
             self._add(SecondRow, named(SecondRow, row))
 
@@ -283,7 +283,7 @@ class RunWriter:
             CueRow,
             (
                 *(cue.time_s, cue.cue, cue.metric, cue.value, *cue.band),
-                *(cue.rule, cue.reason, cue.beat_s, played_s),
+                *(cue.rule, cue.reason, cue.beat_s, played_s, cue.first_s, cue.from_s),
             ),
         )
 

@@ -23,12 +23,13 @@ INF = math.inf
 
 def second(time_s: float, activity: int = 3, gap_s: float = 0.0) -> SecondRow:
     nan = math.nan
-    return SecondRow(time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan)
+    return SecondRow(time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan, nan, nan, 0)
 
 
 def cue(time_s: float, name: str = "step-up", *, played: bool = True) -> CueRow:
     start = time_s if played else math.nan
-    return CueRow(time_s, name, "cadence", 163.0, 165.0, INF, "cadence.low", "low", 0.35, start)
+    ticks = (0.35, start, math.nan, math.nan)
+    return CueRow(time_s, name, "cadence", 163.0, 165.0, INF, "cadence.low", "low", *ticks)
 
 
 def withheld(time_s: float, name: str = "step-up") -> WithheldRow:

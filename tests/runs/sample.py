@@ -92,6 +92,7 @@ def second(time_s: float, **other: float) -> dict[str, Any]:
         "clipped": 0,
         "gap_s": 0.0,
         "lean_from": 0,
+        "belt": 1,
     }
     return row | other
 

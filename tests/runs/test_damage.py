@@ -142,12 +142,13 @@ def spoil(path: Path, sql: str, *values: Any) -> Path:
     return path
 
 
-def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
-    """It has no uncertainties; all else is there, and nothing of it is changed."""
+@pytest.mark.parametrize(("version", "lacks"), [(1, 5), (2, 3)])
+def test_a_run_of_an_older_format_is_read(tmp_path: Path, version: int, lacks: int) -> None:
+    """What it has not is not known; all else is there, and nothing of it is changed."""
     new, old = make(tmp_path / "new.gaitpi"), tmp_path / "old.gaitpi"
     db = sqlite3.connect(old, isolation_level=None)
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
-    db.executescript(schema(1))
+    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
+    db.executescript(schema(version))
     db.execute("ATTACH ? AS new", (str(new),))
     for (table,) in db.execute(
         "SELECT name FROM new.sqlite_schema WHERE type = 'table'"
@@ -159,8 +160,11 @@ def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
         assert was.run_id == run.run_id
         np.testing.assert_array_equal(was.steps(), run.steps())
         before, now = np.array(was.seconds()), np.array(run.seconds())
-        np.testing.assert_array_equal(before[:, :-2], now[:, :-2])
-        assert np.isnan(before[:, -2:]).all()
+        np.testing.assert_array_equal(before[:, :-lacks], now[:, :-lacks])
+        assert np.isnan(before[:, -lacks:-1]).all()
+        assert not before[:, -1].any()
+        assert len(was.cues()) == len(run.cues())
+        assert all(np.isnan([heard.first_s, heard.from_s]).all() for heard in was.cues())
     assert raw(old) == raw(new)
 
 
@@ -203,7 +207,7 @@ def test_a_view_of_a_strangers_making_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("PRAGMA user_version = 3", "newer gaitpi"),
+        ("PRAGMA user_version = 4", "newer gaitpi"),
         ("PRAGMA application_id = 1", "another program's mark"),
         ("DELETE FROM run", "header is missing"),
         ("UPDATE run SET acc_scale = acc_scale * 2", "header cannot be trusted"),

@@ -153,7 +153,7 @@ def test_rows_come_back_with_nan_and_infinities(
         for got in run.steps():
             np.testing.assert_array_equal(got, [given_step[name] for name in kinds])
         assert len(run.steps()) == 2
-        wanted = [{**a_second, "lean_from": 0}[name] for name in SecondRow._fields]
+        wanted = [{**a_second, "lean_from": 0, "belt": 0}[name] for name in SecondRow._fields]
         np.testing.assert_array_equal(run.seconds()[0], wanted)
         heard = run.cues()[0]
         np.testing.assert_array_equal([heard.time_s, heard.played_s], [values[0], math.nan])
