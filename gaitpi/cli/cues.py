@@ -85,6 +85,8 @@ def _lines(entry: Entry) -> list[str]:
         f"{band_words(entry.low, entry.high):<11} {after_words(entry)}"
     )
     words = f"{entry.rule}: {_without_numbers(entry)}"
+    if entry.cue == "metronome" and not math.isnan(entry.lasted_s):
+        words += f"; it ticked for {entry.lasted_s:.0f} s"
     return [
         head.rstrip()[:_WIDTH],
         *textwrap.wrap(

@@ -53,7 +53,8 @@ class StepTaken:
 class Cue:
     """Something the runner hears or sees, with the reason in words.
 
-    ``cue`` a name of the vocabulary (step-up, beat, back, tall, sink, let-go, belt, trouble);
+    ``cue`` a name of the vocabulary (step-up, beat, metronome, back, tall, sink, let-go, belt,
+    trouble);
     ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open; ``rule``
     a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues, else
     NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval they
@@ -86,3 +87,25 @@ class Withheld:
     band: tuple[float, float]
     rule: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """What the metronome does from now on.
+
+    A tick at run time ``first_s`` and one every ``beat_s`` from it on; both NaN: it ends at once.
+    ``rule`` is "metronome.plain" (one the runner asked for begins), "metronome.follow" (one that
+    is ticking moves with the runner), or why it ends (``cadence.returned``, ``metronome.limit``,
+    ``quiet.gap`` …), said in words by ``reason``.
+    """
+
+    time_s: float
+    first_s: float
+    beat_s: float
+    rule: str
+    reason: str
+
+    @property
+    def ends(self) -> bool:
+        """Whether there are no more ticks."""
+        return self.first_s != self.first_s

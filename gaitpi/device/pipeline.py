@@ -6,14 +6,14 @@ the samples and their times only: not on how they were cut into batches, nor on 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.coach.policy import Coach, Status
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Trace
 from gaitpi.runs.rows import SecondRow
@@ -43,11 +43,15 @@ def design_rate(times: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one block led to: estimates, coach's decisions in order, and finished seconds."""
+    """What one block led to: estimates, coach's decisions in order, and finished seconds.
+
+    ``beats`` is what was said to the metronome, in order; before the decisions of its moment.
+    """
 
     trace: Trace
     decisions: list[Cue | Withheld]
     seconds: list[SecondRow]
+    beats: list[Beats] = field(default_factory=list)
 
 
 class Pipeline:
@@ -76,6 +80,7 @@ class Pipeline:
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
+        self._beats: list[Beats] = []
 
     @property
     def moment_s(self) -> float:
@@ -102,8 +107,9 @@ class Pipeline:
             return Output(trace, [], [])
         clipped = self._clipped(acc, gyr)
         gaps = self._gaps(time_s)
+        self._beats = []
         decisions = self._decide(trace, clipped, gaps)
-        return Output(trace, decisions, self._seconds.add(trace, clipped, gaps))
+        return Output(trace, decisions, self._seconds.add(trace, clipped, gaps), self._beats)
 
     def finish(self) -> list[SecondRow]:
         """The last, unfinished second."""
@@ -168,6 +174,7 @@ class Pipeline:
             decisions += self.coach.moment(
                 Moment(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd)
             )
+            self._beats += self.coach.beats
         self._steps(steps, np.inf)
         return decisions
 

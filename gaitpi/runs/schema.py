@@ -15,7 +15,7 @@ SCHEMA_VERSION: Final = 3
 
 _NEW_IN_2: Final = {"cadence_sd_spm": "NULL", "lean_sd_deg": "NULL"}
 _NEW_IN_3: Final = {"grade": "NULL", "grade_sd": "NULL", "belt": "0"}
-_TICKS: Final = {"first_s": "NULL", "from_s": "NULL"}
+_TICKS: Final = {"first_s": "NULL", "from_s": "NULL", "lasted_s": "NULL"}
 
 ADDED: Final = {
     1: {"second": _NEW_IN_2 | _NEW_IN_3, "cue": _TICKS},
@@ -35,7 +35,8 @@ _LINES: Final = {
         ),
         (
             """  beat_s REAL, played_s REAL,
-  first_s REAL, from_s REAL   -- of a rhythm: time of its first tick, interval it glides from
+  first_s REAL, from_s REAL,  -- of a rhythm: time of its first tick, interval it glides from
+  lasted_s REAL               -- time from the beginning of the sound to its end
 """,
             """  beat_s REAL, played_s REAL
 """,
