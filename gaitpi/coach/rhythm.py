@@ -27,6 +27,8 @@ CONTACTS_MIN: Final = 5
 STEP_MIN_S: Final = 0.2
 STEP_MAX_S: Final = 0.6
 """Intervals between contacts that follow each other, s (300 to 100 steps a minute)."""
+SAME_S: Final = 0.001
+"""Contacts nearer than this are one and the same, s."""
 WILD_S: Final = 0.025
 """A contact this far off the line is not where the foot came down: five times the noise of a step
 (1.5 %), s."""
@@ -62,15 +64,18 @@ class Prediction(NamedTuple):
 
 
 def hear(contacts: list[float], step: StepTaken) -> None:
-    """Add the contact of ``step`` to ``contacts`` (run time, s), which keeps the last ones only.
+    """Add the contact that ended ``step`` to ``contacts`` (run time, s), which keeps the last ones.
 
-    Starts anew where contacts do not follow each other as running steps do.
+    Starts anew, with both contacts of the step, where it does not follow the one before; with none
+    where it is no running step.
     """
-    if contacts and not (step.running and STEP_MIN_S <= step.ic_s - contacts[-1] <= STEP_MAX_S):
+    if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
         contacts.clear()
-    if step.running and math.isfinite(step.ic_s):
-        contacts.append(step.ic_s)
-        del contacts[:-CONTACTS]
+        return
+    if not (contacts and abs(step.ic_s - contacts[-1]) < SAME_S):
+        contacts[:] = [step.ic_s]
+    contacts.append(step.ic_s + step.step_s)
+    del contacts[:-CONTACTS]
 
 
 def predict(contacts: Sequence[float], after_s: float) -> Prediction | None:
@@ -84,7 +89,7 @@ def predict(contacts: Sequence[float], after_s: float) -> Prediction | None:
         points.remove(wild)
         fit = _Fit(points)
     k = len(contacts)
-    if fit.step_s < STEP_MIN_S:
+    if not STEP_MIN_S <= fit.step_s <= STEP_MAX_S:
         return None
     k = max(k, math.ceil((after_s - fit.at(0)) / fit.step_s) - 1)
     while fit.at(k) < after_s:

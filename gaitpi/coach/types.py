@@ -39,8 +39,8 @@ class StepTaken:
     """A step, as soon as it is known.
 
     ``known_s`` run time at which it became known (never earlier than the sample that showed
-    it); ``ic_s`` its initial contact; ``step_s`` time since the initial contact before it, NaN
-    for the first of a bout; ``running`` True where it was a running step.
+    it); ``ic_s`` the initial contact it begins with; ``step_s`` its length, until the next initial
+    contact, NaN for the last of a bout; ``running`` True where it was a running step.
     """
 
     known_s: float
@@ -54,11 +54,10 @@ class Cue:
     """Something the runner hears or sees, with the reason in words.
 
     ``cue`` a name of the vocabulary (step-up, beat, metronome, back, tall, sink, let-go, belt,
-    trouble);
-    ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open; ``rule``
-    a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues, else
-    NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval they
-    glide from, NaN where there is neither.
+    trouble); ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open;
+    ``rule`` a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues,
+    else NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval
+    they glide from, NaN where there is neither.
     """
 
     time_s: float

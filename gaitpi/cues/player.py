@@ -72,7 +72,7 @@ class Player:
     absolute deadlines of ``clock``, so a late wake-up does not move the rest of a rhythm.
     A metronome (``metronome``, ``beats``, ``hush``) ticks beneath them all: a sound takes the place
     of the ticks that fall into it, and the rhythm is kept. It ends when it is told to, and no tick
-    comes after the time up to which ``alive`` vouches for the runner.
+    sounds beyond the time up to which ``alive`` vouches for the runner.
     Whatever happens, the outputs are silenced. ``played`` is called after each sound, from
     the thread that played it; of a metronome, from the one that ended it. ``dropped`` counts the
     cues that came too late or found no room; ``error`` is what stopped the thread, None while all
@@ -103,7 +103,6 @@ class Player:
         self._light_start = 0.0
         self._wink: Light | None = None
         self._train: Train | None = None
-        self._over: list[tuple[Train, bool]] = []
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -139,22 +138,24 @@ class Player:
         """Tick from ``first_s`` on, gliding from ``cue.from_s`` to ``cue.beat_s``, until told.
 
         ``alive_s``: see :meth:`alive`. One that ticks already ends. Times are those of the clock.
+        Raises ValueError for an impossible rhythm.
         """
-        render(METRONOME, cue.beat_s, cue.from_s)  # refuses an impossible rhythm
+        render(METRONOME, cue.beat_s, cue.from_s)
         with self._changed:
             if self._stop:
                 self.dropped += 1
                 return
-            self._end_train(complete=False)
+            over = self._end_train(complete=False)
             self._train = Train(cue, first_s, alive_s)
-        self._train_changed()
+            self._wake_for_train()
+        self._tell(over)
 
     def beats(self, first_s: float, beat_s: float) -> None:
         """The metronome has a tick at ``first_s`` and every ``beat_s`` from it on."""
         with self._changed:
             if self._train is not None:
                 self._train.follow(first_s, beat_s)
-        self._train_changed()
+                self._wake_for_train()
 
     def alive(self, until_s: float) -> None:
         """The runner is known to be running: ticks may come until ``until_s``."""
@@ -163,16 +164,20 @@ class Player:
                 self._train.alive_s = until_s
 
     def hush(self) -> None:
-        """The metronome ends at once."""
+        """The metronome ends at once; ``played`` has been told of it on return."""
         with self._changed:
-            self._end_train(complete=True)
-        self._train_changed()
+            over = self._end_train(complete=True)
+            self._wake_for_train()
+        self._tell(over)
 
     def catch_up(self, now_s: float) -> None:
         """Without a thread, on a virtual clock: sound the ticks that are over by ``now_s``."""
         while (train := self._train) is not None and train.due_s + TICK_S <= now_s:
-            train.sounded(train.due_s)
-            self._sound_tick(train, self._sleep_until)
+            if train.vouched:
+                train.sounded(train.due_s)
+                self._sound_tick(train, self._sleep_until)
+            else:
+                train.skip()
 
     def play_now(self, cue: Cue) -> None:
         """Play in this thread, on the given clock, and return when it is over."""
@@ -190,10 +195,11 @@ class Player:
             self._stop = True
             self.dropped += len(self._waiting)
             self._waiting.clear()
+            over = self._end_train(complete=False)
             self._changed.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        self._tell_over(self._take_over())
+        self._tell(over)
         self._outputs.close()
 
     def _job(self, cue: Cue, decided_s: float | None) -> _Job:
@@ -218,25 +224,21 @@ class Player:
             while (todo := self._next()) is not None:
                 if isinstance(todo, _Job):
                     self._play(todo, partial(self._wait_until, todo))
-                elif isinstance(todo, Train):
-                    self._tick(todo)
                 else:
-                    self._tell_over(todo)
+                    self._tick(todo)
         except Exception as err:  # the daemon asks for it; a cue must never bring down a run
             with self._changed:
                 self.error, self._stop = err, True
         finally:
             self._silence_at_last()
 
-    def _next(self) -> "_Job | Train | list[tuple[Train, bool]] | None":
-        """The next sound or tick, waiting for it with the light on; None at the end.
+    def _next(self) -> "_Job | Train | None":
+        """The next sound, or the metronome when a tick is due, waiting with the light on.
 
-        Or metronomes that have ended, to be told of.
+        None at the end.
         """
         with self._changed:
             while not self._stop:
-                if self._over:
-                    return self._take_over()
                 fresh = [job for job in self._waiting if not self._late(job)]
                 self.dropped += len(self._waiting) - len(fresh)
                 self._waiting = fresh
@@ -248,8 +250,7 @@ class Player:
                 due_s = self._tick_due()
                 if (train := self._train) is not None and due_s <= 0.0:
                     return train
-                if not self._over:
-                    self._changed.wait(min(left, due_s))
+                self._changed.wait(min(left, due_s))
         return None
 
     def _tick_due(self) -> float:
@@ -257,9 +258,6 @@ class Player:
         if self._train is None:
             return math.inf
         now = self._clock.monotonic()
-        if self._train.over(now):
-            self._end_train(complete=False)
-            return math.inf
         while self._train.due_s < now - LATE_S:
             self._train.skip()
         return self._train.due_s - now
@@ -277,14 +275,14 @@ class Player:
         return left
 
     def _tick(self, train: Train) -> None:
-        """Sound the tick that is due, unless nobody vouches for the runner."""
-        start_s = self._clock.monotonic()
-        if train.due_s + TICK_S > train.alive_s:
-            with self._changed:
-                train.skip()
-            return
+        """Sound the tick that is due, unless it has ended or nobody vouches for the runner."""
         with self._changed:
-            train.sounded(start_s)
+            if self._train is not train:
+                return
+            if not train.vouched:
+                train.skip()
+                return
+            train.sounded(self._clock.monotonic())
         self._sound_tick(train, partial(self._wait_tick, train))
 
     def _sound_tick(self, train: Train, wait: Callable[[float], bool]) -> None:
@@ -306,31 +304,21 @@ class Player:
                 self._changed.wait(left)
             return True
 
-    def _train_changed(self) -> None:
-        """Tell of what has ended, before the caller does anything else, and the thread of all."""
-        self._tell_over(self._take_over())
-        with self._changed:
-            if self._threaded and not self._stop:
-                self._wake()
-
-    def _end_train(self, *, complete: bool) -> None:
+    def _wake_for_train(self) -> None:
         """The lock is held."""
-        if self._train is not None:
-            self._over.append((self._train, complete))
-            self._train = None
+        if self._threaded and not self._stop and (self._train or self._thread):
+            self._wake()
 
-    def _take_over(self) -> list[tuple[Train, bool]]:
-        """The metronomes that have ended, each given once."""
-        with self._changed:
-            if self._stop:
-                self._end_train(complete=False)
-            over, self._over = self._over, []
-        return over
+    def _end_train(self, *, complete: bool) -> Played | None:
+        """What there is to tell of a metronome that ends here. The lock is held."""
+        train, self._train = self._train, None
+        if train is None or not train.ticks:
+            return None
+        return Played(train.cue, train.start_s, train.end_s, complete, train.ticks)
 
-    def _tell_over(self, over: list[tuple[Train, bool]]) -> None:
-        for train, complete in over:
-            if self._played is not None and train.ticks:
-                self._played(Played(train.cue, train.start_s, train.end_s, complete, train.ticks))
+    def _tell(self, over: Played | None) -> None:
+        if over is not None and self._played is not None:
+            self._played(over)
 
     def _play(self, job: _Job, wait: Callable[[float], bool]) -> None:
         """Play; ``wait(deadline)`` returns False when the sound is to be cut short."""

@@ -1,14 +1,10 @@
 """The ticks of a metronome that goes on until it is told to end: when the next one is due. Pure."""
 
 import math
-from typing import Final
 
 from gaitpi.coach.rhythm import GLIDE_TICKS, glide
 from gaitpi.coach.types import Cue
 from gaitpi.cues.vocabulary import TICK_S
-
-DEAD_S: Final = 2.0
-"""A train nobody has spoken for during this long is over, s."""
 
 
 class Train:
@@ -47,9 +43,10 @@ class Train:
         self.due_s += self._glide.pop(0) if self._glide else self._beat_s
         self._join()
 
-    def over(self, now_s: float) -> bool:
-        """Whether nobody has spoken for it for too long."""
-        return now_s > self.alive_s + DEAD_S
+    @property
+    def vouched(self) -> bool:
+        """Whether the tick that is due ends before ``alive_s``."""
+        return self.due_s + TICK_S <= self.alive_s
 
     def _join(self) -> None:
         """Change to the new grid at its first tick, or late, at the nearest one: never in between.
