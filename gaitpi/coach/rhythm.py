@@ -1,10 +1,11 @@
 """Where the runner's next initial contact will fall, and how ticks lead from there. Pure.
 
 Prediction: least squares over the last ``CONTACTS`` initial contacts, t = a + b·k + c·(-1)^k: a
-phase, a step interval, and half the difference of left and right. Its standard deviation is that
-of a new observation (Draper & Smith, Applied Regression Analysis), as if deviations of contacts
-from the line were independent; in runners they also wander, so it is a lower bound, and what it
-is worth is measured by ``python -m calibration.rhythm``.
+phase, a step interval, and half the difference of left and right. A step that was long is not made
+up for by a short one: contacts wander off the line (a random walk), and its residuals say little
+of what comes. So the standard deviation is that of the prediction, a weighted sum of contacts,
+under such a walk, whose noise is that of the step intervals about the mean of either foot. What
+both are worth is measured by ``python -m calibration.rhythm``.
 
 Ticks start on a contact and glide to the target in equal ratios. A metronome that goes on is then
 a phase oscillator drawn to the contacts (Kuramoto's sine coupling; cf. adaptive timers in
@@ -109,8 +110,7 @@ class _Fit:
         right = [sum(r[i] * t for r, t in zip(rows, times, strict=True)) for i in range(3)]
         self._inverse = _inverse(normal)
         self._a = [sum(self._inverse[i][j] * right[j] for j in range(3)) for i in range(3)]
-        free = len(points) - 3
-        self._variance = sum(self.residual(k, t) ** 2 for k, t in points) / free
+        self._rows, self._points = rows, list(points)
 
     @property
     def step_s(self) -> float:
@@ -126,10 +126,27 @@ class _Fit:
         return t - self.at(k)
 
     def sd(self, k: int) -> float:
-        """Standard deviation of contact ``k`` about its prediction, s."""
+        """Standard deviation of contact ``k``, later than all, about its prediction, s."""
         row = self._row(k)
-        spread = sum(row[i] * self._inverse[i][j] * row[j] for i in range(3) for j in range(3))
-        return math.sqrt(self._variance * (1.0 + spread))
+        half = [sum(row[i] * self._inverse[i][j] for i in range(3)) for j in range(3)]
+        weights = [sum(h * x for h, x in zip(half, r, strict=True)) for r in self._rows]
+        # a step too long moves all contacts after it, and the prediction by their weights
+        walk, left = float(k - self._points[-1][0]), 1.0
+        for (before, _), (now, _), weight in zip(
+            self._points, self._points[1:], weights, strict=False
+        ):
+            left -= weight
+            walk += (now - before) * left * left
+        return math.sqrt(walk * self._step_variance())
+
+    def _step_variance(self) -> float:
+        """Of the step intervals about the mean of either foot, s²."""
+        feet: tuple[list[float], list[float]] = ([], [])
+        for (k, t), (later, u) in zip(self._points, self._points[1:], strict=False):
+            if later == k + 1:
+                feet[k % 2].append(u - t)
+        squares = [(d - sum(foot) / len(foot)) ** 2 for foot in feet for d in foot]
+        return sum(squares) / max(1, len(squares) - 2)
 
     @staticmethod
     def _row(k: int) -> tuple[float, float, float]:
