@@ -511,16 +511,15 @@ class Coach:
         """Begin, move or end the metronome."""
         s, c = self._s, self._config
         self._beats = []
-        if c.target_spm is None or (c.metronome == "off" and not s.train):
-            return
-        target_s = step_time_s(c.target_spm)
-        end = self._asked_quiet(t) if c.metronome == "plain" else self._enough(t, reading)
+        target_s = step_time_s(c.target_spm or math.nan)
+        plain = c.metronome == "plain" and c.target_spm is not None
+        end = self._asked_quiet(t) if plain else self._enough(t, reading)
         if s.train and end is not None:
             s.train = []
             self._beats.append(Beats(t, math.nan, math.nan, *end))
         elif s.train and c.metronome == "adaptive":
             self._follow(t, target_s)
-        elif c.metronome == "plain" and end is None and not s.train:
+        elif plain and end is None and not s.train:
             first_s = t + rhythm.LEAD_S
             s.train = [t, first_s]
             words = f"plain metronome at {c.target_spm:g} spm"
@@ -543,7 +542,7 @@ class Coach:
         s, c = self._s, self._config
         if not s.train:
             return None
-        if c.metronome == "off":
+        if c.metronome != "adaptive" or c.target_spm is None:
             return "metronome.off", "the metronome was switched off"
         if quiet := self._muted(t):
             return quiet

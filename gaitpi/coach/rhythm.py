@@ -130,13 +130,13 @@ class _Fit:
         row = self._row(k)
         half = [sum(row[i] * self._inverse[i][j] for i in range(3)) for j in range(3)]
         weights = [sum(h * x for h, x in zip(half, r, strict=True)) for r in self._rows]
-        # a step too long moves all contacts after it, and the prediction by their weights
-        walk, left = float(k - self._points[-1][0]), 1.0
+        # a step too long moves all contacts after it; the prediction, by their weights only
+        walk, unmoved = float(k - self._points[-1][0]), 0.0
         for (before, _), (now, _), weight in zip(
             self._points, self._points[1:], weights, strict=False
         ):
-            left -= weight
-            walk += (now - before) * left * left
+            unmoved += weight
+            walk += (now - before) * unmoved * unmoved
         return math.sqrt(walk * self._step_variance())
 
     def _step_variance(self) -> float:

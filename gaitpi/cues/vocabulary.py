@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gaitpi.coach.rhythm import glide
+from gaitpi.coach.rhythm import GLIDE_TICKS, glide
 from gaitpi.errors import UsageError
 
 TICK_S: Final = 0.06
@@ -249,9 +249,9 @@ def render(sound: Pattern, beat_s: float = math.nan, from_s: float = math.nan) -
     """The tones and pauses of a sound, in order.
 
     ``beat_s`` is the step interval of the rhythmic sounds (ignored by the others), and ``from_s``
-    the one they glide from: over as many intervals as half their ticks, in equal ratios, so that
-    the last ones are at ``beat_s``; NaN = no glide. Raises ValueError when a rhythmic sound is
-    given an interval outside ``BEAT_RANGE_S``, or none.
+    the one they glide from: over half their ticks or ``GLIDE_TICKS`` intervals, whichever is less,
+    in equal ratios, so that the last ones are at ``beat_s``; NaN = no glide. Raises ValueError when
+    a rhythmic sound is given an interval outside ``BEAT_RANGE_S``, or none.
     """
     if not sound.ticks:
         return list(sound.tones)
@@ -260,7 +260,7 @@ def render(sound: Pattern, beat_s: float = math.nan, from_s: float = math.nan) -
             raise ValueError(
                 f"{sound.name} needs a step interval of {BEAT_RANGE_S} s, not {interval_s}"
             )
-    gliding = glide(from_s, beat_s, sound.ticks // 2)
+    gliding = glide(from_s, beat_s, min(sound.ticks // 2, GLIDE_TICKS))
     intervals = [*gliding, *(beat_s,) * sound.ticks][: sound.ticks - 1]
     length_s = sum(tone.duration_s for tone in sound.tones)
     ticks = [tone for s in intervals for tone in (*sound.tones, _off(s - length_s))]
