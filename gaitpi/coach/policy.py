@@ -242,7 +242,9 @@ class Coach:
             return []
         if reading.returned:
             return self._confirm(m.time_s, reading)
-        return self._correct(m.time_s)
+        # while a metronome corrects, nothing is due that could be withheld
+        correcting = self._config.metronome == "adaptive" and self._s.train
+        return [] if correcting else self._correct(m.time_s)
 
     @property
     def beats(self) -> list[Beats]:

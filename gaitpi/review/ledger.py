@@ -105,6 +105,13 @@ def ledger(run: RunReader) -> list[Entry]:
     return entries(run.cues(), run.withheld(), run.seconds(), run.totals().duration_s)
 
 
+def ticked_words(entry: Entry) -> str:
+    """How long a metronome was heard, "" where there was none or that is not known."""
+    if entry.cue != "metronome" or math.isnan(entry.lasted_s):
+        return ""
+    return f"it ticked for {entry.lasted_s:.0f} s"
+
+
 def entries(
     cues: Sequence[CueRow],
     withheld: Sequence[WithheldRow],
