@@ -17,7 +17,7 @@ FOR_GOOD_S: Final = 86_400.0
 KINDS: Final = ("mark", "pain", "mute", "button")
 """Kinds of event in the run file that come from the button."""
 
-Action = Literal["none", "start", "stop", "power-off"]
+Action = Literal["none", "start", "stop", "calibrate", "power-off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,15 @@ class Situation:
     """Where the daemon is when the button is pressed.
 
     ``time_s`` run time of the last moment judged, s; ``coaching``: a run is open; ``recording``:
-    its file takes events; ``ready``: stopped, and a start would find a sensor.
+    its file takes events; ``ready``: no run, and a start would find a sensor; ``sensing``: samples
+    of acceleration and rate come in.
     """
 
     time_s: float
     coaching: bool
     recording: bool
     ready: bool
+    sensing: bool = False
 
 
 class Controls:
@@ -74,6 +76,8 @@ class Controls:
                 return Answer((), "button", "stopped by the button", "stop")
             case "start-stop" if now.ready:
                 return Answer((), action="start")
+            case "calibrate" if now.sensing:
+                return Answer((), "button", "held 5 s: measuring the stand", "calibrate")
             case "power-off":
                 return Answer(("shutdown",), "button", "switched off by the button", "power-off")
         return Answer(("no",), "button", _why_not(press, now))
@@ -103,7 +107,7 @@ def _why_not(press: Press, now: Situation) -> str:
         case "unclear":
             return f"{press.presses} presses mean nothing"
         case "calibrate":
-            return "held 5 s: the button cannot calibrate, nothing was changed"
+            return "held 5 s: cannot measure the stand without samples from the sensor"
         case "start-stop":
             return "cannot start: no samples from the sensor"
     if not now.coaching:
