@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from gaitpi import __version__
+from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
@@ -95,6 +96,7 @@ class Daemon:
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. With
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none.
+    ``coach`` is the policy: what decides the cues of a run.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Daemon:
         button: Button | None = None,
         auto: bool = False,
         stands: Stands | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -132,6 +135,7 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._coach = coach
         self._controls = Controls()
         self._auto = auto
         self._waiting: Waiting | None = None
@@ -551,7 +555,14 @@ class Daemon:
             recording=self._recording,
         )
         self._pipeline = Pipeline(
-            self._config, rate, has_gyro=self._has_gyro, day_second=day, start=known.start
+        self._pipeline = Pipeline(
+            self._config,
+            rate,
+            has_gyro=self._has_gyro,
+            day_second=day,
+            start=known.start,
+            coach=self._coach,
+        )
         )
         try:
             self._recorder, self._path = self._record(header)

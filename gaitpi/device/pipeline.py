@@ -55,7 +55,7 @@ class Pipeline:
 
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
     ``day_second`` local seconds of the day at run time 0, None = unknown; ``start`` what is known
-    of the sensor at run time 0.
+    of the sensor at run time 0; ``coach`` the policy.
     """
 
     def __init__(
@@ -66,10 +66,11 @@ class Pipeline:
         has_gyro: bool,
         day_second: float | None = None,
         start: Start | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount, start=start)
-        self.coach = Coach(config.coach, day_second=day_second)
+        self.coach = coach(config.coach, day_second=day_second)
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz
