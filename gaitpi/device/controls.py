@@ -14,8 +14,8 @@ PAINS_MAX: Final = 2
 """So many pain marks in a run, and cues rest for the whole of it."""
 FOR_GOOD_S: Final = 86_400.0
 
-KINDS: Final = ("mark", "pain", "mute", "button")
-"""Kinds of event in the run file that come from the button."""
+KINDS: Final = ("mark", "pain", "mute", "button", "heat")
+"""Kinds of event in the run file that come from the button, or from heat, which mutes too."""
 
 Action = Literal["none", "start", "stop", "calibrate", "power-off"]
 
@@ -59,6 +59,11 @@ class Controls:
         self._muted_until_s = 0.0
         self._pains = 0
 
+    @property
+    def muted_until_s(self) -> float:
+        """Run time until which the runner has muted, s; in the past when not."""
+        return self._muted_until_s
+
     def answer(self, press: Press, now: Situation) -> Answer:
         """The answer to a gesture."""
         match press.gesture:
@@ -96,7 +101,7 @@ class Controls:
         self._pains += 1
         if self._pains < PAINS_MAX:
             return Answer(("pain",), "pain", "felt it here")
-        until_s = time_s + FOR_GOOD_S
+        until_s = self._muted_until_s = time_s + FOR_GOOD_S
         text = "felt it here again: cues rest for this run"
         return Answer(("pain", "mute"), "pain", text, mute_until_s=until_s)
 

@@ -28,6 +28,7 @@ from gaitpi.cues.vocabulary import fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
 from gaitpi.device.controls import Controls, Situation
+from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
@@ -95,8 +96,8 @@ class Daemon:
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. With
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
-    sample. ``stands`` are the kept ones of the sensor, None = none.
-    ``coach`` is the policy: what decides the cues of a run.
+    sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
+    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the policy: what decides the cues of a run.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Daemon:
         button: Button | None = None,
         auto: bool = False,
         stands: Stands | None = None,
+        thermometer: Thermometer | None = None,
         coach: type[Coach] = Coach,
     ) -> None:
         self._config = config
@@ -153,6 +155,10 @@ class Daemon:
             said=self._said,
             threaded=realtime,
         )
+        self._thermometer = thermometer
+        self._heat = Heat()
+        self._next_heat_s = 0.0
+        self._quiet_until_s = 0.0
         self._stopped = False
         self._power_off = False
         self._reminders: list[float] = []
@@ -254,6 +260,9 @@ class Daemon:
         for press in self._button.presses() if self._button is not None else ():
             self._pressed(press)
         self._calibrating.tick(now)
+        if self._thermometer is not None and now >= self._next_heat_s:
+            self._next_heat_s = now + LOOK_S
+            self._feel(self._thermometer.celsius(), now)
         if self._reminders and now >= self._reminders[0]:
             del self._reminders[0]
             self._sound("reminder")
@@ -340,6 +349,32 @@ class Daemon:
         elif self._realtime:
             self._player.light(light)
 
+    # -------------------------------------------------------------------- heat
+
+    def _feel(self, celsius: float, now_s: float) -> None:
+        """The machine is so warm: quiet when hot, the run closed when too hot."""
+        change = self._heat.update(celsius, now_s)
+        if change == "hot":
+            self._said(f"The machine has {celsius:.0f} degrees: no cues until it is cooler.")
+            self._quiet_until_s = 0.0
+        elif change == "cool":
+            self._said(f"The machine has {celsius:.0f} degrees: cues again.")
+            self._event("cooler", f"{celsius:.0f} degrees")
+        pipeline = self._pipeline
+        if self._heat.hot and pipeline is not None and now_s >= self._quiet_until_s - QUIET_S / 2:
+            self._quiet_until_s = now_s + QUIET_S
+            at = pipeline.moment_s
+            # a mute of the runner's own that lasts longer stays
+            until = max(at + QUIET_S, self._controls.muted_until_s)
+            pipeline.mute(at, until)
+            self._event("heat", f"quiet at {celsius:.0f} degrees", from_s=at, until_s=until)
+        if change == "stop" and pipeline is not None:
+            self._event("heat", f"closed at {celsius:.0f} degrees")
+            self._trouble(
+                4, f"The machine has {celsius:.0f} degrees: the run is closed. Let it cool."
+            )
+            self._stop_run()
+
     # -------------------------------------------------------------------- the button
 
     def _pressed(self, press: Press) -> None:
@@ -355,6 +390,7 @@ class Daemon:
                 sensing=self._has_gyro and not self._lost,
             ),
         )
+        self._quiet_until_s = 0.0  # what was just unmuted is muted again where it is hot
         for sound in answer.sounds:
             self._sound(sound)
         detail: dict[str, object] = {"gesture": press.gesture}
@@ -555,14 +591,12 @@ class Daemon:
             recording=self._recording,
         )
         self._pipeline = Pipeline(
-        self._pipeline = Pipeline(
             self._config,
             rate,
             has_gyro=self._has_gyro,
             day_second=day,
             start=known.start,
             coach=self._coach,
-        )
         )
         try:
             self._recorder, self._path = self._record(header)
@@ -633,10 +667,10 @@ class Daemon:
         else:
             self._player.play_now(cue)
 
-    def _event(self, kind: str, text: str) -> None:
+    def _event(self, kind: str, text: str, **detail: object) -> None:
         if self._recorder is not None:
             host_s = self._clock.monotonic() - self._run0
-            self._recorder.event(host_s, kind, text, counters=self._reader.counters)
+            self._recorder.event(host_s, kind, text, counters=self._reader.counters, **detail)
 
     def _say_goodbye(self) -> None:
         """Let the runner hear that it has ended."""

@@ -79,8 +79,10 @@ def at_run(start: Start, run0_s: float) -> Start:
 
 
 def worn_otherwise(start: Start, acc: Floats) -> float:
-    """Degrees between the upright of ``start`` and the mean force ``acc`` (n, 3), where that is
-    more than a belt can have slipped; else NaN. The mean over some strides is gravity."""
+    """How far the mean force ``acc`` (n, 3) is from the upright of ``start``, deg.
+
+    NaN when a belt can have slipped so far. The mean over some strides is gravity.
+    """
     mean = acc.mean(axis=0)
     length = float(np.linalg.norm(mean))
     if start.up is None or length == 0.0:

@@ -50,8 +50,10 @@ class Recorder:
 
     @classmethod
     def opening(cls, header: RunHeader, create: Callable[[], RunWriter]) -> Self:
-        """A recorder that makes its file by ``create()``, in its own thread: not even a new file
-        holds up the loop. A card that refuses is asked again each second, and is a ``problem``."""
+        """A recorder whose own thread makes the file, by ``create()``: that holds up no loop.
+
+        A card that refuses is asked again each second, and is a ``problem``.
+        """
         new = cls.__new__(cls)
         new._begin(header, create, None, synchronous=False)
         return new
