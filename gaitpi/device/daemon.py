@@ -97,7 +97,8 @@ class Daemon:
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. With
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
-    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the policy: what decides the cues of a run.
+    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
+    policy: what decides the cues of a run.
     """
 
     def __init__(
