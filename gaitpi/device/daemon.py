@@ -89,6 +89,8 @@ class Daemon:
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
+    ``sound_clock`` is what sounds are played on: by default ``clock``, in virtual time one of
+    their own.
     """
 
     def __init__(
@@ -108,12 +110,15 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        sound_clock: HostClock | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
         self._clock = clock
         self._outputs = outputs
-        self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
+        self._player = Player(
+            outputs, sound_clock or (clock if realtime else VirtualClock()), self._played
+        )
         self._record = record
         self._realtime = realtime
         self._has_gyro = has_gyro

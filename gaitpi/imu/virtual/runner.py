@@ -314,6 +314,12 @@ def _top(values: Floats) -> Floats:
     return best
 
 
+def sensor_noise(seed: int, block: int) -> Floats:
+    """Standard normal noise (2, ``BLOCK``, 3) of accelerometer and gyroscope in a block."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, block]))
+    return rng.standard_normal((2, BLOCK, 3))
+
+
 class SimulatedRunner:
     """A run made of phases, as a signal for the virtual chip and as truth.
 
@@ -367,8 +373,7 @@ class SimulatedRunner:
             t = np.arange(block * BLOCK, (block + 1) * BLOCK) / rate_hz
             acc, gyr = self.truth.ideal(t)
             p = self.params
-            rng = np.random.Generator(np.random.Philox(key=[p.seed, block]))
-            noise = rng.standard_normal((2, BLOCK, 3))
+            noise = sensor_noise(p.seed, block)
             acc += p.acc_noise * noise[0] + np.array(p.acc_offset)
             gyr += p.gyr_noise * noise[1] + np.array(p.gyr_bias)
             self._block = (block, rate_hz, acc, gyr)
