@@ -24,7 +24,7 @@ HELP: Final = (
 EPILOG: Final = """examples:
   gaitpi simulate --story fade --out fade.csv --truth fade.jsonl
   gaitpi simulate --story steady --rate 416 --loose 0.5 --out loose.csv
-  gaitpi simulate --story fade --answers --target 172 --out x.csv --truth x.jsonl"""
+  gaitpi simulate --answers --target 172 --out x.csv --truth x.jsonl"""
 
 BLOCK_S: Final = 60
 
@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--loose goes from 0 (tight) to 1.")
     if not args.answers and (args.target is not None or args.set):
         raise UsageError("--target and --set are for a coach.", "Give --answers too.")
+    if args.target is not None and not 120 <= args.target <= 240:
+        raise UsageError(f"--target {args.target:g} is no cadence.", "Choose 120 to 240 spm.")
     phases, params = story(args.story), RunnerParams(seed=args.seed, looseness=args.loose)
     heard: list[dict[str, Any]] = []
     cues: list[Cue] = []
@@ -72,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if args.answers:
         answering = Answering(AnswerParams(seed=args.seed))
         runner = AnsweringRunner(phases, params, answering)
-        written = csvfile.write(args.out, _coached(runner, args, cues))
-        heard = [as_json(reply) for reply in answering.replies]
+        written = csvfile.write(args.out, _coached(runner, _config(args), args, cues))
+        heard = [as_json(reply) for reply in answering.all_replies()]
     else:
         runner = SimulatedRunner(phases, params)
         written = csvfile.write(args.out, _alone(runner, args))
@@ -99,12 +101,14 @@ def _alone(runner: "SimulatedRunner", args: argparse.Namespace) -> Any:
         yield np.arange(first, first + n) / args.rate, acc, None if args.no_gyro else gyr
 
 
-def _coached(runner: "AnsweringRunner", args: argparse.Namespace, cues: "list[Cue]") -> Any:
+def _coached(
+    runner: "AnsweringRunner", config: Config, args: argparse.Namespace, cues: "list[Cue]"
+) -> Any:
     """The same with a coach, whose cues are heard."""
     from gaitpi.device.closedloop import coached
 
     has_gyro = not args.no_gyro
-    for times, acc, gyr in coached(runner, _config(args), args.rate, cues, has_gyro=has_gyro):
+    for times, acc, gyr in coached(runner, config, args.rate, cues, has_gyro=has_gyro):
         yield times, acc, gyr if has_gyro else None
 
 

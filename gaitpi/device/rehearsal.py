@@ -86,7 +86,7 @@ def rehearse(
         intend=None if answering is None else answering.intend,
         **scatter,
     )
-    out = Rehearsal([], [], answering.replies if answering is not None else [], [])
+    out = Rehearsal([], [], [], [])
     body = _Body(coach)
     end_s = math.fsum(phase.duration_s for phase in phases)
     for step in taken:
@@ -104,6 +104,8 @@ def rehearse(
             out.cues.append(decision)
             if answering is not None:
                 answering.heard(decision.time_s + SOUND_LATER_S, decision.cue, decision.beat_s)
+    if answering is not None:
+        out.replies.extend(answering.all_replies())
     return out
 
 

@@ -14,7 +14,7 @@ from gaitpi.imu.virtual.story import Phase, story
 
 CADENCE = CoachConfig(target_spm=172.0)
 LEAN = CoachConfig(focus="lean", usual_lean_deg=6.0)
-LOW = (Phase("stand", 15.0), Phase("run", 1200.0, cadence_spm=164.0, lean_deg=6.0))
+LOW = (Phase("stand", 15.0), Phase("run", 900.0, cadence_spm=164.0, lean_deg=6.0))
 
 
 def tried(answering: Answering | None, config: CoachConfig = CADENCE) -> Rehearsal:
@@ -58,7 +58,7 @@ def test_nothing_before_a_cue_depends_on_it() -> None:
 
 @pytest.mark.parametrize(("lean", "cue"), [(12.0, "tall"), (0.0, "sink")])
 def test_lean_cues_bring_him_back(lean: float, cue: str) -> None:
-    phases = (Phase("stand", 15.0), Phase("run", 900.0, lean_deg=lean))
+    phases = (Phase("stand", 15.0), Phase("run", 600.0, lean_deg=lean))
     run = rehearse(Coach(LEAN), phases, Answering(AnswerParams(answers=1.0)))
     assert {c.cue for c in run.cues} == {cue, "back"}
     alone = rehearse(Coach(LEAN), phases)

@@ -146,8 +146,9 @@ class Reply:
 
     ``heard_s`` run time; ``asked`` and ``goal`` in spm (rhythmic cues) or deg (lean cues), NaN
     where nothing was asked or nothing done; ``chance`` that he would answer, NaN where the cue
-    asks for nothing; ``from_s`` time of the first step that could differ. ``goal`` is that of
-    the moment of the answer: a rhythm that goes on gliding moves it further.
+    asks for nothing or came too late for him to react before he stopped; ``from_s`` time of the
+    first step that could differ, NaN without one. ``goal`` is that of the moment of the answer: a
+    rhythm that goes on gliding moves it further.
     """
 
     heard_s: float
@@ -243,6 +244,10 @@ class Answering:
             raise ValueError(f"a rhythm needs its step interval, not {beat_s}")
         self._waiting.append(_Heard(time_s, "", beat_s))
 
+    def all_replies(self) -> list[Reply]:
+        """``replies``, and the cues he has not had the time to react to."""
+        return [*self.replies, *(_no_reply(one) for one in self._waiting if one.cue)]
+
     def intend(self, t: float, cadence: float, lean_deg: float) -> tuple[float, float]:
         """Cadence (spm) and lean (deg) meant for the running step that begins at ``t`` (s).
 
@@ -251,7 +256,7 @@ class Answering:
         dt = t - self._t if math.isfinite(self._t) else 0.0
         self._t = t
         if dt > PAUSE_S:
-            self._cadence, self._lean = _Effort(), _Effort()
+            self._stopped(t)
             dt = 0.0
         self._ran_s += dt
         habit, lean = self._habit(cadence, lean_deg)
@@ -265,6 +270,15 @@ class Answering:
         meant = habit + self._cadence.now
         self._step_s = step_time_s(meant)
         return meant, lean + self._lean.now
+
+    def _stopped(self, t: float) -> None:
+        """He has not run for a while: effort and what he heard before it are over."""
+        self._cadence, self._lean = _Effort(), _Effort()
+        self._follows = False
+        while self._waiting and self._waiting[0].time_s < t - PAUSE_S:
+            late = self._waiting.popleft()
+            if late.cue:
+                self.replies.append(_no_reply(late))
 
     def _habit(self, cadence: float, lean_deg: float) -> tuple[float, float]:
         """What he does without thinking, by now."""
@@ -335,6 +349,12 @@ class Answering:
             self._guided += gained
         else:
             self._own += gained
+
+
+def _no_reply(heard: _Heard) -> Reply:
+    """A cue that came too late."""
+    asked = cadence_spm(heard.beat_s) if heard.cue in RHYTHMIC else math.nan
+    return Reply(heard.time_s, heard.cue, asked, math.nan, False, math.nan, math.nan)
 
 
 def as_json(reply: Reply) -> dict[str, Any]:
