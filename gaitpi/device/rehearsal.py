@@ -36,7 +36,7 @@ class Listener(Protocol):
 
 
 class Meant(NamedTuple):
-    """A running step: begin and length in s, the cadence meant in spm, lean as felt in deg."""
+    """A running step: begin and length in s, cadence (spm) and lean (deg) as meant."""
 
     start_s: float
     step_s: float
@@ -93,7 +93,8 @@ def rehearse(
         if step.start_s >= end_s:
             break
         if step.running:
-            meant = Meant(step.start_s, step.end_s - step.start_s, step.meant_spm, step.lean_deg)
+            lasts_s = step.end_s - step.start_s
+            meant = Meant(step.start_s, lasts_s, step.meant_spm, step.meant_lean_deg)
             out.running.append(meant)
         for decision in body.take(step):
             if decided is not None:

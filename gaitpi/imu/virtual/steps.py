@@ -22,14 +22,16 @@ class Taken(NamedTuple):
     """A step from one contact to the next.
 
     ``start_s`` and ``end_s`` run time; ``kind`` 1 still, 2 walking, 3 running; ``meant_spm``
-    the cadence meant, without the noise of steps; ``lean_deg`` mean lean as a perfect sensor
-    would have it, with the scatter of strides; ``grade`` rise over run; ``turn_dps`` turning rate.
+    the cadence meant, without the noise of steps; ``meant_lean_deg`` the lean of the posture,
+    ``lean_deg`` with the scatter of strides, as a perfect sensor has it; ``grade`` rise over
+    run; ``turn_dps`` turning rate.
     """
 
     start_s: float
     end_s: float
     kind: int
     meant_spm: float
+    meant_lean_deg: float
     lean_deg: float
     grade: float
     turn_dps: float
@@ -71,6 +73,7 @@ def steps(
             end,
             int(row[_AT["kind"]]),
             cadence_spm(row[_AT["step_nominal_s"]]),
+            row[_AT["lean"]] * DEG_PER_RAD,
             row[_AT["lean"]] * DEG_PER_RAD + lean,
             row[_AT["grade"]],
             turned / (end - start) * DEG_PER_RAD,
