@@ -146,9 +146,9 @@ class Reply:
 
     ``heard_s`` in the time of his signal; ``asked`` and ``goal`` in spm (rhythmic cues) or deg
     (lean cues), NaN where nothing was asked or nothing done; ``chance`` that he
-    would answer, NaN where the cue asks for nothing or came too late for him to react before he stopped; ``from_s`` time of the
-    first step that could differ, NaN without one. ``goal`` is that of the moment of the answer: a
-    rhythm that goes on gliding moves it further.
+    would answer, NaN where the cue asks for nothing or came too late for him to react before he
+    stopped; ``from_s`` time of the first step that could differ, NaN without one. ``goal`` is
+    that of the moment of the answer: a rhythm that goes on gliding moves it further.
     """
 
     heard_s: float
