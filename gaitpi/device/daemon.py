@@ -98,7 +98,8 @@ class Daemon:
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
     machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
-    policy: what decides the cues of a run.
+    policy: what decides the cues of a run. ``sound_clock`` is what sounds are
+    played on: by default ``clock``, in virtual time one of their own.
     """
 
     def __init__(
@@ -122,12 +123,15 @@ class Daemon:
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
         coach: type[Coach] = Coach,
+        sound_clock: HostClock | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
         self._clock = clock
         self._outputs = outputs
-        self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
+        self._player = Player(
+            outputs, sound_clock or (clock if realtime else VirtualClock()), self._played
+        )
         self._record = record
         self._realtime = realtime
         self._has_gyro = has_gyro
