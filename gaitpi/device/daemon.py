@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from gaitpi import __version__
+from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
@@ -88,7 +89,8 @@ class Daemon:
     ``has_gyro`` False ignores the gyroscope.
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
-    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
+    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. ``coach``
+    is the policy: what decides the cues of a run.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -124,6 +127,7 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._coach = coach
         self._controls = Controls()
         self._stopped = False
         self._power_off = False
@@ -383,7 +387,9 @@ class Daemon:
             source=self._source,
             recording=self._recording,
         )
-        self._pipeline = Pipeline(self._config, rate, has_gyro=self._has_gyro, day_second=day)
+        self._pipeline = Pipeline(
+            self._config, rate, has_gyro=self._has_gyro, day_second=day, coach=self._coach
+        )
         try:
             self._recorder, self._path = self._record(header)
         except GaitpiError as error:
