@@ -66,7 +66,7 @@ class Pipeline:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount)
         self.coach = Coach(config.coach, day_second=day_second)
-        self.slope = SlopeEstimator()
+        self.slope = SlopeEstimator(use_lean=config.coach.focus != "lean")
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz

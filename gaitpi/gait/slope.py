@@ -10,7 +10,9 @@ just before. Three clues, each known on its own to change with slope:
 * *Duty factor,* contact time over step time: larger uphill, smaller downhill (Vernillo et al. 2017,
   Sports Med 47:615).
 
-The last two change with cadence and speed as well. Cadence is measured, and its share taken out;
+A lean far from what the other two say is a change of posture and hardly counts.
+
+Impact and duty factor change with cadence and speed as well. Cadence is measured, and its share taken out;
 speed is not, so its usual spread is part of the uncertainty, alike in both clues. The three are put
 together by generalised least squares. The standard uncertainty is some 2 % of grade: slopes below
 4 % are hardly told from the level. (Herren et al. 1999, Med Sci Sports Exerc 31:1053, with sensors at
@@ -69,6 +71,8 @@ IMPACT_NOISE: Final = 0.09
 DUTY_NOISE: Final = 0.026
 """Standard deviation of each clue (deg, ln, 1) between now and the minute before on the level:
 ``python -m calibration.detection slope`` on recordings of jogging."""
+LEAN_APART: Final = 2.0
+"""A lean this many standard deviations from what the other clues say is no slope's."""
 SIZE_SD: Final = 0.3
 """Relative uncertainty of the sizes above from runner to runner."""
 
@@ -98,11 +102,14 @@ class _State:
 class SlopeEstimator:
     """Slope of the ground by the running steps of one runner, given one by one.
 
+    ``use_lean`` False leaves lean out, for a judgement of lean that must not rest on itself.
+
     What it calls level is how the runner ran on the whole in the last minutes: on a run that goes
     uphill from the first step, the level after it looks like a descent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, use_lean: bool = True) -> None:
+        self._use_lean = use_lean
         self._s = _State()
 
     def state(self) -> dict[str, Any]:
@@ -113,9 +120,9 @@ class SlopeEstimator:
         return out
 
     @classmethod
-    def restore(cls, state: dict[str, Any]) -> Self:
+    def restore(cls, state: dict[str, Any], *, use_lean: bool = True) -> Self:
         """An estimator that goes on from ``state()``."""
-        slope = cls()
+        slope = cls(use_lean=use_lean)
         values = copy.deepcopy(state)
         if values["last_s"] is None:
             values["last_s"] = -math.inf
@@ -195,7 +202,7 @@ class SlopeEstimator:
         lean, impact, duty, step = (
             sum(block[k] for block in recent) / RECENT - s.level[k] for k in range(4)
         )
-        if s.seen_lean < LEVEL_LEAST:
+        if not self._use_lean or s.seen_lean < LEVEL_LEAST:
             lean = math.nan
         s.grade, s.grade_sd = combine(lean, impact, duty, step)
         weight = max(LEVEL_FLOOR, math.exp(-0.5 * (s.grade / s.grade_sd) ** 2))
@@ -220,8 +227,11 @@ def combine(lean: float, impact: float, duty: float, step: float) -> tuple[float
     known = u * _IMPACT_SIZE + v * _DUTY_SIZE
     told = u * impact + v * duty
     if lean == lean:
-        known += (LEAN / LEAN_NOISE) ** 2
-        told += LEAN * lean / LEAN_NOISE**2
+        noise = LEAN_NOISE**2
+        apart = (lean - LEAN * told / known) ** 2
+        if apart > LEAN_APART**2 * (noise + LEAN**2 / known):
+            noise = apart  # the runner stoops, or the belt has slipped
+        known, told = known + LEAN**2 / noise, told + LEAN * lean / noise
     grade = told / known
     return grade, math.sqrt(1.0 / known + (SIZE_SD * grade) ** 2)
 
