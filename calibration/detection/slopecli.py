@@ -35,15 +35,17 @@ def slope(data: Path, small: bool) -> None:
                 f"{r.name:10}{deg:5.0f}{mps:6.2f}{values[0]:7.1f}{values[1]:8.1f}"
                 f"{values[2]:7.2f}{slopes.pitch(r):7.1f}"
             )
-        print("pitch, deg: mean force, so with the mounting in it; 27 and 30 are mounted otherwise\n")
+        print(
+            "pitch, deg: mean force, so with the mounting in it; 27 and 30 are mounted otherwise\n"
+        )
     _title("Noise of the clues on the level: 16 steps against 48 before, 16 apart (1 sd)")
     print(f"{'':24}" + "".join(f"{name:>14}" for name in slopes.CLUES))
     for name, changes in (
         ("recordings", slopes.recorded_changes(source)),
         ("simulated, with wander", slopes.simulated_changes(4 if small else 12)),
     ):
-        row = "".join(f"{x:14.4f}" for x in slopes.clue_noise(changes))
-        print(f"{name:24}{row}", flush=True)
+        cells = "".join(f"{x:14.4f}" for x in slopes.clue_noise(changes))
+        print(f"{name:24}{cells}", flush=True)
     print()
     _title(f"Slopes claimed on the level (not excluded: {100 * HILL:.0f} %)")
     print(f"{'':24}{'hours':>7}{'claims':>8}{'an hour':>9}{'of time':>9}{'rms':>8}{'told sd':>9}")

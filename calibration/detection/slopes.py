@@ -216,8 +216,11 @@ def drops(seeds: int, share: float, *, slower: float = 0.0) -> Drops:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Slopes claimed on the level: ``hours`` in which a slope was known, ``claims`` that began,
-    ``share`` of time; ``rms`` of the grade, ``told`` the mean uncertainty, both percent."""
+    """Slopes claimed on the level.
+
+    ``hours`` in which a slope was known, ``claims`` that began, ``share`` of time; ``rms`` of the
+    grade, ``told`` the mean uncertainty, both percent.
+    """
 
     name: str
     hours: float
@@ -263,7 +266,10 @@ def level_recorded(source: Source) -> Iterator[Level]:
         steps = recording.trace.steps
         for step in steps[steps["activity"] == RUNNING]:
             slope.step(
-                *(float(step[k]) for k in ("known_s", "step_s", "contact_s", "impact_ms2")),
+                float(step["known_s"]),
+                float(step["step_s"]),
+                float(step["contact_s"]),
+                float(step["impact_ms2"]),
                 float(step["lean_deg"]),
             )
             grade.append(slope.grade)

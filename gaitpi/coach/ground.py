@@ -68,8 +68,8 @@ class Ground:
     """Whether the ground slopes, or may.
 
     ``told`` False where nobody gave a slope (then it is not judged); ``grade``, ``sd`` as given
-    last, None where unknown; ``since_s`` and ``last_s`` run time of the first and the last moment of
-    the slope that is on or settling, ``steepest`` its grade where it was the steepest.
+    last, None where unknown; ``since_s`` and ``last_s`` run time of the first and the last moment
+    of the slope that is on or settling, ``steepest`` its grade where it was the steepest.
     """
 
     told: bool = False
@@ -103,8 +103,8 @@ class Ground:
         """Why cues are muted, empty where they are not."""
         if self.last_s is not None and self.since_s is not None:
             if self.last_s < t:
-                kind = _kind(self.steepest)
-                return f"{kind} may have ended {t - self.last_s:.0f} s ago (since {_clock(self.since_s)})"
+                ago = f"{t - self.last_s:.0f} s ago (since {_clock(self.since_s)})"
+                return f"{_kind(self.steepest)} may have ended {ago}"
             return f"{_likely(self.grade, self.sd)} since {_clock(self.since_s)}"
         if self.told and self.grade is None:
             return "the slope of the ground is not known"

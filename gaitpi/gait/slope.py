@@ -12,11 +12,12 @@ just before. Three clues, each known on its own to change with slope:
 
 A lean far from what the other two say is a change of posture and hardly counts.
 
-Impact and duty factor change with cadence and speed as well. Cadence is measured, and its share taken out;
-speed is not, so its usual spread is part of the uncertainty, alike in both clues. The three are put
-together by generalised least squares. The standard uncertainty is some 2 % of grade: slopes below
-4 % are hardly told from the level. (Herren et al. 1999, Med Sci Sports Exerc 31:1053, with sensors at
-lower back and heel: 2.6 % by regression, 1.4 % by a network trained on each runner.)
+Impact and duty factor change with cadence and speed as well. Cadence is measured, and its share
+taken out; speed is not, so its usual spread is part of the uncertainty, alike in both clues. The
+three are put together by generalised least squares. The standard uncertainty is some 2 % of grade:
+slopes below 4 % are hardly told from the level. (Herren et al. 1999, Med Sci Sports Exerc 31:1053,
+with sensors at lower back and heel: 2.6 % by regression, 1.4 % by a network trained on each
+runner.)
 
 Pure Python, causal, of bounded memory; no numba, so that it can be used where starting is quick.
 """
@@ -47,11 +48,11 @@ IMPACT_MIN: Final = 1.0
 
 LEAN: Final = 0.5 * math.degrees(1.0)
 """Lean, deg, per unit of grade: half the angle of the slope. The sacrum of the one runner of
-`alcantara` turned by 0.6 to 1.2 of it (``python -m calibration.detection slope``)."""
+``alcantara`` turned by 0.6 to 1.2 of it (``python -m calibration.detection slope``)."""
 IMPACT: Final = -3.0
 """ln(impact) per unit of grade at one speed and cadence (Gottschall & Kram: ln 1.54 at -0.158)."""
 DUTY: Final = 0.75
-"""Duty factor per unit of grade at one speed and cadence: the size is that of `alcantara`."""
+"""Duty factor per unit of grade at one speed and cadence: the size is that of ``alcantara``."""
 IMPACT_STEP: Final = 1.5
 DUTY_STEP: Final = -0.55
 """The same per ln(step time) on the level: the foot stays as long and the flight takes the rest
@@ -60,7 +61,7 @@ IMPACT_STEP_SD: Final = 1.0
 DUTY_STEP_SD: Final = 0.3
 IMPACT_SPEED: Final = 1.0
 DUTY_SPEED: Final = -0.45
-"""The same per ln(speed): contact time goes with speed to the power of -0.6, the blow with speed."""
+"""The same per ln(speed): contact goes with speed to the power of -0.6, the blow with speed."""
 SPEED_GRADE: Final = -1.0
 """ln(speed) per unit of grade. Runners went 23 % slower uphill and 14 % faster downhill
 (Townshend et al. 2010, Med Sci Sports Exerc 42:160); on a treadmill they do not."""

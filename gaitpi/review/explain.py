@@ -3,7 +3,8 @@
 What was recorded is the truth: cues and withheld cues. For the rest the coach thinks once more
 over the steps and seconds of the run file, the same code as live but without the samples: so
 turns, slopes, and when the runner started and stopped, are known only to the second (turns and
-slopes not at all from files of format 2). Where that leads to other decisions than those recorded, the answer says so. No numba, no numpy.
+slopes not at all from files of format 2). Where that leads to other decisions than those recorded,
+the answer says so. No numba, no numpy.
 """
 
 import math

@@ -68,8 +68,9 @@ class RunnerParams:
     ``step_cv``, ``persistence``: see :class:`~gaitpi.imu.virtual.plan.StepNoise`; ``sway_m``
     side-to-side travel of the pelvis in running; ``tilt_deg``, ``obliquity_deg``,
     ``rotation_deg`` half the range of the pelvis in running (Perpiñá-Martínez et al. 2023,
-    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``lean_wander_deg``, ``contact_wander``, ``impact_wander``
-    (relative) slow aimless changes of lean, contact time and the speed of the landing foot, see
+    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``lean_wander_deg``, ``contact_wander`` and
+    ``impact_wander`` (relative) slow aimless changes of lean, contact time and the speed of the
+    landing foot, see
     :class:`~gaitpi.imu.virtual.plan.Wander`; ``mount`` (3, 3) sensor <- body; ``looseness`` of
     the belt 0..1: ringing after each contact and a slow slip; ``acc_noise`` m/s² and
     ``gyr_noise`` rad/s RMS per sample; ``gyr_bias`` rad/s and ``acc_offset`` m/s² in sensor
