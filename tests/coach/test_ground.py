@@ -83,7 +83,18 @@ def test_after_a_slope_evidence_begins_anew_once_it_has_settled() -> None:
 
 @pytest.mark.parametrize("config", [CADENCE, LEAN])
 def test_no_cue_in_a_turn(config: CoachConfig) -> None:
-    out = run(config, lambda t: (0.0, 0.02), yaw=lambda t: -25.0 if t >= 235.0 else 0.0)
-    assert cues(out) == []
-    late = run(config, lambda t: (0.0, 0.02), yaw=lambda t: 25.0 if 250 < t < 253 else 0.0)
-    assert all(not 251.0 < c.time_s < 262.0 for c in cues(late))
+    bend = run(config, lambda t: (0.0, 0.02), yaw=lambda t: -25.0 if t >= 235.0 else 0.0)
+    assert cues(bend) == []
+
+
+@pytest.mark.parametrize(("config", "delay_s"), [(CADENCE, 8.0), (LEAN, 20.0)])
+def test_a_corner_is_followed_by_quiet(config: CoachConfig, delay_s: float) -> None:
+    """The evidence is there before the corner is over; without the rule it would cue at once."""
+    straight = cues(run(config, lambda t: (0.0, 0.02)))[0].time_s
+    assert straight == pytest.approx(LOW_S + delay_s, abs=3.0)
+    corner = LOW_S + delay_s - 4.0
+    out = run(
+        config, lambda t: (0.0, 0.02), yaw=lambda t: 30.0 if corner < t < corner + 3.0 else 0.0
+    )
+    assert cues(out)[0].time_s > corner + 3.0 + 10.0
+    assert any(isinstance(d, Withheld) and d.rule == "quiet.turn" for d in out)
