@@ -370,7 +370,8 @@ def sentences(answer: Answer) -> list[str]:
         return _cue_sentences(answer, answer.cue)
     said = [_head(answer)]
     if answer.rule not in ("unknown", "no data", "ready", "listening"):
-        since = f" (since {clock(answer.since_s)})" if answer.since_s > 0 else ""
+        told = answer.since_s <= 0 or "since" in answer.reason  # a slope says so itself
+        since = "" if told else f" (since {clock(answer.since_s)})"
         said.append(f"{answer.rule}: {answer.reason}{since}.")
         said.append(_without(answer))
     elif answer.rule == "listening":

@@ -211,6 +211,7 @@ def test_a_climb_is_said_to_be_the_reason(tmp_path: Path) -> None:
     assert answer.would is not None
     text = " ".join(sentences(answer))
     assert "looks like a climb of about" in text
+    assert text.count("since") == 1
     assert "Without that step-up would have come at 01:" in text
 
 
