@@ -17,8 +17,8 @@ class Moment:
     ``yaw_rate_dps`` turning rate about the vertical averaged over about a second, NaN without
     a gyroscope; ``gap_s`` samples missing since the moment before (0 = none); ``clipped``
     samples at the end of the range since the moment before; ``grade`` slope of the ground, rise
-    over run, and ``grade_sd`` its standard uncertainty, NaN while unknown; ``belt`` 0 unknown,
-    1 steady, 2 loose, 3 moved.
+    over run, NaN while unknown, and ``grade_sd`` its standard uncertainty, infinite while unknown,
+    NaN where nothing estimates it; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
     """
 
     time_s: float

@@ -38,10 +38,12 @@ NODE = np.dtype(
         ("walking", np.float64),
         ("slip", np.float64),
         ("looseness", np.float64),
+        ("blow", np.float64),
     ]
 )
 """One node and the stretch that follows it; angles rad, speed m/s at the node; ``running`` and
-``walking`` 0..1 are the weights of the pelvis oscillations of either gait."""
+``walking`` 0..1 are the weights of the pelvis oscillations of either gait; ``blow`` the speed of
+the landing foot as a multiple of that on the level."""
 
 STAND_STEP_S: Final = 0.5
 SPEED_UP: Final = 2.5
@@ -53,11 +55,22 @@ BRAKE_SPM: Final = 130.0
 POSTURE_S: Final = 0.5
 """Time constant of a change of posture between phases, s."""
 GRADE_LEAN: Final = 0.5
-"""Share of the slope angle by which the trunk leans into a hill."""
+"""Share of the slope angle by which the trunk leans into a hill (assumed; the sacrum of one runner
+turned by 0.6 to 1.2 of it, data of Alcantara et al. 2022)."""
+GRADE_CONTACT: Final = 1.0
+"""Relative change of contact time with grade at one speed: the duty factor is larger uphill and
+smaller downhill (review by Vernillo et al. 2017, Sports Med 47:615); the size is that of the data
+of Alcantara et al. 2022 at 3.33 m/s (+11 % at +5 deg, -8 % at -5 deg)."""
+GRADE_CONTACT_MOST: Final = 0.15
 SLIP_RATE: Final = math.radians(0.1)
 SLIP_MAX: Final = math.radians(12.0)
 """A quite loose belt lets the pack sag forward at 0.1 °/s to at most 12°."""
 PERSISTENCE_STEPS: Final = (2.0, 20.0, 200.0)
+WANDER_STEPS: Final = (20.0, 200.0, 1000.0)
+GRADE_BLOW: Final = 6.0
+"""Relative change of the speed of the landing foot with grade, downhill more: at 3 m/s the impact
+peak of the force is gone at +9 deg, so that speed is 0 there (1 / 0.158 = 6.3), and 54 % higher
+at -9 deg (Gottschall & Kram 2005, J Biomech 38:445)."""
 
 
 def contact_time(speed_mps: float) -> float:
@@ -96,6 +109,30 @@ class StepNoise:
         return float(self._white * draw[0] + self._slow * self._state.sum())
 
 
+class Wander:
+    """Slow, aimless changes of how a runner runs: lean (rad), contact time and blow (relative).
+
+    Each is the sum of equal parts of first-order processes with time constants of 20, 200 and 1000
+    steps, of the standard deviation given in all; 0 for none.
+    """
+
+    def __init__(self, rng: np.random.Generator, lean: float, contact: float, blow: float) -> None:
+        self._rng = rng
+        self._sd = np.array([lean, contact, blow]) / math.sqrt(len(WANDER_STEPS))
+        self._keep = np.exp(-1.0 / np.array(WANDER_STEPS))[:, None]
+        self._push = np.sqrt(1.0 - self._keep**2)
+        self._state = rng.standard_normal((len(WANDER_STEPS), 3))
+        self.lean = self.contact = self.blow = 0.0
+
+    def next(self) -> None:
+        """One step on."""
+        if not self._sd.any():
+            return
+        draw = np.clip(self._rng.standard_normal(self._state.shape), -3.0, 3.0)
+        self._state = self._keep * self._state + self._push * draw
+        self.lean, self.contact, self.blow = (self._sd * self._state.sum(axis=0)).tolist()
+
+
 @dataclass(slots=True)
 class _Body:
     """What carries over from one step to the next."""
@@ -112,7 +149,11 @@ class _Body:
 
 
 def plan(
-    phases: Sequence[Phase], looseness: float, noise: StepNoise, tail_s: float = 8.0
+    phases: Sequence[Phase],
+    looseness: float,
+    noise: StepNoise,
+    wander: Wander,
+    tail_s: float = 8.0,
 ) -> NDArray[Any]:
     """Nodes (k,) of ``NODE`` for the phases, then ``tail_s`` seconds of coming to rest.
 
@@ -130,7 +171,7 @@ def plan(
             share = (body.t - start) / phase.duration_s
             loose = looseness if phase.looseness is None else phase.looseness
             side = 1.0 if len(rows) % 2 else -1.0
-            rows.append(_step(body, phase, share, loose, side, noise, end))
+            rows.append(_step(body, phase, share, loose, side, noise, wander, end))
         start = end
     rows.append((body.t, *rows[-1][1:]))
     return np.array(rows, dtype=NODE)
@@ -143,6 +184,7 @@ def _step(
     loose: float,
     side: float,
     noise: StepNoise,
+    wander: Wander,
     end: float,
 ) -> tuple[float, ...]:
     """The node at ``body.t``; moves ``body`` on to the next one."""
@@ -156,11 +198,15 @@ def _step(
         cadence += share * (phase.cadence_end_spm - cadence)
     nominal = step_time_s(cadence)
     skew = 1.0 + 0.5 * side * phase.asymmetry
+    wander.next()
     if kind == STILL:
         step = max(min(STAND_STEP_S, end - body.t), 0.25)
     else:
         step = nominal * (1.0 + noise.next()) * skew
     contact = phase.contact_s or contact_time(min(body.speed + 0.5, phase.speed_mps))
+    steep = GRADE_CONTACT * (phase.grade if phase.kind == "run" else 0.0)
+    contact *= 1.0 + min(max(steep, -GRADE_CONTACT_MOST), GRADE_CONTACT_MOST)
+    contact *= 1.0 + wander.contact
     contact = min(contact * step / nominal, 0.9 * step)
     # Nobody leaps into full flight from a standstill.
     body.run_steps = body.run_steps + 1 if kind == RUNNING else 0
@@ -175,12 +221,13 @@ def _step(
         phase.grade if target else 0.0,
         nominal,
         body.heading,
-        body.lean,
+        body.lean + wander.lean,
         body.side_lean,
         body.running,
         body.walking,
         body.slip,
         loose if kind != STILL else 0.0,
+        max(1.0 - GRADE_BLOW * phase.grade + wander.blow, 0.0),
     )
     lean_end = phase.lean_deg if phase.lean_end_deg is None else phase.lean_end_deg
     lean = math.radians(phase.lean_deg + share * (lean_end - phase.lean_deg))
@@ -192,7 +239,7 @@ def _step(
     body.side_lean += follow * (side_lean - body.side_lean)
     body.running += follow * ((kind == RUNNING) - body.running)
     body.walking += follow * ((kind == WALKING) - body.walking)
-    body.slip += row[-1] * SLIP_RATE * step * (1.0 - body.slip / SLIP_MAX)
+    body.slip += row[-2] * SLIP_RATE * step * (1.0 - body.slip / SLIP_MAX)
     body.heading += turn * step
     change = min(max(target - body.speed, -SPEED_UP * step), SPEED_UP * step)
     body.speed += change
