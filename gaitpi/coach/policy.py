@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
 from gaitpi.coach import detect
+from gaitpi.coach.belt import Belt
 from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
 from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
@@ -64,6 +65,9 @@ LEAN_RETURN: Final = 0.5
 """Lean is back in band within this share of the band."""
 LEAN_SURE: Final = 2.0
 """A deviation of lean smaller than this many of its standard uncertainties is not cued."""
+
+BELT_HEARD: Final = ("quiet.belt", "quiet.turn", "quiet.hill")
+"""Quiet rules of form, in which the belt sound is heard all the same."""
 
 STILL, WALKING, RUNNING = 1, 2, 3
 _ACTIVITY: Final = {STILL: "standing", WALKING: "walking"}
@@ -132,6 +136,8 @@ class _State:
     lean_sd: float | None = None
     turning: Turning = field(default_factory=Turning)
     ground: Ground = field(default_factory=Ground)
+    belt: Belt = field(default_factory=Belt)
+    sound_s: float | None = None
     gap_s: float | None = None
     clip_s: float | None = None
     mute_until_s: float | None = None
@@ -184,6 +190,7 @@ class Coach:
         values = copy.deepcopy(state)
         values["turning"] = Turning(**values["turning"])
         values["ground"] = Ground(**values["ground"])
+        values["belt"] = Belt(**values["belt"])
         coach._s = _State(**values)
         if coach._s.focus != config.focus:
             coach._s.forget()
@@ -220,6 +227,12 @@ class Coach:
     def moment(self, m: Moment) -> list[Cue | Withheld]:
         """Take in a moment, later than the one before; at most one cue comes out."""
         self._observe(m)
+        said = self._of_form(m) or self._of_belt(m.time_s)
+        if any(isinstance(one, Cue) for one in said):
+            self._s.sound_s = m.time_s
+        return said
+
+    def _of_form(self, m: Moment) -> list[Cue | Withheld]:
         reading = self._read(m.time_s)
         if self._s.answer_by_s is not None and m.time_s > self._s.answer_by_s:
             self._s.answer_by_s = None
@@ -274,6 +287,8 @@ class Coach:
         s.turning.observe(t, m.yaw_rate_dps)
         if s.ground.observe(t, m.grade, m.grade_sd):
             s.forget_strides()  # how the runner ran on a slope says nothing of the level
+        if s.belt.observe(t, m.belt, m.belt_value) and self._config.focus == "lean":
+            s.forget_strides()
         if self._config.focus == "lean":
             self._observe_lean(m)
 
@@ -382,7 +397,7 @@ class Coach:
         s, c = self._s, self._config
         s.unanswered, s.answer_by_s = 0, None
         s.withheld = ""
-        if not s.awaiting_back or t - s.cued[-1] < APART_S:
+        if not s.awaiting_back or self._silence_s(t) < APART_S:
             return []
         s.awaiting_back = False
         s.forget_strides()
@@ -463,6 +478,31 @@ class Coach:
             s.answer_by_s = t + ANSWER_S
             s.awaiting_back = True
 
+    def _of_belt(self, t: float) -> list[Cue | Withheld]:
+        """The belt sound where it is due: one of the cues as far as the ceilings are concerned."""
+        s = self._s
+        if not s.belt.due(t):
+            return []
+        quiet = self._muted(t)
+        if quiet is not None and quiet[0] not in BELT_HEARD:
+            return []
+        last_s = max(self._spoken_s(), default=-math.inf)
+        if t - last_s < CEILING_S or self._silence_s(t) < APART_S or self._spent(t):
+            return []
+        s.belt.tell(t)
+        value = math.nan if s.belt.value is None else s.belt.value
+        nothing = (-math.inf, math.inf)
+        reason = f"{s.belt.words(t)}; lean is not cued meanwhile"
+        return [Cue(t, "belt", "system", value, nothing, s.belt.rule(), reason)]
+
+    def _spoken_s(self) -> list[float]:
+        """Run times of the cues that count for floor and ceilings."""
+        return [*self._s.cued, *self._s.belt.told]
+
+    def _silence_s(self, t: float) -> float:
+        """Time since the last sound, s."""
+        return math.inf if self._s.sound_s is None else t - self._s.sound_s
+
     # What keeps it quiet.
 
     def _muted(self, t: float) -> tuple[str, str] | None:
@@ -491,6 +531,9 @@ class Coach:
                 "quiet.clip",
                 f"a knock beyond the sensor's range {t - (s.clip_s or 0.0):.0f} s ago",
             )
+        belt = s.belt.words(t) if c.focus == "lean" else ""
+        if belt:
+            return "quiet.belt", belt
         if _recent(s.turning.last_s, t):
             return "quiet.turn", f"turning {t - (s.turning.last_s or 0.0):.0f} s ago"
         hill = s.ground.words(t)
@@ -509,12 +552,19 @@ class Coach:
         if s.rest_until_s is not None and t < s.rest_until_s:
             return "quiet.rest", f"resting the cues, {s.rest_until_s - t:.0f} s to go"
         floor = CEILING_S if self._giving_up() else self._floor_s()
-        if s.cued and t - s.cued[-1] < floor:
-            return "quiet.floor", f"last cue {t - s.cued[-1]:.0f} s ago, floor {floor:.0f} s"
-        budget = min(CEILING_PER_HOUR, self._config.max_per_hour)
-        if sum(t - at <= 3600.0 for at in s.cued) >= budget:
-            return "quiet.budget", f"{budget} cues in the last hour"
+        ago = t - max(self._spoken_s(), default=-math.inf)
+        if ago < floor:
+            return "quiet.floor", f"last cue {ago:.0f} s ago, floor {floor:.0f} s"
+        if self._spent(t):
+            return "quiet.budget", f"{self._budget()} cues in the last hour"
         return None
+
+    def _budget(self) -> int:
+        return min(CEILING_PER_HOUR, self._config.max_per_hour)
+
+    def _spent(self, t: float) -> bool:
+        """Whether the budget of the hour is spent."""
+        return sum(t - at <= 3600.0 for at in self._spoken_s()) >= self._budget()
 
     def _in_quiet_hours(self, t: float) -> str:
         """Words when the quiet hours are on, empty when not."""

@@ -14,9 +14,13 @@ No clock, no files; the same seconds give the same states.
 """
 
 import math
+from collections import deque
 from statistics import median
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
+from gaitpi.coach.belt import LOOSE, MOVED, STEADY, UNKNOWN
 from gaitpi.gait.belt import (
     B_BROKEN,
     B_CADENCE,
@@ -34,10 +38,10 @@ from gaitpi.gait.belt import (
     B_UP,
     B_YAW,
     RATE_MIN_HZ,
+    BeltSense,
 )
+from gaitpi.gait.types import Floats, Mount, Trace
 from gaitpi.units import DEG_PER_RAD
-
-UNKNOWN, STEADY, LOOSE, MOVED = 0, 1, 2, 3
 
 RING_LOOSE: Final = 0.55
 """Ringing from which on a belt is loose: between ordinary belts, whose impact fades with frequency
@@ -102,6 +106,47 @@ class Belt(NamedTuple):
     def evidence(self) -> float:
         """The number that says why: deg where the pack has moved, else the ringing."""
         return self.shift_deg if self.state == MOVED else self.ring
+
+
+NOT_KNOWN: Final = Belt(-math.inf, UNKNOWN, math.nan, math.nan)
+
+
+class BeltCheck:
+    """The belt of one stream, moment by moment: judged of the whole seconds before.
+
+    ``rate_hz`` as given to the estimator; ``mount`` the configured one, None where it is learned.
+    What is told does not depend on how the samples are cut into blocks.
+    """
+
+    def __init__(self, rate_hz: float, mount: Mount | None = None) -> None:
+        self._sense = BeltSense(rate_hz)
+        self._watch = BeltWatch(rate_hz, None if mount is None else mount.rotation[0].tolist())
+        self._coming: deque[Belt] = deque()
+        self._now = NOT_KNOWN
+        self._told: deque[tuple[float, Belt]] = deque()
+
+    def update(self, acc: Floats, trace: Trace) -> None:
+        """Take in acc (n, 3) m/s² with its trace, before its moments are asked for."""
+        rows = self._sense.update(np.ascontiguousarray(acc), trace)
+        self._coming.extend(self._watch.second(row) for row in rows.tolist())
+
+    def at(self, t: float) -> Belt:
+        """The belt as known at run time ``t`` (s); asked for in order."""
+        second = float(math.floor(t))
+        while self._coming and self._coming[0].second < second:
+            self._now = self._coming.popleft()
+        belt = self._now if self._now.second >= second - 1.0 else NOT_KNOWN
+        if not self._told or self._told[-1][0] != second:
+            self._told.append((second, belt))
+        return belt
+
+    def of_second(self, second: float) -> Belt:
+        """What was told in a second; asked for in order, each once."""
+        belt = NOT_KNOWN
+        while self._told and self._told[0][0] <= second:
+            at_s, told = self._told.popleft()
+            belt = told if at_s == second else NOT_KNOWN
+        return belt
 
 
 class _Lean(NamedTuple):

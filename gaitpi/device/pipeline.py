@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
+from gaitpi.device.belt import BeltCheck
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Trace
 from gaitpi.gait.slope import SlopeEstimator
 from gaitpi.runs.rows import SecondRow
@@ -73,6 +74,7 @@ class Pipeline:
         self.estimator = GaitEstimator(rate_hz, mount)
         self.coach = coach(config.coach, day_second=day_second)
         self.slope = SlopeEstimator(use_lean=config.coach.focus != "lean")
+        self._belt = BeltCheck(rate_hz, mount)
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz
@@ -113,20 +115,24 @@ class Pipeline:
             return Output(trace, [], [])
         clipped = self._clipped(acc, gyr)
         gaps = self._gaps(time_s)
+        self._belt.update(acc, trace)
         decisions = self._decide(trace, clipped, gaps)
         rows = self._seconds.add(trace, clipped, gaps)
-        return Output(trace, decisions, [self._with_slope(row) for row in rows])
+        return Output(trace, decisions, [self._told(row) for row in rows])
 
     def finish(self) -> list[SecondRow]:
         """The last, unfinished second."""
-        return [self._with_slope(row) for row in self._seconds.finish()]
+        return [self._told(row) for row in self._seconds.finish()]
 
-    def _with_slope(self, row: SecondRow) -> SecondRow:
-        """The second with the slope as of its last moment; seconds come in order."""
+    def _told(self, row: SecondRow) -> SecondRow:
+        """The second with what was told in it of slope and belt; seconds come in order."""
+        belt = self._belt.of_second(row.time_s)
         grade, grade_sd = NOT_TOLD
         while self._slopes and self._slopes[0][0] <= row.time_s:
             _, grade, grade_sd = self._slopes.pop(0)
-        return row._replace(grade=grade, grade_sd=grade_sd)
+        return row._replace(
+            grade=grade, grade_sd=grade_sd, belt=belt.state, belt_value=belt.evidence
+        )
 
     def _clipped(self, acc: Floats, gyr: Floats) -> NDArray[np.intp]:
         """Numbers of the samples at the end of a range."""
@@ -185,10 +191,11 @@ class Pipeline:
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))
             grade, grade_sd = self._slope(t, activity)
+            belt = self._belt.at(t)
             decisions += self.coach.moment(
                 Moment(
                     *(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd),
-                    *(grade, grade_sd),
+                    *(grade, grade_sd, belt.state, belt.evidence),
                 )
             )
         self._steps(steps, np.inf)
@@ -361,4 +368,5 @@ class _Sums:
             grade_sd=math.nan,
             yaw_dps=means[5] * DEG_PER_RAD,
             belt=0,
+            belt_value=math.nan,
         )

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
 from gaitpi.config import Config
 from gaitpi.errors import UsageError
 from gaitpi.review.ledger import CORRECTIONS, Entry, band_words, known, ledger
@@ -196,6 +196,8 @@ def think(
                     yaw_rate_dps=second.yaw_dps,
                     grade=second.grade,
                     grade_sd=second.grade_sd,
+                    belt=second.belt,
+                    belt_value=second.belt_value,
                     gap_s=second.gap_s if first and second.gap_s > 0 else 0.0,
                     clipped=second.clipped if first else 0,
                 )
@@ -241,7 +243,7 @@ def _disagreement(
 ) -> list[str]:
     """The first decision that was recorded otherwise, if it matters at ``until_s``."""
     again = [(d.time_s, d.cue, d.rule, isinstance(d, Withheld)) for d in decisions]
-    once = [(e.time_s, e.cue, e.rule, e.withheld) for e in found if e.metric != "system"]
+    once = [(e.time_s, e.cue, e.rule, e.withheld) for e in found if decided(e.cue, e.metric)]
     edge_s = until_s - 1.0 - AGREE_S  # at the edge one of the two may not be there yet
     for some, others, words in (
         (once, again, "was recorded, but does not follow from"),

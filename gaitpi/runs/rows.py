@@ -43,7 +43,8 @@ class SecondRow(NamedTuple):
 
     ``lean_from`` as in the estimator's trace (0 unknown); ``grade`` rise over run and its standard
     uncertainty, infinite where the slope of a run was unknown; ``yaw_dps`` mean turning rate to the
-    left; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
+    left; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved, ``belt_value``
+    the evidence: deg where it has moved, else its ringing.
     """
 
     time_s: float
@@ -61,6 +62,7 @@ class SecondRow(NamedTuple):
     grade_sd: float
     yaw_dps: float
     belt: int
+    belt_value: float
 
 
 class CueRow(NamedTuple):
@@ -134,7 +136,9 @@ Value = float | int | str | None
 _OPTIONAL: Final = {
     "lean_from": 0,
     "belt": 0,
-    **dict.fromkeys(("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps"), math.nan),
+    **dict.fromkeys(
+        ("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps", "belt_value"), math.nan
+    ),
 }
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),
