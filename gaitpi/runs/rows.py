@@ -61,8 +61,8 @@ class SecondRow(NamedTuple):
     grade: float
     grade_sd: float
     yaw_dps: float
-    belt: int
     belt_value: float
+    belt: int
 
 
 class CueRow(NamedTuple):

@@ -18,8 +18,8 @@ _NEW_IN_3: Final = {
     "grade": "NULL",
     "grade_sd": "NULL",
     "yaw_dps": "NULL",
-    "belt": "0",
     "belt_value": "NULL",
+    "belt": "0",
 }
 _TICKS: Final = {"first_s": "NULL", "from_s": "NULL"}
 
@@ -35,8 +35,8 @@ _LINES: Final = {
             """  cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
   grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
   yaw_dps REAL,               -- mean turning rate about the vertical, to the left
-  belt INTEGER NOT NULL,      -- 0 unknown, 1 steady, 2 loose, 3 moved
-  belt_value REAL             -- moved: deg; else ringing, 1
+  belt_value REAL,            -- why: deg where it has moved, else its ringing (1)
+  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 """,
             """  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means
 """,

@@ -78,8 +78,8 @@ CREATE TABLE second (         -- one row per second of run time
   cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
   grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
   yaw_dps REAL,               -- mean turning rate about the vertical, to the left
-  belt INTEGER NOT NULL,      -- 0 unknown, 1 steady, 2 loose, 3 moved
-  belt_value REAL             -- moved: deg; else ringing, 1
+  belt_value REAL,            -- why: deg where it has moved, else its ringing (1)
+  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 ) STRICT;
 
 CREATE TABLE cue (            -- what the runner heard, and why
