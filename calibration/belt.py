@@ -7,6 +7,7 @@ sits. A minute of learning on a tight belt comes first; so does a runner's own p
 
 import argparse
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 
 from calibration.detection.slopes import Person, person
 from calibration.validation.recordings import ADEPT, ALCANTARA, RBDS, SISFALL, Source
-from gaitpi.device.belt import LOOSE, MOVED, UNKNOWN, BeltCheck
+from gaitpi.coach.belt import LOOSE, MOVED, UNKNOWN
+from gaitpi.config import Config
+from gaitpi.device.belt import BeltCheck
+from gaitpi.device.pipeline import Pipeline
 from gaitpi.gait import GaitEstimator
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
@@ -147,7 +151,7 @@ def steady(seeds: range) -> Iterator[str]:
         for seed in seeds:
             who = person(seed)
             other = {key: getattr(who.run, key) + by for key, by in change.items()}
-            after = replace(who.run, duration_s=2 * AFTER_S, **other)  # type: ignore[arg-type]
+            after = replace(who.run, duration_s=2 * AFTER_S, **other)
             again = replace(who.run, duration_s=AFTER_S)
             states, _ = watch(*signal(who, [after, again]), RATE_HZ)
             bad = [state in (LOOSE, MOVED) for state in states]
@@ -155,6 +159,31 @@ def steady(seeds: range) -> Iterator[str]:
             seconds += sum(state > UNKNOWN for state in states)
         hours = seconds / 3600.0
         yield f"{name:<28} {hours:>5.1f} {claims:>6} {claims / hours:>8.2f}"
+
+
+def cost() -> Iterator[str]:
+    """Time of it within all that is done with a sample, in blocks as they come live."""
+    who = person(1)
+    acc, gyr = signal(who, [])
+    times = np.arange(len(acc)) / RATE_HZ
+    for block in (5, 104):
+        best = [math.inf, math.inf]
+        for _ in range(5):
+            pipeline, check = Pipeline(Config(), RATE_HZ, has_gyro=True), BeltCheck(RATE_HZ)
+            spent = [0.0, 0.0]
+            for first in range(0, len(acc), block):
+                part = slice(first, first + block)
+                start = time.perf_counter()
+                out = pipeline.update(acc[part], gyr[part], times[part])
+                middle = time.perf_counter()
+                check.update(acc[part], out.trace)
+                spent[0] += middle - start
+                spent[1] += time.perf_counter() - middle
+            best = [min(*pair) for pair in zip(best, spent, strict=True)]
+        whole, belt = (1e6 * seconds / len(acc) for seconds in best)
+        yield f"blocks of {block:>3}: {whole:.2f} us a sample in all, the belt {belt:.3f} us " + (
+            f"({belt / whole:.1%})"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -170,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     seeds = range(1, args.seeds + 1)
     for k, table in enumerate(
-        (recordings(Source(args.data)), loose(seeds), moved(seeds), steady(seeds))
+        (recordings(Source(args.data)), loose(seeds), moved(seeds), steady(seeds), cost())
     ):
         print("\n" * (k > 0), end="")
         for line in table:

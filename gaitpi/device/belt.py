@@ -128,7 +128,8 @@ class BeltCheck:
     def update(self, acc: Floats, trace: Trace) -> None:
         """Take in acc (n, 3) m/s² with its trace, before its moments are asked for."""
         rows = self._sense.update(np.ascontiguousarray(acc), trace)
-        self._coming.extend(self._watch.second(row) for row in rows.tolist())
+        if len(rows):
+            self._coming.extend(self._watch.second(row) for row in rows.tolist())
 
     def at(self, t: float) -> Belt:
         """The belt as known at run time ``t`` (s); asked for in order."""

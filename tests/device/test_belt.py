@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gaitpi.coach.belt import LOOSE, MOVED, STEADY, UNKNOWN
 from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import Config, apply
-from gaitpi.device.belt import LOOSE, MOVED, STEADY, UNKNOWN
 from gaitpi.device.pipeline import Output, Pipeline
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
