@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.detection.slopes import Person, person
+from calibration.detection.slopes import Person, person, through
 from calibration.validation.recordings import ADEPT, ALCANTARA, RBDS, SISFALL, Source
 from gaitpi.coach.belt import LOOSE, MOVED, UNKNOWN
+from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.pipeline import Pipeline
@@ -161,6 +162,21 @@ def steady(seeds: range) -> Iterator[str]:
         yield f"{name:<28} {hours:>5.1f} {claims:>6} {claims / hours:>8.2f}"
 
 
+def kept(seeds: range) -> Iterator[str]:
+    """Cadence falls by 6 % for two minutes after four: cued all the same?"""
+    yield f"{'cadence falls by 6 %':<20} cued within 120 s   belt sounds"
+    for looseness in (0.0, 0.3, 0.7, 1.0):
+        cued = sounds = 0
+        for seed in seeds:
+            who = person(seed)
+            run = replace(who.run, duration_s=240.0, looseness=looseness)
+            low = replace(run, duration_s=120.0, cadence_spm=0.94 * run.cadence_spm)
+            said = [d.cue for d in through(who, [run, low]).decisions if isinstance(d, Cue)]
+            cued += "step-up" in said
+            sounds += said.count("belt")
+        yield f"looseness {looseness:<10} {cued:3d} of {len(seeds):3d}          {sounds:3d}"
+
+
 def cost() -> Iterator[str]:
     """Time of it within all that is done with a sample, in blocks as they come live."""
     who = person(1)
@@ -199,7 +215,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     seeds = range(1, args.seeds + 1)
     for k, table in enumerate(
-        (recordings(Source(args.data)), loose(seeds), moved(seeds), steady(seeds), cost())
+        (
+            recordings(Source(args.data)),
+            loose(seeds),
+            moved(seeds),
+            steady(seeds),
+            kept(seeds),
+            cost(),
+        )
     ):
         print("\n" * (k > 0), end="")
         for line in table:

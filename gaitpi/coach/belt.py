@@ -66,12 +66,13 @@ class Belt:
         """Why lean is quiet, empty where it is not."""
         if self.kind == UNKNOWN:
             return ""
-        since = f"since {_clock(self.since_s)}"
         if self.steady_s is not None:
             return f"the belt was {_KIND[self.kind]}; steady for {t - self.steady_s:.0f} s only"
         if self.kind == LOOSE:
-            return f"the belt is loose {since}{self._evidence()}"
-        return f"the belt has moved {since}{self._evidence()}: until it sits as before"
+            return f"the belt has been loose since {_clock(self.since_s)}{self._evidence()}"
+        return (
+            f"the belt moved at {_clock(self.since_s)}{self._evidence()}; it sits otherwise since"
+        )
 
     def due(self, t: float) -> bool:
         """Whether a bad belt is still to be told."""
