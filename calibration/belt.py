@@ -163,7 +163,7 @@ def steady(seeds: range) -> Iterator[str]:
 
 
 def kept(seeds: range) -> Iterator[str]:
-    """Cadence falls by 6 % for two minutes after four: cued all the same?"""
+    """Cadence falls by 6 % for two minutes after four: cued all the same."""
     yield f"{'cadence falls by 6 %':<20} cued within 120 s   belt sounds"
     for looseness in (0.0, 0.3, 0.7, 1.0):
         cued = sounds = 0
@@ -214,16 +214,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=8, help="simulated runners (default: 8)")
     args = parser.parse_args(argv)
     seeds = range(1, args.seeds + 1)
-    for k, table in enumerate(
-        (
-            recordings(Source(args.data)),
-            loose(seeds),
-            moved(seeds),
-            steady(seeds),
-            kept(seeds),
-            cost(),
-        )
-    ):
+    tables = (recordings(Source(args.data)), loose(seeds), moved(seeds), steady(seeds))
+    for k, table in enumerate((*tables, kept(seeds), cost())):
         print("\n" * (k > 0), end="")
         for line in table:
             print(line, flush=True)

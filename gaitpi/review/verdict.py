@@ -95,6 +95,8 @@ def judge(run: RunReader) -> Verdict:
     coach = _section(run.config, "coach")
     focus = "lean" if coach.get("focus") == "lean" else "cadence"
     cueable = _cueable(seconds, coach)
+    if focus == "lean":
+        cueable = [s for s in cueable if s.belt not in BELT_BAD]
     inside = _band(coach, focus)
     known = [inside(second) for second in cueable] if inside else []
     answers = response(entries(run.cues(), run.withheld(), seconds, totals.duration_s))
