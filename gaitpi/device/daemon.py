@@ -19,7 +19,7 @@ import numpy as np
 
 from gaitpi import __version__
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue
+from gaitpi.coach.types import Cue, decided
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
 from gaitpi.cues.outputs import Outputs
@@ -68,6 +68,7 @@ class Progress:
     steps: int
     cues: int
     coach: str
+    belt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +321,7 @@ class Daemon:
                     recorder_problem=self._recorder_problem(),
                     coach=p.coach,
                     waiting=self._is_waiting,
+                    belt=p.belt,
                 )
             )
         except OSError as error:
@@ -626,7 +628,7 @@ class Daemon:
     def _played(self, played: Played) -> None:
         """Called by the player's thread once a sound is over."""
         recorder = self._recorder  # the main thread may close it meanwhile
-        if recorder is not None and played.cue.metric != "system":
+        if recorder is not None and decided(played.cue.cue, played.cue.metric):
             start_s = played.start_s - self._run0 if self._realtime else played.cue.time_s
             recorder.played(played.cue, start_s)
 
@@ -642,6 +644,7 @@ class Daemon:
             steps=self._steps,
             cues=self._cues,
             coach=status.reason,
+            belt=out.seconds[-1].belt,
         )
         if self._told is not None:
             self._told(self._progress)

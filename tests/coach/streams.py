@@ -56,6 +56,7 @@ DIRECTED: Final[dict[str, list[Scenario]]] = {
     "quiet.gate": _held(structs.replace(CADENCE, gate_s=60.0)),
     "quiet.gap": _then(CADENCE, gap_s=0.25),
     "quiet.clip": _then(CADENCE, clipped=30),
+    "quiet.belt": [(LEAN, [_long(UP, n), _long(DOWN, 400, belt=2)], None) for n in TIMES],
     "quiet.turn": [*_then(LEAN, yaw=35.0), *_then(CADENCE, yaw=35.0)],
     "quiet.unsure": _then(LEAN, lean_sd=9.0),
     "quiet.rest": _held(structs.replace(CADENCE, unanswered_max=1, rest_s=200.0)),
