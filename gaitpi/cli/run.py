@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.notify import Notifier
+    from gaitpi.device.programme import Desk
     from gaitpi.device.status import StatusFile, own_path
     from gaitpi.device.virtual import recorder_in
 
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         notifier=Notifier(),
         said=lambda text: print(text, flush=True),
         button=button,
+        programme=Desk(runs_directory(config), clock.wall),
     )
     ended = daemon.run(stop.is_set)
     if ended.path is not None:

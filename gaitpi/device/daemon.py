@@ -27,6 +27,7 @@ from gaitpi.cues.vocabulary import fault
 from gaitpi.device.controls import Controls, Situation
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
+from gaitpi.device.programme import Desk
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
 from gaitpi.errors import GaitpiError
@@ -89,6 +90,7 @@ class Daemon:
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
+    ``programme`` says at the start of each run what that is in a faded programme; None = nothing.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        programme: Desk | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -124,6 +127,7 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._programme = programme
         self._controls = Controls()
         self._stopped = False
         self._power_off = False
@@ -369,11 +373,13 @@ class Daemon:
         span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
         rate = design_rate(span)
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        laid = self._programme.prepare(self._config, wall0) if self._programme else None
+        config = laid.config if laid else self._config
         header = RunHeader.new(
             mono_s=self._run0,
             wall_s=wall0,
             sensor=self._reader.info,
-            config=msgspec.json.encode(self._config).decode(),
+            config=msgspec.json.encode(config).decode(),
             calibration=None,
             segment=self._config.mount.segment,
             mount=self._config.mount.axes,
@@ -383,7 +389,7 @@ class Daemon:
             source=self._source,
             recording=self._recording,
         )
-        self._pipeline = Pipeline(self._config, rate, has_gyro=self._has_gyro, day_second=day)
+        self._pipeline = Pipeline(config, rate, has_gyro=self._has_gyro, day_second=day)
         try:
             self._recorder, self._path = self._record(header)
         except GaitpiError as error:
@@ -394,6 +400,10 @@ class Daemon:
             self._rest_light()
             if self._realtime or self._button is not None:
                 self._sound("record")
+        for problem in laid.problems if laid else ():
+            self._trouble(6, problem)
+        if laid and laid.next.part:
+            self._said(f"Programme: {laid.next.why}.")
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
@@ -498,6 +508,8 @@ class Daemon:
         def close() -> None:
             if problem := recorder.close(summary):
                 self._problems.append(problem)
+            if self._programme is not None:
+                self._programme.refresh()  # the next run is another session
 
         if not self._realtime:
             close()
