@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from gaitpi import __version__
+from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
@@ -89,8 +90,9 @@ class Daemon:
     ``has_gyro`` False ignores the gyroscope.
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
-    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
-    ``programme`` says at the start of each run what that is in a faded programme; None = nothing.
+    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. ``coach``
+    is the policy: what decides the cues of a run. ``programme`` says at the start of each run what
+    that is in a faded programme; None = nothing.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Daemon:
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
         programme: Desk | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -128,6 +131,7 @@ class Daemon:
         self._said = said or (lambda _text: None)
         self._button = button
         self._programme = programme
+        self._coach = coach
         self._controls = Controls()
         self._stopped = False
         self._power_off = False
@@ -389,7 +393,9 @@ class Daemon:
             source=self._source,
             recording=self._recording,
         )
-        self._pipeline = Pipeline(config, rate, has_gyro=self._has_gyro, day_second=day)
+        self._pipeline = Pipeline(
+            config, rate, has_gyro=self._has_gyro, day_second=day, coach=self._coach
+        )
         try:
             self._recorder, self._path = self._record(header)
         except GaitpiError as error:

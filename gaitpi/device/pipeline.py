@@ -54,15 +54,21 @@ class Pipeline:
     """Estimator and coach of one run.
 
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
-    ``day_second`` local seconds of the day at run time 0, None = unknown.
+    ``day_second`` local seconds of the day at run time 0, None = unknown; ``coach`` the policy.
     """
 
     def __init__(
-        self, config: Config, rate_hz: float, *, has_gyro: bool, day_second: float | None = None
+        self,
+        config: Config,
+        rate_hz: float,
+        *,
+        has_gyro: bool,
+        day_second: float | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount)
-        self.coach = Coach(config.coach, day_second=day_second)
+        self.coach = coach(config.coach, day_second=day_second)
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz
