@@ -92,7 +92,8 @@ class Daemon:
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. ``coach``
     is the policy: what decides the cues of a run. ``programme`` says at the start of each run what
-    that is in a faded programme; None = nothing.
+    that is in a faded programme; None = nothing. ``sound_clock`` is what
+    sounds are played on: by default ``clock``, in virtual time one of their own.
     """
 
     def __init__(
@@ -114,12 +115,15 @@ class Daemon:
         button: Button | None = None,
         programme: Desk | None = None,
         coach: type[Coach] = Coach,
+        sound_clock: HostClock | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
         self._clock = clock
         self._outputs = outputs
-        self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
+        self._player = Player(
+            outputs, sound_clock or (clock if realtime else VirtualClock()), self._played
+        )
         self._record = record
         self._realtime = realtime
         self._has_gyro = has_gyro

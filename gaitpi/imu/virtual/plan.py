@@ -6,7 +6,7 @@ double support, in standing a mark every half second. Between node i and i + 1 l
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,6 +42,10 @@ NODE = np.dtype(
 )
 """One node and the stretch that follows it; angles rad, speed m/s at the node; ``running`` and
 ``walking`` 0..1 are the weights of the pelvis oscillations of either gait."""
+
+Intend = Callable[[float, float, float], tuple[float, float]]
+"""What a running step is meant to be: time (s), cadence (spm) and lean (deg) of the story in,
+cadence and lean the runner means to run with out."""
 
 STAND_STEP_S: Final = 0.5
 SPEED_UP: Final = 2.5
@@ -111,6 +115,67 @@ class _Body:
     run_steps: int = 0
 
 
+class Planner:
+    """Nodes one after the other, each made when it is asked for: what is made stays.
+
+    ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``intend`` is asked once for each
+    running step, in order, with the time at which it begins. ``rows`` are the nodes so far, as
+    tuples of ``NODE``; the last is whole once the plan is ``done`` and until then never a mere
+    closing mark.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        looseness: float,
+        noise: StepNoise,
+        *,
+        intend: Intend | None = None,
+        tail_s: float = 8.0,
+    ) -> None:
+        first = phases[0]
+        self.rows: list[tuple[float, ...]] = []
+        self.done = False
+        self._phases = (*phases, Phase("stand", tail_s))
+        self._looseness, self._noise, self._intend = looseness, noise, intend
+        self._body = _Body(
+            lean=math.radians(first.lean_deg), side_lean=math.radians(first.side_lean_deg)
+        )
+        self._at = 0
+        self._start = 0.0
+
+    @property
+    def planned_s(self) -> float:
+        """Up to when steps are planned, s: the start of the next one."""
+        return self._body.t
+
+    @property
+    def heading(self) -> float:
+        """Heading at the start of the next step, rad."""
+        return self._body.heading
+
+    def advance(self) -> bool:
+        """Plan one more node; False once there is no more."""
+        if self.done:
+            return False
+        body = self._body
+        end = self._start + self._phases[self._at].duration_s
+        while body.t >= end - 1e-9:
+            self._start = end
+            self._at += 1
+            if self._at == len(self._phases):
+                self.rows.append((body.t, *self.rows[-1][1:]))
+                self.done = True
+                return False
+            end = self._start + self._phases[self._at].duration_s
+        phase = self._phases[self._at]
+        share = (body.t - self._start) / phase.duration_s
+        loose = self._looseness if phase.looseness is None else phase.looseness
+        side = 1.0 if len(self.rows) % 2 else -1.0
+        self.rows.append(_step(body, phase, share, loose, side, self._noise, end, self._intend))
+        return True
+
+
 def plan(
     phases: Sequence[Phase], looseness: float, noise: StepNoise, tail_s: float = 8.0
 ) -> NDArray[Any]:
@@ -120,20 +185,10 @@ def plan(
     keep their times to within a step. Speed changes by at most ``SPEED_UP``; a runner who stops
     takes walking steps until at rest.
     """
-    first = phases[0]
-    body = _Body(lean=math.radians(first.lean_deg), side_lean=math.radians(first.side_lean_deg))
-    rows: list[tuple[float, ...]] = []
-    start = 0.0
-    for phase in (*phases, Phase("stand", tail_s)):
-        end = start + phase.duration_s
-        while body.t < end - 1e-9:
-            share = (body.t - start) / phase.duration_s
-            loose = looseness if phase.looseness is None else phase.looseness
-            side = 1.0 if len(rows) % 2 else -1.0
-            rows.append(_step(body, phase, share, loose, side, noise, end))
-        start = end
-    rows.append((body.t, *rows[-1][1:]))
-    return np.array(rows, dtype=NODE)
+    planner = Planner(phases, looseness, noise, tail_s=tail_s)
+    while planner.advance():
+        pass
+    return np.array(planner.rows, dtype=NODE)
 
 
 def _step(
@@ -144,6 +199,7 @@ def _step(
     side: float,
     noise: StepNoise,
     end: float,
+    intend: Intend | None,
 ) -> tuple[float, ...]:
     """The node at ``body.t``; moves ``body`` on to the next one."""
     kind = KINDS[phase.kind]
@@ -154,6 +210,10 @@ def _step(
         cadence = BRAKE_SPM
     elif phase.cadence_end_spm is not None:
         cadence += share * (phase.cadence_end_spm - cadence)
+    lean_end = phase.lean_deg if phase.lean_end_deg is None else phase.lean_end_deg
+    lean_deg = phase.lean_deg + share * (lean_end - phase.lean_deg)
+    if intend is not None and phase.kind == "run":
+        cadence, lean_deg = intend(body.t, cadence, lean_deg)
     nominal = step_time_s(cadence)
     skew = 1.0 + 0.5 * side * phase.asymmetry
     if kind == STILL:
@@ -182,8 +242,7 @@ def _step(
         body.slip,
         loose if kind != STILL else 0.0,
     )
-    lean_end = phase.lean_deg if phase.lean_end_deg is None else phase.lean_end_deg
-    lean = math.radians(phase.lean_deg + share * (lean_end - phase.lean_deg))
+    lean = math.radians(lean_deg)
     # A runner leans into a hill and into a bend.
     lean += GRADE_LEAN * math.atan(phase.grade)
     side_lean = math.radians(phase.side_lean_deg) - math.atan(body.speed * turn / G0)
