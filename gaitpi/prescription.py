@@ -6,7 +6,6 @@ The text is kept as it came, with its SHA-256, so that both can compare what was
 
 import hashlib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import msgspec
 from gaitpi.coach.programme import SHARES, Focus, Plan, Session, Test, faded
 from gaitpi.coach.targets import CAP, round_down
 from gaitpi.config import Config, build
-from gaitpi.errors import ConfigError, GaitpiError, InputFileError
+from gaitpi.errors import ConfigError, GaitpiError, InputFileError, UsageError
 from gaitpi.programmefile import Journal, Prescribed
 from gaitpi.targetfile import CLOCK_SET_S
 
@@ -288,7 +287,7 @@ def _number_problems(
 ) -> Iterator[tuple[str, str]]:
     whole = key in _WHOLE
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not right or not math.isfinite(value) or not low <= value <= high:
+    if not right or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
         yield name, f"{key} must be {kind} from {low:g} to {high:g}."
 
@@ -389,17 +388,61 @@ def of(record: Prescribed) -> Prescription | None:
 
 
 def latest(journal: Journal) -> Prescription | None:
-    """The last prescription, expired or not; an older one does not come back to life."""
-    for record in reversed(journal.records):
-        if isinstance(record, Prescribed):
-            return of(record)
-    return None
+    """The last prescription, expired or not; an older one does not come back to life.
+
+    Raises PrescriptionError when it is damaged: what it forbids is not known then.
+    """
+    records = [record for record in journal.records if isinstance(record, Prescribed)]
+    found = of(records[-1]) if records else None
+    if journal.prescription_lost or (records and found is None):
+        raise PrescriptionError(
+            "the prescription kept in the file of the programme is damaged: no cues without it.",
+            "Read its file in again: 'gaitpi program prescribe FILE'.",
+        )
+    return found
 
 
 def in_force(journal: Journal, now_s: float) -> Prescription | None:
-    """The prescription that binds the runner now; None without one."""
+    """The prescription that binds the runner now; None without one. Raises as :func:`latest`."""
     found = latest(journal)
     return None if found is None or found.expired(now_s) else found
+
+
+def check_new(journal: Journal, found: Prescription, now_s: float) -> None:
+    """Raise PrescriptionError unless ``found`` may come into force now.
+
+    An older one never replaces a newer one: with that, the runner could raise what was lowered.
+    """
+    if found.expired(now_s):
+        raise PrescriptionError(f"it ended on {found.expires}.", "Ask for a new one.")
+    if now_s >= CLOCK_SET_S and found.day > _day(now_s):
+        raise PrescriptionError(f"it is dated {found.day}, which is later than today.", "")
+    try:
+        before = latest(journal)
+    except PrescriptionError:
+        return  # the damaged one is being replaced
+    if before is None:
+        return
+    if before.sha256 == found.sha256:
+        raise PrescriptionError(
+            "this very file is in force already.", "'gaitpi program status' shows it."
+        )
+    if found.day <= before.day:
+        raise PrescriptionError(
+            f"it is dated {found.day}, and the one of {before.day} is there already.",
+            "Only one of a later date replaces it.",
+        )
+
+
+def check_target(found: Prescription | None, spm: float) -> None:
+    """Raise UsageError when a cadence target is above what is prescribed: no reason lifts that."""
+    ceiling = None if found is None else found.ceiling_spm
+    if found is None or ceiling is None or spm <= ceiling:
+        return
+    raise UsageError(
+        f"{spm:g} spm is above what is prescribed: at most {ceiling:g} until {found.expires}.",
+        f"You may choose less; more takes a new prescription ({found.checksum[:9]} is in force).",
+    )
 
 
 def plan_of(found: Prescription | None, focus: Focus) -> Plan:

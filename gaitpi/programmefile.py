@@ -125,10 +125,14 @@ Record = Started | Done | Skipped | Stopped | Prescribed
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """All records, in the order they were written; ``damaged`` lines were left out."""
+    """All records, in the order they were written; ``damaged`` lines were left out.
+
+    ``prescription_lost``: one of those, after the last whole prescription, was a prescription.
+    """
 
     records: tuple[Record, ...] = ()
     damaged: int = 0
+    prescription_lost: bool = False
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -159,8 +163,15 @@ def load(path: Path) -> Journal:
     if len(raw) > SIZE_LIMIT:
         raise ProgrammeFileError(f"{path} is too large to be a programme.", "Move it away.")
     lines = [line for line in raw.split(b"\n") if line]
-    records = [record for line in lines if (record := _record(line)) is not None]
-    return Journal(tuple(records), len(lines) - len(records))
+    records, lost = list[Record](), False
+    for line in lines:
+        record = _record(line)
+        if record is not None:
+            records.append(record)
+            lost = lost and not isinstance(record, Prescribed)
+        else:
+            lost = lost or b'"prescribed"' in line
+    return Journal(tuple(records), len(lines) - len(records), lost)
 
 
 def add(path: Path, records: Iterable[Record]) -> None:

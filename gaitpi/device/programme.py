@@ -35,10 +35,12 @@ class Desk:
         What goes wrong is kept for :meth:`prepare`: a run must start all the same.
         """
         path = programmefile.path_in(self._directory, simulated=self._simulated)
+        now_s = self._wall()
         try:
             journal = programmefile.load(path)
+            prescribed = in_force(journal, now_s)
         except GaitpiError as error:
-            # whether a prescription binds the runner is not known: so nothing is cued
+            # what a prescription forbids is not known: so nothing is cued
             self._blind, self._known = True, (None, None, (f"No cues: {error}",))
             return
         self._blind = False
@@ -49,12 +51,13 @@ class Desk:
                 programmefile.add(path, fresh)
             except GaitpiError as error:
                 problems.append(str(error))
-        now_s = self._wall()
-        self._known = (standing(journal, runs), in_force(journal, now_s), tuple(problems))
+        self._known = (standing(journal, runs), prescribed, tuple(problems))
 
     def prepare(self, config: Config, now_s: float) -> Laid:
         """The configuration of a run that starts now (s since 1970). Reads no file."""
         now, prescribed, problems = self._known
+        if prescribed is not None and prescribed.expired(now_s):
+            prescribed = None  # its last day ended since the files were read
         if self._blind:
             config = replace(config, coach=replace(config.coach, enabled=False))
         return lay(config, now, prescribed, now_s, problems)

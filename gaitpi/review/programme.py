@@ -19,7 +19,7 @@ from gaitpi.coach import detect
 from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent
 from gaitpi.config import CoachConfig, Config, build
 from gaitpi.errors import ConfigError, RunFileError
-from gaitpi.prescription import Prescription, clamp, latest
+from gaitpi.prescription import Prescription, clamp
 from gaitpi.programmefile import Done, Journal, Record, Skipped, Started, Stopped
 from gaitpi.review.ledger import entries, response
 from gaitpi.runs.reader import RunReader
@@ -273,24 +273,36 @@ def local_day(wall_s: float) -> date | None:
         return None
 
 
+def upcoming(now: Standing) -> tuple[Part, int] | None:
+    """The session or test that is next, whether it may be run today or not; None at the end."""
+    parts: tuple[tuple[Part, int], ...] = (
+        ("session", len(now.plan.sessions)),
+        ("test", len(now.plan.tests)),
+    )
+    for part, count in parts:
+        for number in range(1, count + 1):
+            if not now.settled(part, number):
+                return part, number
+    return None
+
+
 def due(now: Standing, now_s: float) -> Next:
     """What a run started now is. Without a clock every session may be run, no later test."""
     plan, today = now.plan, local_day(now_s)
     of = len(plan.sessions)
-    left = [k for k in range(1, of + 1) if not now.settled("session", k)]
-    tests = [k for k in range(1, len(plan.tests) + 1) if not now.settled("test", k)]
-    if not left and not tests:
+    coming = upcoming(now)
+    if coming is None:
         return Next("", why="the programme is over")
+    part, number = coming
     same = [done for done in now.done if today is not None and local_day(done.wall_s) == today]
     if len(same) >= plan.per_day:
         what = "session" if same[-1].part == "session" else "silent test"
         per = f"{plan.per_day} a day" if plan.per_day > 1 else "one a day"
         return Next("rest", why=f"today's {what} is done, and there is {per}")
-    if left:
-        session = plan.sessions[left[0] - 1]
-        why = f"session {left[0]} of {of}: {percent(session.share)} of {session.minutes:.0f} min"
-        return Next("session", left[0], session.share, session.minutes, f"{why} with cues")
-    number = tests[0]
+    if part == "session":
+        session = plan.sessions[number - 1]
+        why = f"session {number} of {of}: {percent(session.share)} of {session.minutes:.0f} min"
+        return Next("session", number, session.share, session.minutes, f"{why} with cues")
     test = plan.tests[number - 1]
     last = max((done.wall_s for done in now.sessions), default=now.started.wall_s)
     begins = local_day(last)
@@ -330,6 +342,11 @@ def lay(
     running = now if now is not None and now.running else None
     coming = _coming(running, prescribed, now_s)
     coach = config.coach
+    to_hold = coming.part in ("session", "test")
+    if running is not None and to_hold and not has_target(coach, running.plan.focus):
+        words = f"The programme waits: there is no {running.plan.focus} target. 'gaitpi target'"
+        problems = (*problems, f"{words} shows how to get one.")
+        running, coming = None, Next("", why="without a target no session can be run")
     values: dict[str, Any] = {
         "programme": running.started.id if running is not None and coming.part else "",
         "programme_part": coming.part,
@@ -351,6 +368,11 @@ def lay(
         data["coach"]["enabled"] = False
         said = f"The programme cannot be run, so there are no cues: {error.found}"
         return Laid(msgspec.convert(data, Config), coming, clamped, (*problems, said))
+
+
+def has_target(coach: CoachConfig, focus: str) -> bool:
+    """Whether there is something to hold that focus to."""
+    return (coach.target_spm if focus == "cadence" else coach.usual_lean_deg) is not None
 
 
 def _coming(running: Standing | None, prescribed: Prescription | None, now_s: float) -> Next:
@@ -375,14 +397,6 @@ def new_bookings(journal: Journal, runs: Sequence[Done]) -> list[Record]:
     """Runs the journal does not have yet."""
     kept = {record.run_id for record in journal.records if isinstance(record, Done)}
     return [run for run in runs if run.run_id not in kept]
-
-
-def expired_words(journal: Journal, now_s: float) -> str:
-    """That the last prescription is over, in words; empty when it is not."""
-    last = latest(journal)
-    if last is None or not last.expired(now_s):
-        return ""
-    return f"the prescription {last.checksum[:14]} ended on {last.expires}"
 
 
 # What came of it.
