@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "cues": ("gaitpi.cli.cues", "every cue of a run, and every one kept back"),
     "why": ("gaitpi.cli.why", "explain a cue, or a silence"),
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
+    "program": ("gaitpi.cli.program", "sessions whose cues fade, and what is kept"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),

@@ -114,6 +114,11 @@ def percent(share: float) -> str:
     return f"{100.0 * share:.4g} %"
 
 
+def whole(share: float) -> str:
+    """A measured share in whole percent: "62 %"."""
+    return f"{100.0 * share:.0f} %"
+
+
 def label(config: CoachConfig) -> str:
     """The programme in a few words, as for a run's head; empty for a run outside of one."""
     c = config

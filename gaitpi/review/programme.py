@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from gaitpi.coach import detect
-from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent
+from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent, whole
 from gaitpi.config import CoachConfig, Config, build
 from gaitpi.errors import ConfigError, RunFileError
 from gaitpi.prescription import Prescription, clamp
@@ -72,7 +72,7 @@ def book(run: RunReader) -> Done | None:
     known = [
         (with_cues(coach, minute), state)
         for row, minute in inside
-        if (state := in_band(coach, row)) is not None
+        if planned(coach, minute) and (state := in_band(coach, row)) is not None
     ]
     return Done(
         wall_s=run.started.timestamp(),
@@ -80,7 +80,7 @@ def book(run: RunReader) -> Done | None:
         run_id=run.run_id,
         part=coach.programme_part,
         number=coach.programme_number,
-        share=coach.programme_share,
+        share=coach.programme_share if coach.programme_part == "session" else 0.0,
         minutes=coach.programme_minutes,
         coached_s=float(len(inside)),
         cued_s=float(sum(with_cues(coach, minute) for _, minute in inside)),
@@ -109,6 +109,11 @@ def coach_of(config: Mapping[str, Any]) -> CoachConfig | None:
         return msgspec.convert(config, Config).coach
     except msgspec.MsgspecError:
         return None
+
+
+def planned(coach: CoachConfig, minute: int) -> bool:
+    """Whether that minute lies in the session: what comes after it is no part of it."""
+    return coach.programme_part != "session" or minute < coach.programme_minutes
 
 
 def with_cues(coach: CoachConfig, minute: int) -> bool:
@@ -532,13 +537,14 @@ def ratio(
 
 def retention_words(found: Retention) -> str:
     """The verdict in a sentence."""
-    inside = "" if math.isnan(found.in_band) else f"; in band {found.in_band:.0%} of it"
+    inside = "" if math.isnan(found.in_band) else f"; in band {whole(found.in_band)} of it"
     if math.isnan(found.change_test):
         return f"{found.why}{inside}"
     change = f"{found.change_test:+.1f} ±{SURE * found.change_sd:.1f} spm against your own"
     if math.isnan(found.kept):
         return f"{found.why}; {change}{inside}"
     return (
-        f"kept {found.kept:.0%} of the change without cues ({found.low:.0%} to {found.high:.0%}): "
+        f"kept {whole(found.kept)} of the change without cues "
+        f"({100.0 * found.low:.0f} to {whole(found.high)}): "
         f"{change}, {found.change_cued:+.1f} in session {found.session} with cues{inside}"
     )

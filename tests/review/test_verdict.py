@@ -137,7 +137,7 @@ def test_always_six_lines_that_fit(reals: list[float], ints: list[int]) -> None:
         lean_against="usual",
         dropout_s=abs(reals[0]),
         **dict(zip(names.split(), reals, strict=True)),  # type: ignore[arg-type]
-        **dict(zip(integers.split(), ints, strict=True)),
+        **dict(zip(integers.split(), ints, strict=True)),  # type: ignore[arg-type]
     )
     assert len(lines(v)) == 6
     assert all(len(line) <= 80 for line in lines(v))
