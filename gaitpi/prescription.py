@@ -445,6 +445,13 @@ def check_target(found: Prescription | None, spm: float) -> None:
     )
 
 
+def reason_for(found: Prescription | None) -> str:
+    """The reason a prescribed target needs no other: it may be beyond cap and ramp."""
+    if found is None or found.ceiling_spm is None:
+        return ""
+    return f"prescribed {found.day}, {found.checksum[:9]}"
+
+
 def plan_of(found: Prescription | None, focus: Focus) -> Plan:
     """The sessions that may be run: the prescribed ones, else gaitpi's own.
 

@@ -140,7 +140,7 @@ class Journal:
         if not self.damaged:
             return ()
         lines = f"{self.damaged} damaged line{'s' * (self.damaged > 1)}"
-        return (f"{lines} in the file of the programme left out: see 'gaitpi program status'.",)
+        return (f"{lines} in {NAME} left out; what is not in the list below must be done again.",)
 
 
 def path_in(runs_directory: Path, *, simulated: bool = False) -> Path:

@@ -260,8 +260,11 @@ def _prescribe(args: argparse.Namespace) -> int:
         return EXIT_OK
     rows = _prescription_rows(found)
     rows += [("lowered", words) for words in prescription.clamp(now.config, found)[1]]
+    ceiling, target = found.ceiling_spm, now.config.coach.target_spm
+    if ceiling is not None and target is None:
+        rows.append(("next", f"gaitpi target set {ceiling:g}   (or less)"))
     if found.plan is not None:
-        rows.append(("next", f"gaitpi program start {found.focus}"))
+        rows.append(("then" if target is None else "next", f"gaitpi program start {found.focus}"))
     print_rows(rows)
     return EXIT_OK
 
@@ -384,14 +387,11 @@ def _adherence_rows(found: review.Adherence) -> list[tuple[str, str]]:
     if not math.isnan(found.recovery_s):
         cues += f", back in band after {found.recovery_s:.0f} s (median)"
     rows = [("done", done), ("cues", cues)]
-    if not (math.isnan(found.in_cued) and math.isnan(found.in_free)):
-        words = f"{_share(found.in_cued)} in minutes with cues, {_share(found.in_free)} without"
-        rows.append(("in band", words))
+    shares = (found.in_cued, "in minutes with cues"), (found.in_free, "in those without")
+    known = [f"{whole(share)} {where}" for share, where in shares if not math.isnan(share)]
+    if known:
+        rows.append(("in band", ", ".join(known)))
     return rows
-
-
-def _share(value: float) -> str:
-    return "unknown" if math.isnan(value) else whole(value)
 
 
 _HEAD: Final = ("run", "date", "cued", "minutes", "cues", "answered", "in band", "cadence")

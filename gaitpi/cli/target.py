@@ -326,7 +326,9 @@ def _set(args: argparse.Namespace) -> int:
     now = _gather(args)
     wall_s = review.date(now.targets, now.evidence, now.now_s, reason=args.reason)
     _with(now.config, f"coach.target_spm={spm!r}")  # its range, and what must fit
-    record = review.set_cadence(now.cadence, spm, args.reason, wall_s)
+    prescription.check_target(now.prescribed, spm)
+    reason = args.reason.strip() or prescription.reason_for(now.prescribed)
+    record = review.set_cadence(now.cadence, spm, reason, wall_s)
     return _keep(args, now, [record])
 
 

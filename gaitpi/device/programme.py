@@ -44,7 +44,8 @@ class Desk:
             self._blind, self._known = True, (None, None, (f"No cues: {error}",))
             return
         self._blind = False
-        problems = list(journal.problems)
+        # a torn line that was no prescription stays for ever: that is for 'gaitpi program status'
+        problems = list[str]()
         runs, _ = collect(self._directory, journal, simulated=self._simulated)
         if fresh := new_bookings(journal, runs):
             try:

@@ -543,6 +543,12 @@ def retention_words(found: Retention) -> str:
     change = f"{found.change_test:+.1f} ±{SURE * found.change_sd:.1f} spm against your own"
     if math.isnan(found.kept):
         return f"{found.why}; {change}{inside}"
+    if found.low <= 0.0:
+        return (
+            f"no change is left for sure: {change}, {found.change_cued:+.1f} in session "
+            f"{found.session} with cues (kept {100.0 * found.low:.0f} to {whole(found.high)})"
+            f"{inside}"
+        )
     return (
         f"kept {whole(found.kept)} of the change without cues "
         f"({100.0 * found.low:.0f} to {whole(found.high)}): "
