@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONFIG: Final = "gaitpi.toml"
 """What is written beside the run files, so that every command can be tried on them."""
-HEAD: Final = "run         day    cued   min  cues  answered       in band  cadence  habit (model)"
+HEAD: Final = "run        day    cued  min  cues answered      in band  cadence  habit (model)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -160,8 +160,8 @@ def _line(ran: "Ran") -> str:
     answered = f"{done.answered}/{done.judged}" if done.judged else "-"
     cadence = "-" if done.cadence_spm is None else f"{done.cadence_spm:.1f}"
     return (
-        f"{name:10}{ran.day:5}{percent(done.share):>8}"
-        f"{done.coached_s / MINUTE_S:6.0f}{done.cues:6}{answered:>10}{inside:>14}{cadence:>9}"
+        f"{name:10}{ran.day:4}{percent(done.share):>8}"
+        f"{done.coached_s / MINUTE_S:5.0f}{done.cues:6}{answered:>9}{inside:>13}{cadence:>9}"
         f"  {ran.habit_from_spm:.1f} -> {ran.habit_to_spm:.1f}"
     )
 
