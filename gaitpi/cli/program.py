@@ -160,7 +160,7 @@ def _start(args: argparse.Namespace) -> int:
         target=coach.target_spm if focus == "cadence" else coach.usual_lean_deg,
         # taken up again: what it is measured against stays
         own=before.own if before else (own.cadence_spm if own else None),
-        own_sd=before.own_sd if before else (own.error_spm if own else None),
+        own_sd=before.own_sd if before else (review.own_sd(own) if own else None),
     )
     _keep(now, started)
     if args.json:

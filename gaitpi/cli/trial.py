@@ -167,9 +167,11 @@ def _line(ran: "Ran") -> str:
 
 
 def _print_end(trial: "Trial") -> None:
+    from gaitpi.review.programme import SURE, own_sd
+
     print("in band: share of the time in minutes with cues / in those without\n")
     own = trial.own
-    words = f"own cadence {own.cadence_spm:.1f} ±{1.96 * own.error_spm:.1f} spm by a listening run"
+    words = f"own cadence {own.cadence_spm:.1f} ±{SURE * own_sd(own):.1f} spm by a listening run"
     rows = [("measured", f"{words}; target {trial.target_spm:.1f}")]
     rows += verdict_rows(trial.standing, trial.ended_s)
     first, last = trial.runs[0], trial.runs[-1]

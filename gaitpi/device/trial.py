@@ -126,7 +126,7 @@ def try_programme(
         plan=plan,
         target=target,
         own=own.cadence_spm,
-        own_sd=own.error_spm,
+        own_sd=review.own_sd(own),
     )
     programmefile.add(life.path, [started])
     runs = [life.ran[0], *life.sessions(plan, told)]

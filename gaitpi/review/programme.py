@@ -17,6 +17,7 @@ import msgspec
 
 from gaitpi.coach import detect
 from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent, whole
+from gaitpi.coach.targets import Own
 from gaitpi.config import CoachConfig, Config, build
 from gaitpi.errors import ConfigError, RunFileError
 from gaitpi.prescription import Prescription, clamp
@@ -513,6 +514,15 @@ def retention(now: Standing, number: int) -> Retention | None:
     kept, low, high = ratio(change, cued_spm, *sds)
     why = "" if math.isfinite(kept) else "the change with cues is too small to say what is kept"
     return Retention(number, last.number, change, change_sd, cued_spm, kept, low, high, inside, why)
+
+
+def own_sd(own: Own) -> float:
+    """Standard uncertainty of the own cadence, spm, with the long-range noise of a runner in it.
+
+    Windows of half a minute, of which ``error_spm`` is made, do not show that noise.
+    """
+    strides = max(1, round(own.steady_s * own.cadence_spm / 120.0))
+    return max(own.error_spm, own.cadence_spm * detect.mean_sd(detect.CADENCE_SD, strides))
 
 
 def ratio(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from gaitpi.coach.programme import ENOUGH, faded
+from gaitpi.coach.targets import Own
 from gaitpi.config import CoachConfig, Config
 from gaitpi.prescription import TEMPLATE, parse
 from gaitpi.programmefile import Done, Journal, Record, Skipped, Started, Stopped
@@ -23,6 +24,7 @@ from gaitpi.review.programme import (
     due,
     lay,
     new_bookings,
+    own_sd,
     ratio,
     retention,
     retention_words,
@@ -292,6 +294,12 @@ def test_what_cannot_be_told_is_not() -> None:
     none = retention(at(test), 1)
     assert none is not None
     assert "no session with cues" in retention_words(none)
+
+
+def test_the_own_cadence_is_no_surer_than_long_range_noise_lets_it_be() -> None:
+    twenty_minutes = Own(164.0, 0.6, 0.1, 1200.0)
+    assert own_sd(twenty_minutes) == pytest.approx(164.0 * 0.0164 * 1640**-0.22, rel=1e-3)
+    assert own_sd(Own(164.0, 5.0, 2.0, 1200.0)) == 2.0
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
