@@ -172,7 +172,6 @@ def _start(args: argparse.Namespace) -> int:
     after = review.standing(Journal((*now.journal.records, started)), now.runs)
     assert after is not None
     rows.append(("next", f"your next run is {review.due(after, now.now_s).why}"))
-    rows.append(("", "a running daemon learns of it after its next start"))
     print_rows(rows)
     return EXIT_OK
 

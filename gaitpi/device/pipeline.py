@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
-from gaitpi.gait import RUNNING, GaitEstimator, Mount, Trace
+from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
@@ -54,7 +54,8 @@ class Pipeline:
     """Estimator and coach of one run.
 
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
-    ``day_second`` local seconds of the day at run time 0, None = unknown; ``coach`` the policy.
+    ``day_second`` local seconds of the day at run time 0, None = unknown; ``start`` what is known
+    of the sensor at run time 0; ``coach`` the policy.
     """
 
     def __init__(
@@ -64,10 +65,11 @@ class Pipeline:
         *,
         has_gyro: bool,
         day_second: float | None = None,
+        start: Start | None = None,
         coach: type[Coach] = Coach,
     ) -> None:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
-        self.estimator = GaitEstimator(rate_hz, mount)
+        self.estimator = GaitEstimator(rate_hz, mount, start=start)
         self.coach = coach(config.coach, day_second=day_second)
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro

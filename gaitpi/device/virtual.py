@@ -34,12 +34,18 @@ LIVE_SAMPLES = 16
 def recorder_in(
     directory: Path, *, synchronous: bool
 ) -> Callable[[RunHeader], tuple[Recorder, Path]]:
-    """What opens a run file in ``directory``; ``synchronous`` for virtual time."""
+    """What opens a run file in ``directory``; ``synchronous`` for virtual time.
+
+    Otherwise the recorder's own thread makes the file: a card that is slow to take a new one
+    holds up no sample.
+    """
     settle(directory)
 
     def record(header: RunHeader) -> tuple[Recorder, Path]:
         path = run_path(directory, header.run_id)
-        return Recorder(RunWriter(path, header), synchronous=synchronous), path
+        if synchronous:
+            return Recorder(RunWriter(path, header), synchronous=True), path
+        return Recorder.opening(header, lambda: RunWriter(path, header)), path
 
     return record
 
@@ -59,12 +65,14 @@ def play(
     until: Callable[[], bool] | None = None,
     told: Callable[[Progress], None] | None = None,
     said: Callable[[str], None] | None = None,
+    auto: bool = False,
 ) -> Ended:
     """Play ``source`` through a virtual ``chip`` and the daemon into a run file.
 
     ``recording`` is the bare name for the header. In virtual time (``realtime`` False) it runs
-    as fast as the machine can. ``until`` may end it early. An :class:`AnsweringRunner` hears what
-    is played. Raises as the daemon does.
+    as fast as the machine can. ``until`` may end it early. With ``auto`` runs begin and end by
+    themselves, else the whole of it is one. An :class:`AnsweringRunner` hears what is played.
+    Raises as the daemon does.
     """
     if source.rate_hz is not None:
         # the chip plays a recording at the recording's rate: ask for the nearest it offers
@@ -92,6 +100,7 @@ def play(
         status=status,
         told=told,
         said=said,
+        auto=auto,
         sound_clock=sound_clock,
     )
     return daemon.run(lambda: twin.ended or (until is not None and until()))

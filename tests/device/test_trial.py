@@ -166,6 +166,18 @@ def test_the_daemon_runs_a_session_books_it_and_a_replay_gives_the_same_cues(
     assert booked.enough
 
 
+def test_what_is_started_or_prescribed_meanwhile_holds_from_the_next_run_on(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, lambda: 1_795_400_000.0, simulated=True)
+    assert desk.prepare(CONFIG, 1_795_400_000.0).next.part == ""
+    start(tmp_path)
+    assert desk.prepare(CONFIG, 1_795_400_000.0).next.part == "session"
+    record = Prescribed(wall_s=0.0, sha256="x", text="y", kind="toml")
+    programmefile.add(programmefile.path_in(tmp_path, simulated=True), [record])
+    assert not desk.prepare(CONFIG, 1_795_400_000.0).config.coach.enabled
+
+
 def test_an_unreadable_file_silences_and_says_so(tmp_path: Path) -> None:
     programmefile.path_in(tmp_path, simulated=True).mkdir(parents=True)
     desk = Desk(tmp_path, lambda: 0.0, simulated=True)
