@@ -27,7 +27,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
-from gaitpi.coach import detect
+from gaitpi.coach import detect, programme
 from gaitpi.coach.belt import Belt
 from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
 from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
@@ -124,6 +124,7 @@ class _State:
     activity: int = 0
     first_run_s: float | None = None
     fast_since_s: float | None = None
+    coached_s: float = 0.0
     focus: str = ""
     steps: list[float] = field(default_factory=list)
     half_s: float | None = None
@@ -280,6 +281,8 @@ class Coach:
             return
         if s.first_run_s is None:
             s.first_run_s = t
+        if lost < GAP_S and t - s.first_run_s >= self._config.warmup_s:
+            s.coached_s += dt
         if not m.cadence_spm >= self._config.gate_spm:  # NaN is not running fast enough either
             s.fast_since_s = None
         elif s.fast_since_s is None:
@@ -549,6 +552,9 @@ class Coach:
     def _spaced(self, t: float) -> tuple[str, str] | None:
         """Rule and words that forbid one more correction now, None when the next may come."""
         s = self._s
+        silent = programme.quiet(self._config, s.coached_s)
+        if silent is not None:
+            return "quiet.programme", silent
         if s.rest_until_s is not None and t < s.rest_until_s:
             return "quiet.rest", f"resting the cues, {s.rest_until_s - t:.0f} s to go"
         floor = CEILING_S if self._giving_up() else self._floor_s()

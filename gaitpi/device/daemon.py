@@ -31,6 +31,7 @@ from gaitpi.device.controls import Controls, Situation
 from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
+from gaitpi.device.programme import Desk
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
@@ -99,8 +100,9 @@ class Daemon:
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
     machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
-    policy: what decides the cues of a run. ``sound_clock`` is what sounds are
-    played on: by default ``clock``, in virtual time one of their own.
+    policy: what decides the cues of a run. ``programme`` says at the start of a run what that is in
+    a faded programme; None = nothing. ``sound_clock`` is what sounds are played on: by default
+    ``clock``, in virtual time one of their own.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        programme: Desk | None = None,
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
@@ -143,6 +146,7 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._programme = programme
         self._coach = coach
         self._controls = Controls()
         self._auto = auto
@@ -582,12 +586,14 @@ class Daemon:
         rate = design_rate(span)
         self._pause, self._pause_n = Pause(), round(self._config.runs.stop_s * rate)
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        laid = self._programme.prepare(self._config, wall0) if self._programme else None
+        config = laid.config if laid else self._config
         known = self._known(batches, learned)
         header = RunHeader.new(
             mono_s=self._run0,
             wall_s=wall0,
             sensor=self._reader.info,
-            config=msgspec.json.encode(self._config).decode(),
+            config=msgspec.json.encode(config).decode(),
             calibration=encode(known),
             segment=self._config.mount.segment,
             mount=self._config.mount.axes,
@@ -598,7 +604,7 @@ class Daemon:
             recording=self._recording,
         )
         self._pipeline = Pipeline(
-            self._config,
+            config,
             rate,
             has_gyro=self._has_gyro,
             day_second=day,
@@ -615,6 +621,10 @@ class Daemon:
             self._rest_light()
             if self._realtime or self._button is not None or self._auto:
                 self._sound("record")
+        for problem in laid.problems if laid else ():
+            self._trouble(6, problem)
+        if laid and laid.next.part:
+            self._said(f"Programme: {laid.next.why}.")
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
@@ -722,6 +732,8 @@ class Daemon:
         def close() -> None:
             if problem := recorder.close(summary):
                 self._problems.append(problem)
+            if self._programme is not None:
+                self._programme.refresh()  # the next run is another session
             if not recorder.opened and self._run_id == run_id:
                 self._run_id, self._path = "", None
 

@@ -65,6 +65,9 @@ configs = st.builds(
     lean_floor_s=numbers(0.0, 90.0),
     max_per_hour=st.sampled_from([-1, 0, 1, 2, 20, 1000, 1000]),
     quiet_hours=st.sampled_from(["", "", "12:00-12:10"]),
+    programme_part=st.sampled_from(["", "", "session", "session", "test", "rest"]),
+    programme_minutes=st.sampled_from([1.0, 3.0, 30.0]),
+    programme_share=st.sampled_from([1.0, 1.0, 0.75, 0.5, 0.1]),
 )
 # Mostly running and out of band, so that cues do come; with interruptions of every kind.
 stretches = st.builds(
@@ -158,6 +161,9 @@ class Watch:
     muted_until: float = -math.inf
     rest_until: float = -math.inf
     last_any: float = -math.inf
+    last_s: float = 0.0
+    coached_s: float = 0.0
+    cued_minutes: set[int] = field(default_factory=set)
     back_allowed: bool = False
     slack: bool = False
     tight_since: float = math.inf
@@ -174,6 +180,9 @@ class Watch:
             self.run_since = t
         if m.activity == 3:
             self.first_run_s = min(self.first_run_s, t)
+            if m.gap_s < 0.25 and t >= self.first_run_s + self.config.warmup_s:
+                self.coached_s += t - self.last_s
+        self.last_s = t
         if m.gap_s >= 0.25 or m.clipped >= 5:
             self.disturbed = t
         if m.activity == 3:
@@ -255,6 +264,13 @@ class Watch:
         least = 60.0 if cue.cue == "let-go" else max(60.0, floor)
         assert not self.spoken or t - self.spoken[-1] >= least, "too soon"
         self.spoken.append(t)
+        assert c.programme_part in ("", "session"), "in a silent run"
+        minute = int(self.coached_s // 60.0)
+        self.cued_minutes.add(minute)
+        most = c.programme_share * (minute + 1)
+        assert len(self.cued_minutes) <= most + 1e-6, "more minutes with cues than the share"
+        if c.programme_part == "session":
+            assert self.coached_s < 60.0 * c.programme_minutes, "after the session"
         budget = min(20, c.max_per_hour)
         assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
         if cue.metric == "lean" and cue.cue != "let-go" and math.isfinite(m.lean_sd_deg):
