@@ -105,6 +105,11 @@ class Trace:
         return len(self.time_s)
 
     @property
+    def values(self) -> Floats:
+        """All estimates (VALUES, n), rows named ``V_...``: for kernels that go on from them."""
+        return self._values
+
+    @property
     def up(self) -> Floats:
         """Unit vector pointing up, (n, 3)."""
         out: Floats = self._values[V_UP : V_UP + 3].T
@@ -169,6 +174,43 @@ class Trace:
             np.concatenate([p._values for p in parts], axis=1),
             np.concatenate([p.steps for p in parts]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is known of sensor and wearing before the first sample of a stream.
+
+    ``gyro_bias`` (3,) rad/s and ``gyro_bias_sd`` the standard uncertainty of each component;
+    ``up`` (3,) pointing up in the sensor frame while the runner stands upright and ``up_sd`` its
+    uncertainty, rad; None = not known. ``stand_s`` when he stood so, s on the stream's clock (inf =
+    it does not age); ``fixed``: measured on purpose, so no standing in the stream replaces it.
+    Raises ValueError for numbers that cannot be.
+    """
+
+    gyro_bias: tuple[float, float, float] | None = None
+    gyro_bias_sd: float = np.nan
+    up: tuple[float, float, float] | None = None
+    up_sd: float = np.nan
+    stand_s: float = np.inf
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that what is known are numbers, and that up is a direction."""
+        if self.gyro_bias is not None:
+            _check_known("gyro_bias", self.gyro_bias, self.gyro_bias_sd)
+        if self.up is not None:
+            _check_known("up", self.up, self.up_sd)
+            if abs(np.linalg.norm(self.up) - 1.0) > 1e-6:
+                raise ValueError(f"up must have length 1; found {self.up}")
+            if np.isnan(self.stand_s):
+                raise ValueError("stand_s is not a number")
+
+
+def _check_known(name: str, values: tuple[float, ...], sd: float) -> None:
+    if len(values) != 3 or not np.isfinite(values).all():
+        raise ValueError(f"{name} must be three numbers; found {values}")
+    if not 0.0 < sd < np.inf:
+        raise ValueError(f"{name}_sd must be positive; found {sd}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.imu.virtual.motion import DOUBLE_SUPPORT, Cells, Pose, Posture, oscillate, side_of
-from gaitpi.imu.virtual.plan import STILL, WALKING, StepNoise, plan
+from gaitpi.imu.virtual.plan import STILL, WALKING, StepNoise, Wander, plan
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.units import DEG_PER_RAD, G0, RAD_PER_DEG, S_PER_MIN
 
@@ -68,7 +68,10 @@ class RunnerParams:
     ``step_cv``, ``persistence``: see :class:`~gaitpi.imu.virtual.plan.StepNoise`; ``sway_m``
     side-to-side travel of the pelvis in running; ``tilt_deg``, ``obliquity_deg``,
     ``rotation_deg`` half the range of the pelvis in running (Perpiñá-Martínez et al. 2023,
-    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``mount`` (3, 3) sensor <- body; ``looseness`` of
+    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``lean_wander_deg``, ``contact_wander`` and
+    ``impact_wander`` (relative) slow aimless changes of lean, contact time and the speed of the
+    landing foot, see
+    :class:`~gaitpi.imu.virtual.plan.Wander`; ``mount`` (3, 3) sensor <- body; ``looseness`` of
     the belt 0..1: ringing after each contact and a slow slip; ``acc_noise`` m/s² and
     ``gyr_noise`` rad/s RMS per sample; ``gyr_bias`` rad/s and ``acc_offset`` m/s² in sensor
     axes. Raises ValueError out of range.
@@ -81,6 +84,9 @@ class RunnerParams:
     tilt_deg: float = 3.1
     obliquity_deg: float = 4.2
     rotation_deg: float = 5.8
+    lean_wander_deg: float = 0.0
+    contact_wander: float = 0.0
+    impact_wander: float = 0.0
     mount: Floats = field(default_factory=lambda: np.eye(3))
     looseness: float = 0.0
     acc_noise: float = 0.004 * G0
@@ -103,6 +109,9 @@ class RunnerParams:
             "tilt_deg": 15.0,
             "obliquity_deg": 15.0,
             "rotation_deg": 20.0,
+            "lean_wander_deg": 5.0,
+            "contact_wander": 0.1,
+            "impact_wander": 0.5,
             "looseness": 1.0,
             "acc_noise": 10.0,
             "gyr_noise": 1.0,
@@ -111,6 +120,15 @@ class RunnerParams:
             if not 0.0 <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must lie in 0..{high}, not {getattr(self, name)}")
         object.__setattr__(self, "mount", mount)
+
+    def wander(self) -> Wander:
+        """How this runner's form wanders, from its beginning."""
+        return Wander(
+            np.random.default_rng([self.seed, 2]),
+            self.lean_wander_deg * RAD_PER_DEG,
+            self.contact_wander,
+            self.impact_wander,
+        )
 
     @property
     def amplitude(self) -> Vector:
@@ -129,9 +147,9 @@ class _Ringing:
     adds no drift.
     """
 
-    def __init__(self, ic_s: Floats, looseness: Floats, rng: np.random.Generator) -> None:
+    def __init__(self, ic_s: Floats, looseness: Floats, shake: Floats) -> None:
         self._t = ic_s
-        size = looseness * (1.0 + 0.2 * np.clip(rng.standard_normal(len(ic_s)), -3.0, 3.0))
+        size = looseness * (1.0 + 0.2 * np.clip(shake, -3.0, 3.0))
         hz = RING_HZ[0] + looseness * (RING_HZ[1] - RING_HZ[0])
         self._omega = 2.0 * np.pi * hz
         peak = (2.0 * RING_DECAY_S / math.e) ** 2  # of t² exp(-t/τ)
@@ -179,7 +197,8 @@ class Truth:
     """What really happened, exactly; times in seconds from the start of the run.
 
     Made by :class:`SimulatedRunner`. All functions take times (n,) and may be asked anywhere
-    from 0 on.
+    from 0 on. ``shakes`` (k,): for each node at which a foot comes down a standard normal number,
+    by which the ringing of a loose belt differs.
     """
 
     def __init__(
@@ -188,14 +207,14 @@ class Truth:
         cells: Cells,
         params: RunnerParams,
         duration_s: float,
-        rng: np.random.Generator,
+        shakes: Floats,
     ) -> None:
         self._nodes, self._cells, self._params = nodes, cells, params
         self._duration_s = duration_s
         self._posture = Posture(nodes)
         at, ic_s = contacts(nodes)
         loose = nodes["looseness"][at]
-        self._ring = _Ringing(ic_s, loose, rng) if loose.any() else None
+        self._ring = _Ringing(ic_s, loose, shakes[at]) if loose.any() else None
 
     def ideal(self, t: Floats) -> tuple[Floats, Floats]:
         """Specific force (n, 3) m/s² and angular velocity (n, 3) rad/s, sensor axes, no errors."""
@@ -313,6 +332,12 @@ def _top(values: Floats) -> Floats:
     return best
 
 
+def sensor_noise(seed: int, block: int) -> Floats:
+    """Standard normal noise (2, ``BLOCK``, 3) of accelerometer and gyroscope in a block."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, block]))
+    return rng.standard_normal((2, BLOCK, 3))
+
+
 class SimulatedRunner:
     """A run made of phases, as a signal for the virtual chip and as truth.
 
@@ -331,10 +356,13 @@ class SimulatedRunner:
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         rng = np.random.default_rng([self.params.seed, 0])
         noise = StepNoise(rng, self.params.step_cv, self.params.persistence)
-        nodes = plan(self.phases, self.params.looseness, noise)
+        nodes = plan(self.phases, self.params.looseness, noise, self.params.wander())
         cells = Cells(nodes, self.params.sway_m)
         ring_rng = np.random.default_rng([self.params.seed, 1])
-        self.truth = Truth(nodes, cells, self.params, self.duration_s, ring_rng)
+        shakes = np.zeros(len(nodes))
+        at, _ = contacts(nodes)
+        shakes[at] = ring_rng.standard_normal(len(at))
+        self.truth = Truth(nodes, cells, self.params, self.duration_s, shakes)
         self._block: tuple[int, float, Floats, Floats] | None = None
 
     def samples(self, first: int, n: int, rate_hz: float) -> tuple[Floats, Floats]:
@@ -363,8 +391,7 @@ class SimulatedRunner:
             t = np.arange(block * BLOCK, (block + 1) * BLOCK) / rate_hz
             acc, gyr = self.truth.ideal(t)
             p = self.params
-            rng = np.random.Generator(np.random.Philox(key=[p.seed, block]))
-            noise = rng.standard_normal((2, BLOCK, 3))
+            noise = sensor_noise(p.seed, block)
             acc += p.acc_noise * noise[0] + np.array(p.acc_offset)
             gyr += p.gyr_noise * noise[1] + np.array(p.gyr_bias)
             self._block = (block, rate_hz, acc, gyr)
