@@ -178,6 +178,19 @@ class RunsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     directory: Annotated[
         str, Meta(description="folder of the run files; empty = XDG state directory")
     ] = ""
+    auto: Annotated[
+        Literal["on", "off"],
+        Meta(description="on: a run begins and ends by itself; off: with the first sample"),
+    ] = "on"
+    start_spm: Annotated[
+        float, Meta(ge=100, le=200, description="a run begins by running at least this fast, spm")
+    ] = 140.0
+    start_s: Annotated[
+        float, Meta(ge=5, le=20, description="a run begins by running for this long, s")
+    ] = 10.0
+    stop_s: Annotated[
+        float, Meta(ge=60, le=3600, description="a run ends this long after the last running, s")
+    ] = 240.0
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

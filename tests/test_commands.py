@@ -40,13 +40,14 @@ def test_the_whole_way_round(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     out = capsys.readouterr().out
     assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith("run file"))
     assert ">> step-up" in out
+    assert out.startswith("The simulated runner answers cues")
     assert "steps" in out
 
     assert main(["runs", "--json"]) == 0
     runs = json.loads(capsys.readouterr().out)
     assert len(runs) == 1
     assert set(runs[0]) >= {"id", "start", "duration_s", "steps", "cadence_spm"}
-    assert runs[0]["cadence_spm"] == pytest.approx(168.0, abs=2.0)
+    assert runs[0]["cadence_spm"] == pytest.approx(171.0, abs=2.0)
     run_id = runs[0]["id"]
 
     assert main(["show", run_id, "--json"]) == 0

@@ -14,12 +14,12 @@ import numpy as np
 
 from calibration.detection.runners import Floats
 from calibration.validation.recordings import JOGGING, RBDS, SISFALL, Recording, Source
-from gaitpi.coach.ground import HILL, HILL_SURE
+from gaitpi.coach.ground import HILL
+from gaitpi.coach.slope import DUTY_STEP, IMPACT_STEP, SlopeEstimator
 from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import Config, apply
 from gaitpi.device.pipeline import Pipeline
 from gaitpi.gait import RUNNING, estimate
-from gaitpi.gait.slope import DUTY_STEP, IMPACT_STEP, SlopeEstimator
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.units import RAD_PER_DEG
@@ -63,9 +63,9 @@ def person(seed: int) -> Person:
         tilt_deg=float(rng.uniform(2.0, 4.0)),
         rotation_deg=float(rng.uniform(4.0, 8.0)),
         gyr_bias=(float(bias[0]), float(bias[1]), float(bias[2])),
-        lean_wander_deg=2.1,
-        contact_wander=0.05,
-        impact_wander=0.3,
+        lean_wander_deg=1.9,
+        contact_wander=0.04,
+        impact_wander=0.4,
     )
     return Person(params, run)
 

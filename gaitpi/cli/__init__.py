@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "show": ("gaitpi.cli.show", "one run in numbers"),
     "cues": ("gaitpi.cli.cues", "every cue of a run, and every one kept back"),
     "why": ("gaitpi.cli.why", "explain a cue, or a silence"),
+    "calibrate": ("gaitpi.cli.calibrate", "stand still once, so that upright is known"),
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),

@@ -19,14 +19,21 @@ if TYPE_CHECKING:
 
 HELP: Final = (
     "Run the whole belt on a virtual chip: a simulated runner's story, or a recording. Cues are"
-    " shown in the terminal; the run file and the verdict are real. Faster than real time unless"
+    " shown in the terminal; the run file and the verdict are real. The simulated runner hears"
+    " the cues and answers them, by a model and not as people do. Faster than real time unless"
     " --realtime is given."
 )
 EPILOG: Final = """examples:
   gaitpi demo
   gaitpi demo --story lean --realtime
+  gaitpi demo --story fade --no-answers
   gaitpi demo --play recording.npz --chip lsm6ds"""
 
+ANSWERS: Final = (
+    "The simulated runner answers cues, by a model and not as people do; with\n"
+    "--no-answers he ignores them."
+)
+NO_ANSWERS: Final = "The simulated runner ignores the cues."
 BAR = 12
 ACTIVITIES = ("?", "still", "walk", "run")
 SMOOTH_ROWS_S = 60
@@ -40,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--play", type=Path, metavar="FILE", help="a recording (.npz with counts, or a CSV)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the simulated runner (default: 1)")
+    parser.add_argument(
+        "--answers",
+        action=argparse.BooleanOptionalAction,
+        help="the simulated runner answers the cues (default), or ignores them",
+    )
     parser.add_argument(
         "--chip", choices=("mpu6050", "lsm6ds"), default="mpu6050", help="virtual chip"
     )
@@ -55,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
 
     source, name, has_gyro = _source(args)
     config = _config(args, name)
+    if args.play is None:
+        print(NO_ANSWERS if args.answers is False else ANSWERS)
     line = LiveLine(source.duration_s)
     from gaitpi.device.status import StatusFile, own_path
     from gaitpi.device.virtual import play
@@ -92,12 +106,11 @@ def run(args: argparse.Namespace) -> int:
 def _source(args: argparse.Namespace) -> "tuple[SignalSource, str, bool]":
     """The signal, its bare name, and whether its gyroscope means anything."""
     if args.play is None:
-        from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
-        from gaitpi.imu.virtual.story import story
-
         if args.seed < 0:
             raise UsageError("--seed is a whole number from 0 on.")
-        return SimulatedRunner(story(args.story), RunnerParams(seed=args.seed)), args.story, True
+        return _simulated(args), args.story, True
+    if args.answers:
+        raise UsageError("A recording cannot answer cues.", "Leave --answers away.")
     from gaitpi.imu.virtual.source import RecordingSource
 
     path: Path = args.play
@@ -116,23 +129,37 @@ def _source(args: argparse.Namespace) -> "tuple[SignalSource, str, bool]":
     return recording, path.stem, recording.has_gyr
 
 
+def _simulated(args: argparse.Namespace) -> "SignalSource":
+    """The runner of the story, who hears or not."""
+    from gaitpi.imu.virtual.answering import Answering, AnswerParams
+    from gaitpi.imu.virtual.live import AnsweringRunner
+    from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
+    from gaitpi.imu.virtual.story import story
+
+    phases, params = story(args.story), RunnerParams(seed=args.seed)
+    if args.answers is False:
+        return SimulatedRunner(phases, params)
+    return AnsweringRunner(phases, params, Answering(AnswerParams(seed=args.seed)))
+
+
+def story_settings(name: str) -> list[str]:
+    """What the coach must know of a story: its target, its usual lean, its focus."""
+    from gaitpi.imu.virtual.story import TARGET_SPM, USUAL_LEAN_DEG
+
+    return [
+        f"coach.target_spm={TARGET_SPM:g}",
+        f"coach.usual_lean_deg={USUAL_LEAN_DEG:g}",
+        f"coach.focus={'lean' if name == 'lean' else 'cadence'}",
+        "coach.quiet_hours=",
+        "coach.enabled=true",
+    ]
+
+
 def _config(args: argparse.Namespace, name: str) -> Config:
     """The runner's own configuration; for a story, its target and usual lean under ``--set``."""
     config = load(args.config) if args.play is None else load_with_targets(args)
     if args.play is None:
-        from gaitpi.imu.virtual.story import TARGET_SPM, USUAL_LEAN_DEG
-
-        focus = "lean" if name == "lean" else "cadence"
-        config = apply(
-            config,
-            [
-                f"coach.target_spm={TARGET_SPM:g}",
-                f"coach.usual_lean_deg={USUAL_LEAN_DEG:g}",
-                f"coach.focus={focus}",
-                "coach.quiet_hours=",
-                "coach.enabled=true",
-            ],
-        )
+        config = apply(config, story_settings(name))
     return apply(config, args.set)
 
 

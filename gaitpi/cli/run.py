@@ -48,9 +48,12 @@ def run(args: argparse.Namespace) -> int:
     except BaseException:
         transport.close()
         raise
+    from gaitpi import calibrationfile
+    from gaitpi.device.calibrating import Stands
     from gaitpi.device.daemon import Daemon
+    from gaitpi.device.heat import Thermometer
     from gaitpi.device.notify import Notifier
-    from gaitpi.device.status import StatusFile, own_path
+    from gaitpi.device.status import StatusFile, boot_id, own_path
     from gaitpi.device.virtual import recorder_in
 
     stop = threading.Event()
@@ -68,6 +71,9 @@ def run(args: argparse.Namespace) -> int:
         notifier=Notifier(),
         said=lambda text: print(text, flush=True),
         button=button,
+        auto=config.runs.auto == "on",
+        thermometer=Thermometer(),
+        stands=Stands(calibrationfile.path_in(runs_directory(config)), boot_id()),
     )
     ended = daemon.run(stop.is_set)
     if ended.path is not None:

@@ -14,10 +14,10 @@ PAINS_MAX: Final = 2
 """So many pain marks in a run, and cues rest for the whole of it."""
 FOR_GOOD_S: Final = 86_400.0
 
-KINDS: Final = ("mark", "pain", "mute", "button")
-"""Kinds of event in the run file that come from the button."""
+KINDS: Final = ("mark", "pain", "mute", "button", "heat")
+"""Kinds of event in the run file that come from the button, or from heat, which mutes too."""
 
-Action = Literal["none", "start", "stop", "power-off"]
+Action = Literal["none", "start", "stop", "calibrate", "power-off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,15 @@ class Situation:
     """Where the daemon is when the button is pressed.
 
     ``time_s`` run time of the last moment judged, s; ``coaching``: a run is open; ``recording``:
-    its file takes events; ``ready``: stopped, and a start would find a sensor.
+    its file takes events; ``ready``: no run, and a start would find a sensor; ``sensing``: samples
+    of acceleration and rate come in.
     """
 
     time_s: float
     coaching: bool
     recording: bool
     ready: bool
+    sensing: bool = False
 
 
 class Controls:
@@ -56,6 +58,11 @@ class Controls:
     def __init__(self) -> None:
         self._muted_until_s = 0.0
         self._pains = 0
+
+    @property
+    def muted_until_s(self) -> float:
+        """Run time until which the runner has muted, s; in the past when not."""
+        return self._muted_until_s
 
     def answer(self, press: Press, now: Situation) -> Answer:
         """The answer to a gesture."""
@@ -74,6 +81,8 @@ class Controls:
                 return Answer((), "button", "stopped by the button", "stop")
             case "start-stop" if now.ready:
                 return Answer((), action="start")
+            case "calibrate" if now.sensing:
+                return Answer((), "button", "held 5 s: measuring the stand", "calibrate")
             case "power-off":
                 return Answer(("shutdown",), "button", "switched off by the button", "power-off")
         return Answer(("no",), "button", _why_not(press, now))
@@ -92,7 +101,7 @@ class Controls:
         self._pains += 1
         if self._pains < PAINS_MAX:
             return Answer(("pain",), "pain", "felt it here")
-        until_s = time_s + FOR_GOOD_S
+        until_s = self._muted_until_s = time_s + FOR_GOOD_S
         text = "felt it here again: cues rest for this run"
         return Answer(("pain", "mute"), "pain", text, mute_until_s=until_s)
 
@@ -103,7 +112,7 @@ def _why_not(press: Press, now: Situation) -> str:
         case "unclear":
             return f"{press.presses} presses mean nothing"
         case "calibrate":
-            return "held 5 s: the button cannot calibrate, nothing was changed"
+            return "held 5 s: cannot measure the stand without samples from the sensor"
         case "start-stop":
             return "cannot start: no samples from the sensor"
     if not now.coaching:

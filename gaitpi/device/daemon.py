@@ -18,19 +18,24 @@ import msgspec
 import numpy as np
 
 from gaitpi import __version__
+from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
 from gaitpi.cues.outputs import Outputs
 from gaitpi.cues.player import Played, Player, system_cue
 from gaitpi.cues.vocabulary import fault
+from gaitpi.device.autostart import Pause, Waiting, joined
+from gaitpi.device.calibrating import Calibrating, Stands
 from gaitpi.device.controls import Controls, Situation
+from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
+from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
 from gaitpi.errors import GaitpiError
-from gaitpi.gait import is_cached
+from gaitpi.gait import Start, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader
@@ -47,8 +52,9 @@ GOODBYE_S = 1.3
 SWITCH_S = 0.0005
 """How long a thread may keep the interpreter from another (default 5 ms): the rhythm of a cue must
 not wait for a calculation, s. Measured: ``python -m calibration.jitter``."""
+WAITING = "waiting for a run"
 REMIND_S = (20.0, 40.0, 60.0)
-"""After a stop by the button, when to remind of the belt before it goes into the wash, s."""
+"""After the end of a run, when to remind of the belt before it goes into the wash, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,12 @@ class Daemon:
     ``has_gyro`` False ignores the gyroscope.
     ``source`` and ``recording`` name what is played (for the header). ``told`` gets Progress
     each second, ``said`` a sentence whenever there is something to say. ``button`` answers the
-    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are.
+    runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. With
+    ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
+    sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
+    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
+    policy: what decides the cues of a run. ``sound_clock`` is what sounds are
+    played on: by default ``clock``, in virtual time one of their own.
     """
 
     def __init__(
@@ -108,12 +119,19 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        auto: bool = False,
+        stands: Stands | None = None,
+        thermometer: Thermometer | None = None,
+        coach: type[Coach] = Coach,
+        sound_clock: HostClock | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
         self._clock = clock
         self._outputs = outputs
-        self._player = Player(outputs, clock if realtime else VirtualClock(), self._played)
+        self._player = Player(
+            outputs, sound_clock or (clock if realtime else VirtualClock()), self._played
+        )
         self._record = record
         self._realtime = realtime
         self._has_gyro = has_gyro
@@ -124,7 +142,28 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._coach = coach
         self._controls = Controls()
+        self._auto = auto
+        self._waiting: Waiting | None = None
+        self._pause = Pause()
+        self._pause_n = 0
+        self._held = False
+        self._wanted = False
+        self._next_told_s = 0.0
+        self._stands = stands or Stands(None, "")
+        self._stands_told = ""
+        self._calibrating = Calibrating(
+            self._stands,
+            sound=self._sound,
+            light=self._show,
+            said=self._said,
+            threaded=realtime,
+        )
+        self._thermometer = thermometer
+        self._heat = Heat()
+        self._next_heat_s = 0.0
+        self._quiet_until_s = 0.0
         self._stopped = False
         self._power_off = False
         self._reminders: list[float] = []
@@ -175,6 +214,12 @@ class Daemon:
         info = self._reader.info
         note = "" if info.identity == "tested" else f" ({info.identity} id 0x{info.who_am_i:02X})"
         self._said(f"{info.chip} at 0x{info.address:02X} on {info.bus}{note}, {info.rate_hz:g} Hz.")
+        if self._auto:
+            runs = self._config.runs
+            self._said(
+                f"Waiting for a run: it begins by itself after {runs.start_s:g} s of running at "
+                f"{runs.start_spm:g} steps a minute, or by the button."
+            )
         self._notifier.send("READY=1")
         if self._realtime:
             self._player.light("healthy")
@@ -219,6 +264,10 @@ class Daemon:
             self._said("Recording goes on.")
         for press in self._button.presses() if self._button is not None else ():
             self._pressed(press)
+        self._calibrating.tick(now)
+        if self._thermometer is not None and now >= self._next_heat_s:
+            self._next_heat_s = now + LOOK_S
+            self._feel(self._thermometer.celsius(), now)
         if self._reminders and now >= self._reminders[0]:
             del self._reminders[0]
             self._sound("reminder")
@@ -268,8 +317,9 @@ class Daemon:
                     lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
                     counters=self._reader.counters,
                     run_id=self._run_id if recorder else None,
-                    recorder_problem=(recorder.problem or "") if recorder else "not recording",
+                    recorder_problem=self._recorder_problem(),
                     coach=p.coach,
+                    waiting=self._is_waiting,
                 )
             )
         except OSError as error:
@@ -279,12 +329,56 @@ class Daemon:
     def _state(self) -> str:
         if self._lost:
             return "sensor lost"
+        if self._is_waiting:
+            return WAITING
         return "stopped by the button" if self._stopped else "recording"
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether there is no run, and one begins by itself."""
+        return self._auto and self._pipeline is None
+
+    def _recorder_problem(self) -> str:
+        if self._recorder is not None:
+            return self._recorder.problem or ""
+        return "" if self._is_waiting else "not recording"
 
     def _rest_light(self) -> None:
         """The light between sounds while all is well."""
-        if self._realtime:
-            self._player.light("recording" if self._recorder is not None else "healthy")
+        self._show("recording" if self._recorder is not None else "healthy")
+
+    def _show(self, light: str) -> None:
+        """A light from the vocabulary; "" = the one while all is well."""
+        if light == "":
+            self._rest_light()
+        elif self._realtime:
+            self._player.light(light)
+
+    # -------------------------------------------------------------------- heat
+
+    def _feel(self, celsius: float, now_s: float) -> None:
+        """The machine is so warm: quiet when hot, the run closed when too hot."""
+        change = self._heat.update(celsius, now_s)
+        if change == "hot":
+            self._said(f"The machine has {celsius:.0f} degrees: no cues until it is cooler.")
+            self._quiet_until_s = 0.0
+        elif change == "cool":
+            self._said(f"The machine has {celsius:.0f} degrees: cues again.")
+            self._event("cooler", f"{celsius:.0f} degrees")
+        pipeline = self._pipeline
+        if self._heat.hot and pipeline is not None and now_s >= self._quiet_until_s - QUIET_S / 2:
+            self._quiet_until_s = now_s + QUIET_S
+            at = pipeline.moment_s
+            # a mute of the runner's own that lasts longer stays
+            until = max(at + QUIET_S, self._controls.muted_until_s)
+            pipeline.mute(at, until)
+            self._event("heat", f"quiet at {celsius:.0f} degrees", from_s=at, until_s=until)
+        if change == "stop" and pipeline is not None:
+            self._event("heat", f"closed at {celsius:.0f} degrees")
+            self._trouble(
+                4, f"The machine has {celsius:.0f} degrees: the run is closed. Let it cool."
+            )
+            self._stop_run()
 
     # -------------------------------------------------------------------- the button
 
@@ -297,9 +391,11 @@ class Daemon:
                 time_s=pipeline.moment_s if pipeline else 0.0,
                 coaching=pipeline is not None,
                 recording=recorder is not None and not recorder.problem,
-                ready=self._stopped and not self._lost,
+                ready=(self._stopped or self._is_waiting) and not self._lost,
+                sensing=self._has_gyro and not self._lost,
             ),
         )
+        self._quiet_until_s = 0.0  # what was just unmuted is muted again where it is hot
         for sound in answer.sounds:
             self._sound(sound)
         detail: dict[str, object] = {"gesture": press.gesture}
@@ -315,38 +411,91 @@ class Daemon:
             self._stop_run()
         elif answer.action == "start":
             self._stopped = False
-            self._reminders.clear()
+            self._wanted = True
+        elif answer.action == "calibrate":
+            now = self._clock.monotonic()
+            self._calibrating.begin(self._reader.info, self._reader.info.rate_hz, now)
         elif answer.action == "power-off":
             self._power_off = True
 
     def _stop_run(self) -> None:
         """Close the run and wait for the button: samples are read on, and left alone."""
+        self._stopped = not self._auto
+        self._end_run("stopped by the button")
+        self._held = True
+        self._said("Stopped. Hold the button for two seconds to start another run.")
+
+    def _end_run(self, why: str) -> None:
+        """Close the run, let it be heard, and remind of the belt."""
         self._close_run()
-        self._stopped = True
+        self._waiting = None  # what is kept for the next run begins after this one
         self._reminders = [self._clock.monotonic() + wait for wait in REMIND_S]
-        self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, "stopped by the button")
+        self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, why)
         self._rest_light()
         self._sound("stopped")
-        self._said("Stopped. Hold the button for two seconds to start another run.")
 
     # -------------------------------------------------------------------- samples
 
     def _batch(self, batch: Batch) -> None:
-        if len(batch.counts) == 0 or self._stopped:
+        if len(batch.counts) == 0:
             return
-        if self._pipeline is None:
-            self._open(batch)
+        if self._calibrating.measuring:
+            self._measure(batch)
+        if self._pipeline is not None:
+            self._take([batch])
+        elif self._auto:
+            self._wait(batch)
+        elif not self._stopped:
+            self._begin([batch])
+
+    def _wait(self, batch: Batch) -> None:
+        """No run yet: keep the last seconds, and begin one when running has lasted."""
+        if self._waiting is None:
+            rate = design_rate(batch.line.times(batch.index, RATE_SAMPLES))
+            self._waiting = Waiting(
+                self._config.runs,
+                rate,
+                has_gyro=self._has_gyro,
+                start=self._kept().start,
+                held=self._held,
+            )
+        waiting = self._waiting
+        began = waiting.add(batch, *self._reader.info.si(batch.counts))
+        if began or self._wanted:
+            self._begin(waiting.take(), waiting.known)
+            if self._recorder is not None and began:
+                self._recorder.event(self._time_s, "auto", "began by itself: running has lasted")
+            return
+        now = waiting.now
+        self._progress = Progress(0.0, now.activity, now.cadence_spm, np.nan, 0, 0, WAITING)
+        if self._told is not None and self._clock.monotonic() >= self._next_told_s:
+            self._next_told_s = self._clock.monotonic() + 1.0
+            self._told(self._progress)
+
+    def _begin(self, batches: list[Batch], learned: Start | None = None) -> None:
+        """Begin a run with samples that were kept, or with the first ones."""
+        self._waiting, self._wanted, self._held = None, False, False
+        # what was lost before the first sample is not of this run
+        batches = [replace(batches[0], gap_s=0.0), *batches[1:]]
+        self._open(batches, learned)
+        self._take(batches)
+
+    def _take(self, batches: list[Batch]) -> None:
+        """Samples of the run: one batch as it comes, or at its beginning all that were kept."""
         assert self._pipeline is not None
-        batch = replace(batch, line=batch.line.shifted(self._run0))
-        times = batch.times()
+        batches = [replace(batch, line=batch.line.shifted(self._run0)) for batch in batches]
+        times, counts = joined(batches)
         self._time_s = float(times[-1])
-        acc, gyr = self._reader.info.si(batch.counts)
+        acc, gyr = self._reader.info.si(counts)
         out = self._pipeline.update(acc, gyr, times)
         for decision in out.decisions:
             if isinstance(decision, Cue):
                 self._cue(decision)
         if self._recorder is not None:
-            self._recorder.batch(batch)
+            if len(batches) == 1:
+                self._recorder.batch(batches[0])
+            else:
+                self._recorder.before(batches)
             self._recorder.steps(out.trace.steps)
             for decision in out.decisions:
                 if not isinstance(decision, Cue):
@@ -355,26 +504,89 @@ class Daemon:
         self._steps += len(out.trace.steps)
         if out.seconds:
             self._tell(out)
+        self._pause.add(out.trace.activity)
+        if self._auto and self._pause.ran and self._pause.samples >= self._pause_n:
+            self._stop_itself()
 
-    def _open(self, batch: Batch) -> None:
-        """The first samples are here: make the estimator for their rate and open the run."""
+    def _stop_itself(self) -> None:
+        """Nobody has run for long: close the run and wait for the next."""
+        minutes = self._config.runs.stop_s / 60.0
+        if self._recorder is not None:
+            text = f"ended by itself: no running for {minutes:.3g} min"
+            self._recorder.event(self._time_s, "auto", text)
+        self._end_run(WAITING)
+        self._said(f"Stopped: no running for {minutes:.3g} min. The next run begins by itself.")
+
+    def _kept(self) -> Known:
+        """The stand that was kept, if it may be used; why not is said once."""
+        info, wall_s = self._reader.info, self._clock.wall()
+        problem = self._stands.problem or self._stands.why_not(info, wall_s)
+        if problem and problem != self._stands_told:
+            self._said(problem)
+        self._stands_told = problem
+        return self._stands.known(info, wall_s)
+
+    def _known(self, batches: list[Batch], learned: Start | None) -> Known:
+        """What the estimator of a run may start from."""
+        if not self._has_gyro:
+            return Known(Start())
+        known = self._kept()
+        if learned is not None and learned.gyro_bias is not None:
+            known = Known(at_run(learned, self._run0), known.record)
+        times, counts = joined(batches)
+        if times[-1] - times[0] < GRAVITY_S:
+            return known
+        tilt_deg = worn_otherwise(known.start, self._reader.info.si(counts)[0])
+        if np.isnan(tilt_deg):
+            return known
+        if known.record is not None and known.start.up == known.record.up:
+            self._said(
+                f"The pack hangs {tilt_deg:.0f} deg from where it was when you stood for it: that "
+                "upright is not used. Stand again: hold the button for 5 s."
+            )
+        return Known(replace(known.start, up=None, fixed=False), known.record)
+
+    def _measure(self, batch: Batch) -> None:
+        """The stand is being measured: its samples, and what came of it."""
+        acc, gyr = self._reader.info.si(batch.counts)
+        stand = self._calibrating.samples(
+            acc,
+            gyr,
+            batch.times(),
+            now_s=self._clock.monotonic(),
+            wall_s=self._clock.wall(),
+        )
+        if stand is None:
+            return
+        if stand.usable:
+            self._waiting = None  # waits anew, from this stand
+        if self._recorder is not None:
+            detail = {"verdict": stand.verdict, "gyro_bias_rad_s": stand.gyro_bias, "up": stand.up}
+            self._recorder.event(self._time_s, "stand", f"{stand.verdict}: {stand.why}", **detail)
+
+    def _open(self, batches: list[Batch], learned: Start | None) -> None:
+        """A run begins with these samples: make the estimator for their rate, open the file."""
+        batch = batches[0]
         times = batch.times()
         self._run0 = float(times[0])
         self._time_s, self._steps, self._cues = 0.0, 0, 0
         self._run_id, self._path = "", None
         self._recorder_told = False
         self._controls = Controls()
+        self._reminders.clear()
         now = self._clock.monotonic()
         wall0 = self._clock.wall() - (now - self._run0)
         span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
         rate = design_rate(span)
+        self._pause, self._pause_n = Pause(), round(self._config.runs.stop_s * rate)
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        known = self._known(batches, learned)
         header = RunHeader.new(
             mono_s=self._run0,
             wall_s=wall0,
             sensor=self._reader.info,
             config=msgspec.json.encode(self._config).decode(),
-            calibration=None,
+            calibration=encode(known),
             segment=self._config.mount.segment,
             mount=self._config.mount.axes,
             design_rate_hz=rate,
@@ -383,7 +595,14 @@ class Daemon:
             source=self._source,
             recording=self._recording,
         )
-        self._pipeline = Pipeline(self._config, rate, has_gyro=self._has_gyro, day_second=day)
+        self._pipeline = Pipeline(
+            self._config,
+            rate,
+            has_gyro=self._has_gyro,
+            day_second=day,
+            start=known.start,
+            coach=self._coach,
+        )
         try:
             self._recorder, self._path = self._record(header)
         except GaitpiError as error:
@@ -392,7 +611,7 @@ class Daemon:
             self._run_id = header.run_id
             self._said(f"Recording {header.run_id}.")
             self._rest_light()
-            if self._realtime or self._button is not None:
+            if self._realtime or self._button is not None or self._auto:
                 self._sound("record")
 
     def _cue(self, cue: Cue) -> None:
@@ -453,10 +672,10 @@ class Daemon:
         else:
             self._player.play_now(cue)
 
-    def _event(self, kind: str, text: str) -> None:
+    def _event(self, kind: str, text: str, **detail: object) -> None:
         if self._recorder is not None:
             host_s = self._clock.monotonic() - self._run0
-            self._recorder.event(host_s, kind, text, counters=self._reader.counters)
+            self._recorder.event(host_s, kind, text, counters=self._reader.counters, **detail)
 
     def _say_goodbye(self) -> None:
         """Let the runner hear that it has ended."""
@@ -476,6 +695,7 @@ class Daemon:
         self._close_run()
         for closer in self._closers:
             closer.join()
+        self._calibrating.close()
         if self._status is not None:
             self._status.remove()
         self._reader.close()
@@ -484,6 +704,7 @@ class Daemon:
         """End the run file; the next samples begin another. Waits for no card in real time."""
         recorder, pipeline = self._recorder, self._pipeline
         self._recorder = self._pipeline = None
+        run_id = self._run_id
         if recorder is None or pipeline is None:
             return
         recorder.seconds([row._asdict() for row in pipeline.finish()])
@@ -498,6 +719,8 @@ class Daemon:
         def close() -> None:
             if problem := recorder.close(summary):
                 self._problems.append(problem)
+            if not recorder.opened and self._run_id == run_id:
+                self._run_id, self._path = "", None
 
         if not self._realtime:
             close()

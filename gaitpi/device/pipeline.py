@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.coach.policy import Coach, Status
+from gaitpi.coach.slope import SlopeEstimator
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
-from gaitpi.gait import RUNNING, GaitEstimator, Mount, Trace
-from gaitpi.gait.slope import SlopeEstimator
+from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
@@ -57,15 +57,23 @@ class Pipeline:
     """Estimator and coach of one run.
 
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
-    ``day_second`` local seconds of the day at run time 0, None = unknown.
+    ``day_second`` local seconds of the day at run time 0, None = unknown; ``start`` what is known
+    of the sensor at run time 0; ``coach`` the policy.
     """
 
     def __init__(
-        self, config: Config, rate_hz: float, *, has_gyro: bool, day_second: float | None = None
+        self,
+        config: Config,
+        rate_hz: float,
+        *,
+        has_gyro: bool,
+        day_second: float | None = None,
+        start: Start | None = None,
+        coach: type[Coach] = Coach,
     ) -> None:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
-        self.estimator = GaitEstimator(rate_hz, mount)
-        self.coach = Coach(config.coach, day_second=day_second)
+        self.estimator = GaitEstimator(rate_hz, mount, start=start)
+        self.coach = coach(config.coach, day_second=day_second)
         self.slope = SlopeEstimator(use_lean=config.coach.focus != "lean")
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
@@ -190,7 +198,10 @@ class Pipeline:
 
     def _slope(self, t: float, activity: int) -> tuple[float, float]:
         """Grade and its uncertainty at ``t``: told of running only, kept for the second."""
-        told = (self.slope.grade, self.slope.grade_sd) if activity == RUNNING else NOT_TOLD
+        told = NOT_TOLD
+        if activity == RUNNING:
+            self.slope.judge(self.coach.onset_s)
+            told = (self.slope.grade, self.slope.grade_sd)
         second = float(math.floor(t))
         if self._slopes and self._slopes[-1][0] == second:
             self._slopes[-1] = (second, *told)
@@ -206,7 +217,7 @@ class Pipeline:
     def _steps(self, steps: "_Steps", until_s: float) -> None:
         """Give the coach the steps known by ``until_s``."""
         for step, lean_deg, contact_s, impact_ms2 in steps.until(until_s):
-            if self.has_gyro and step.running:
+            if step.running:
                 self.slope.step(step.known_s, step.step_s, contact_s, impact_ms2, lean_deg)
             if step.known_s - self._lean_s > STRIDE_STALE_S:
                 self._leans = (np.nan, np.nan)

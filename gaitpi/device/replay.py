@@ -14,7 +14,9 @@ from gaitpi.config import Config
 from gaitpi.device import csvfile
 from gaitpi.device.controls import KINDS
 from gaitpi.device.pipeline import Pipeline, design_rate
+from gaitpi.device.start import decode
 from gaitpi.errors import InputFileError, RunFileError
+from gaitpi.gait import Start
 from gaitpi.imu.batch import Counts
 from gaitpi.runs.reader import RawBlock, RunReader
 from gaitpi.runs.rows import EventRow, SecondRow
@@ -34,7 +36,8 @@ Item = np.void | Cue | Withheld | EventRow | SecondRow
 class Recording:
     """What a replay needs: blocks of (time_s, acc, gyr), and how to read them.
 
-    ``config`` is the one of the run where there is one; ``events`` those recorded with it.
+    ``config`` is the one of the run where there is one; ``events`` those recorded with it;
+    ``start`` what its estimator started from.
     """
 
     rate_hz: float
@@ -43,6 +46,7 @@ class Recording:
     config: Config | None
     blocks: Iterator[tuple[Floats, Floats, Floats]]
     events: list[EventRow]
+    start: Start | None = None
 
 
 def open_recording(path: Path) -> Recording:
@@ -72,6 +76,11 @@ def _open_run(path: Path) -> Recording:
         config = msgspec.json.decode(header.config, type=Config)
     except (msgspec.MsgspecError, ValueError):
         config = None  # written by another version: the caller's own is used
+    try:
+        start = decode(header.calibration)
+    except RunFileError:
+        run.close()
+        raise
     anchor = header.anchor
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -88,6 +97,7 @@ def _open_run(path: Path) -> Recording:
         config=config,
         blocks=blocks(),
         events=events,
+        start=start,
     )
 
 
@@ -169,7 +179,11 @@ def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
     after what came before it was given.
     """
     pipeline = Pipeline(
-        config, recording.rate_hz, has_gyro=recording.has_gyro, day_second=recording.day_second
+        config,
+        recording.rate_hz,
+        has_gyro=recording.has_gyro,
+        day_second=recording.day_second,
+        start=recording.start,
     )
     events = sorted(recording.events, key=lambda e: e.time_s)
     for from_s, until_s in mutes(events):

@@ -46,7 +46,7 @@ class Status(Struct, frozen=True, kw_only=True):
     ``rate_hz`` the measured sample rate; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
     ``counters`` faults by name since the start; ``recorder_problem`` empty while the run is
     being recorded; ``coach`` the coach's last word. Unknown numbers are None (NaN is written
-    as null).
+    as null). ``waiting``: there is no run and one begins by itself.
     """
 
     pid: int
@@ -64,6 +64,7 @@ class Status(Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     recorder_problem: str = ""
     coach: str = ""
+    waiting: bool = False
 
 
 class StatusFile:

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from gaitpi.config import Config
 from gaitpi.cues.outputs import Output, Outputs
 from gaitpi.device.daemon import Daemon, Ended, Progress
+from gaitpi.device.ears import Ears
 from gaitpi.device.status import StatusFile
-from gaitpi.hostclock import SystemClock, VirtualClock
+from gaitpi.hostclock import HostClock, SystemClock, VirtualClock
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.chip import VirtualChip
+from gaitpi.imu.virtual.chip import LOOK_AHEAD, VirtualChip
+from gaitpi.imu.virtual.live import AnsweringRunner
 from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
 from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.source import SignalSource
@@ -25,17 +27,25 @@ from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.writer import RunWriter, run_path, settle
 
 CHIPS = ("mpu6050", "lsm6ds")
+LIVE_SAMPLES = 16
+"""Samples asked at once of a runner who hears: what is made cannot answer any more."""
 
 
 def recorder_in(
     directory: Path, *, synchronous: bool
 ) -> Callable[[RunHeader], tuple[Recorder, Path]]:
-    """What opens a run file in ``directory``; ``synchronous`` for virtual time."""
+    """What opens a run file in ``directory``; ``synchronous`` for virtual time.
+
+    Otherwise the recorder's own thread makes the file: a card that is slow to take a new one
+    holds up no sample.
+    """
     settle(directory)
 
     def record(header: RunHeader) -> tuple[Recorder, Path]:
         path = run_path(directory, header.run_id)
-        return Recorder(RunWriter(path, header), synchronous=synchronous), path
+        if synchronous:
+            return Recorder(RunWriter(path, header), synchronous=True), path
+        return Recorder.opening(header, lambda: RunWriter(path, header)), path
 
     return record
 
@@ -55,22 +65,27 @@ def play(
     until: Callable[[], bool] | None = None,
     told: Callable[[Progress], None] | None = None,
     said: Callable[[str], None] | None = None,
+    auto: bool = False,
 ) -> Ended:
     """Play ``source`` through a virtual ``chip`` and the daemon into a run file.
 
     ``recording`` is the bare name for the header. In virtual time (``realtime`` False) it runs
-    as fast as the machine can. ``until`` may end it early. Raises as the daemon does.
+    as fast as the machine can. ``until`` may end it early. With ``auto`` runs begin and end by
+    themselves, else the whole of it is one. An :class:`AnsweringRunner` hears what is played.
+    Raises as the daemon does.
     """
     if source.rate_hz is not None:
         # the chip plays a recording at the recording's rate: ask for the nearest it offers
         wanted = min(max(source.rate_hz, 100.0), 1000.0)
         config = replace(config, imu=replace(config.imu, rate_hz=wanted))
-    clock = SystemClock() if realtime else VirtualClock(wall_s=time.time())
-    twin: VirtualChip
-    if chip == "lsm6ds":
-        twin = VirtualLsm6ds(source, clock, rate_error=rate_error)
-    else:
-        twin = VirtualMpu6050(source, clock, rate_error=rate_error)
+    clock: HostClock = SystemClock() if realtime else VirtualClock(wall_s=time.time())
+    sound_clock: HostClock = clock if realtime else VirtualClock()
+    make = VirtualLsm6ds if chip == "lsm6ds" else VirtualMpu6050
+    ahead = LIVE_SAMPLES if isinstance(source, AnsweringRunner) else LOOK_AHEAD
+    twin: VirtualChip = make(source, clock, rate_error=rate_error, look_ahead=ahead)
+    if isinstance(source, AnsweringRunner):
+        ears = Ears(source, lambda: clock.monotonic() - twin.source_start_s, sound_clock)
+        outputs = [*outputs, ears]
     reader = open_reader(VirtualTransport([twin]), clock, config.imu)
     daemon = Daemon(
         config,
@@ -85,5 +100,7 @@ def play(
         status=status,
         told=told,
         said=said,
+        auto=auto,
+        sound_clock=sound_clock,
     )
     return daemon.run(lambda: twin.ended or (until is not None and until()))

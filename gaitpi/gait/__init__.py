@@ -3,7 +3,7 @@
 from gaitpi.gait._jit import is_cached
 from gaitpi.gait.estimator import GaitEstimator, estimate
 from gaitpi.gait.params import GaitParams
-from gaitpi.gait.types import RUNNING, STEP_DTYPE, STILL, UNKNOWN, WALKING, Mount, Trace
+from gaitpi.gait.types import RUNNING, STEP_DTYPE, STILL, UNKNOWN, WALKING, Mount, Start, Trace
 
 __all__ = [
     "RUNNING",
@@ -14,6 +14,7 @@ __all__ = [
     "GaitEstimator",
     "GaitParams",
     "Mount",
+    "Start",
     "Trace",
     "estimate",
     "is_cached",

@@ -293,7 +293,8 @@ def attitude_gyro(
     m = st["rest_mean"]
     if st["samples"] == 0:
         for i in range(3):
-            st["att_p"][6 + i, 6 + i] = c["bias_sigma_init"] ** 2
+            if st["att_p"][6 + i, 6 + i] == 0.0:  # else a bias known before
+                st["att_p"][6 + i, 6 + i] = c["bias_sigma_init"] ** 2
         m[0], m[1], m[2], m[3], m[4], m[5] = ax, ay, az, gx, gy, gz
         _clear_sums(st)
     q = st["q"]

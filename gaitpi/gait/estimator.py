@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from gaitpi.gait.kernel import block
 from gaitpi.gait.params import GaitParams, coeffs
 from gaitpi.gait.state import STATE, new_state
-from gaitpi.gait.types import STEP_DTYPE, VALUES, Floats, Mount, Trace
+from gaitpi.gait.types import STEP_DTYPE, VALUES, Floats, Mount, Start, Trace
 
 RATE_MIN_HZ = 25.0
 RATE_MAX_HZ = 1200.0
@@ -35,7 +35,8 @@ class GaitEstimator:
     """Streaming estimate of attitude, activity, cadence, lean and steps.
 
     ``rate_hz`` the sample rate (25 to 1200 Hz); ``mount`` a :class:`Mount`, a (3, 3) rotation
-    sensor to body, or None to learn it; ``params`` a :class:`GaitParams`. Whether there is a
+    sensor to body, or None to learn it; ``params`` a :class:`GaitParams`; ``start`` what is known
+    before the first sample (its upright counts only where the mount is learned). Whether there is a
     gyroscope is decided by the first block. Any cutting of the samples into blocks gives the
     same bits. Raises ValueError for shapes, rates and mounts that cannot be.
     """
@@ -45,6 +46,7 @@ class GaitEstimator:
         rate_hz: float,
         mount: "Mount | ArrayLike | None" = None,
         params: GaitParams | None = None,
+        start: Start | None = None,
     ) -> None:
         if not RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
             raise ValueError(
@@ -66,6 +68,20 @@ class GaitEstimator:
             rec["zero"][:] = given.rotation[2]
             rec["lean_from"] = 1
             rec["axes_known"] = 1
+        if start is not None:
+            self._begin_from(start)
+
+    def _begin_from(self, start: Start) -> None:
+        rec = self._state[0]
+        if start.gyro_bias is not None:
+            rec["bias"][:] = start.gyro_bias
+            for i in range(6, 9):
+                rec["att_p"][i, i] = start.gyro_bias_sd**2
+        if start.up is not None:
+            rec["stand_up"][:] = start.up
+            rec["stand_sd"] = start.up_sd
+            rec["stand_t"] = start.stand_s
+            rec["stand_fixed"] = start.fixed
 
     def update(
         self, acc: ArrayLike, gyr: ArrayLike | None, time_s: ArrayLike | None = None
@@ -111,6 +127,23 @@ class GaitEstimator:
     def gyro_bias(self) -> Floats:
         """Gyro bias as estimated now, (3,) rad/s."""
         return np.array(self._state[0]["bias"])
+
+    @property
+    def known(self) -> Start:
+        """What an estimator that begins anew on the same clock may start from: bias and standing.
+
+        Only with a gyroscope; the standing is the last one, ``fixed`` as it was given.
+        """
+        rec = self._state[0]
+        if not rec["has_gyro"] or not rec["att_known"]:
+            return Start()
+        bias_sd = float(np.sqrt(max(rec["att_p"][i, i] for i in range(6, 9))))
+        bias = tuple(rec["bias"].tolist())
+        if rec["stand_t"] == -np.inf or not rec["stand_sd"] > 0.0:
+            return Start(bias, bias_sd)
+        up = tuple(rec["stand_up"].tolist())
+        stood = float(rec["stand_t"])
+        return Start(bias, bias_sd, up, float(rec["stand_sd"]), stood, bool(rec["stand_fixed"]))
 
     @property
     def learned_mount(self) -> Mount | None:

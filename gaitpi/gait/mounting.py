@@ -48,7 +48,7 @@ def learn_stillness(c: Any, st: Any, t: float, ax: float, ay: float, az: float) 
     s[1] += up[1]
     s[2] += up[2]
     st["stand_n"] += 1
-    if t - st["still_since"] >= c["stand_time_s"] and st["lean_from"] == 0:
+    if t - st["still_since"] >= c["stand_time_s"] and st["stand_fixed"] == 0:
         n = np.sqrt(s[0] ** 2 + s[1] ** 2 + s[2] ** 2)
         if n > 0.0:
             st["stand_up"][:] = s / n

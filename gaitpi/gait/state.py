@@ -146,6 +146,7 @@ STATE = np.dtype(
         ("stand_sum", np.float64, (3,)),
         ("stand_n", np.int64),
         ("stand_t", np.float64),
+        ("stand_fixed", np.int64),
         ("evidence", np.float64, (9,)),
         ("fwd", np.float64, (3,)),
         ("gait_up", np.float64, (3,)),

@@ -172,6 +172,43 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What is known of sensor and wearing before the first sample of a stream.
+
+    ``gyro_bias`` (3,) rad/s and ``gyro_bias_sd`` the standard uncertainty of each component;
+    ``up`` (3,) pointing up in the sensor frame while the runner stands upright and ``up_sd`` its
+    uncertainty, rad; None = not known. ``stand_s`` when he stood so, s on the stream's clock (inf =
+    it does not age); ``fixed``: measured on purpose, so no standing in the stream replaces it.
+    Raises ValueError for numbers that cannot be.
+    """
+
+    gyro_bias: tuple[float, float, float] | None = None
+    gyro_bias_sd: float = np.nan
+    up: tuple[float, float, float] | None = None
+    up_sd: float = np.nan
+    stand_s: float = np.inf
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that what is known are numbers, and that up is a direction."""
+        if self.gyro_bias is not None:
+            _check_known("gyro_bias", self.gyro_bias, self.gyro_bias_sd)
+        if self.up is not None:
+            _check_known("up", self.up, self.up_sd)
+            if abs(np.linalg.norm(self.up) - 1.0) > 1e-6:
+                raise ValueError(f"up must have length 1; found {self.up}")
+            if np.isnan(self.stand_s):
+                raise ValueError("stand_s is not a number")
+
+
+def _check_known(name: str, values: tuple[float, ...], sd: float) -> None:
+    if len(values) != 3 or not np.isfinite(values).all():
+        raise ValueError(f"{name} must be three numbers; found {values}")
+    if not 0.0 < sd < np.inf:
+        raise ValueError(f"{name}_sd must be positive; found {sd}")
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """Where the body's axes lie in the sensor: ``rotation @ v_sensor = v_body``.
 

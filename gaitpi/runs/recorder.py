@@ -10,12 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
 from gaitpi.errors import RunFileError
 from gaitpi.imu.batch import Batch
+from gaitpi.runs.header import RunHeader
 from gaitpi.runs.rows import Named
 from gaitpi.runs.writer import COMMIT_S, RunWriter
 
@@ -44,11 +46,33 @@ class Recorder:
     """
 
     def __init__(self, writer: RunWriter, *, synchronous: bool = False) -> None:
-        self._writer = writer
+        self._begin(writer.header, lambda: writer, writer, synchronous=synchronous)
+
+    @classmethod
+    def opening(cls, header: RunHeader, create: Callable[[], RunWriter]) -> Self:
+        """A recorder whose own thread makes the file, by ``create()``: that holds up no loop.
+
+        A card that refuses is asked again each second, and is a ``problem``.
+        """
+        new = cls.__new__(cls)
+        new._begin(header, create, None, synchronous=False)
+        return new
+
+    def _begin(
+        self,
+        header: RunHeader,
+        create: Callable[[], RunWriter],
+        made: RunWriter | None,
+        *,
+        synchronous: bool,
+    ) -> None:
+        self._create = create
+        self._made = made
+        self._rate_hz = header.design_rate_hz
         self._jobs: deque[tuple[Job, int]] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._room = int(QUEUE_S * writer.header.design_rate_hz)
+        self._room = int(QUEUE_S * self._rate_hz)
         self._queued = 0
         self._lost: tuple[float, int] | None = None
         self._end_s = 0.0
@@ -63,6 +87,18 @@ class Recorder:
             self._thread.start()
 
     @property
+    def _writer(self) -> RunWriter:
+        """The file's writer, made when it is first asked for. Raises RunFileError."""
+        if self._made is None:
+            self._made = self._create()
+        return self._made
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is a file."""
+        return self._made is not None
+
+    @property
     def problem(self) -> str | None:
         """Why nothing can be written at the moment, in words; None when all is well."""
         return self._problem
@@ -70,7 +106,7 @@ class Recorder:
     @property
     def queued_s(self) -> float:
         """Samples waiting to be written, s."""
-        return self._queued / self._writer.header.design_rate_hz
+        return self._queued / self._rate_hz
 
     def batch(self, batch: Batch) -> None:
         """Record samples (``batch.line`` in run time), or count them as dropped."""
@@ -85,6 +121,18 @@ class Recorder:
             self._tell_dropout(start_s)
             self._put(lambda: self._writer.batch(batch), n)
         self._end_s = start_s + n * batch.line.period_s
+
+    def before(self, batches: Iterable[Batch]) -> None:
+        """Record samples from before the run began: they wait beside the ``QUEUE_S`` of the others.
+
+        Their number is bounded by who kept them.
+        """
+        for batch in batches:
+            self._put(partial(self._write_batch, batch))
+            self._end_s = float(batch.line.times(batch.index + len(batch.counts), 1)[0])
+
+    def _write_batch(self, batch: Batch) -> None:
+        self._writer.batch(batch)
 
     def steps(self, rows: Iterable[Named]) -> None:
         """Record steps."""
@@ -184,6 +232,7 @@ class Recorder:
 
     def _work(self) -> None:
         """The recorder's thread."""
+        self._attempt(lambda: self._writer.commit_if_due())  # makes the file before any job
         while not (self._closing.is_set() and not self._jobs and self._problem is None):
             if self._problem is None:
                 self._attempt(self._next() or self._writer.commit_if_due)
@@ -217,6 +266,8 @@ class Recorder:
 
     def _finish(self) -> None:
         """Close the file; its end is missing when the card refuses to the last."""
+        if self._made is None:
+            return
         try:
             self._writer.close(self._summary)
         except RunFileError as error:

@@ -1,109 +1,26 @@
 """The button in the daemon: answered, recorded, and the same cues in the replay."""
 
-import io
-import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
-from gaitpi.coach.types import Cue
-from gaitpi.config import Config, apply
 from gaitpi.cues.button import Button
-from gaitpi.cues.outputs import Outputs, TerminalOutput, open_outputs
-from gaitpi.cues.vocabulary import Pattern
-from gaitpi.device.daemon import Daemon, Ended
-from gaitpi.device.replay import open_recording, replay
+from gaitpi.cues.outputs import open_outputs
+from gaitpi.device.daemon import Daemon
 from gaitpi.device.status import StatusFile, read
 from gaitpi.device.virtual import recorder_in
-from gaitpi.hostclock import SystemClock, VirtualClock
+from gaitpi.hostclock import SystemClock
 from gaitpi.imu.reader import open_reader
 from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.runs.reader import RunReader, list_runs
-
-PHASES = (Phase("stand", 5.0), Phase("run", 300.0, cadence_spm=160.0))
-CONFIG = apply(
-    Config(), ["coach.target_spm=175", "coach.warmup_s=0", "coach.hold_s=4", "cues.pwm=software"]
-)
-
-
-class Heard(TerminalOutput):
-    """Names of the sounds, with the time they began."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(io.StringIO())
-        self._clock = clock
-        self.sounds: list[tuple[float, str]] = []
-
-    def announce(self, sound: Pattern, time_s: float) -> None:
-        self.sounds.append((round(self._clock.monotonic(), 2), sound.name))
-
-
-class Bench:
-    """A daemon in virtual time with a button on a mock pin."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.clock = VirtualClock()
-        self.factory = MockFactory()
-        self.transport = VirtualTransport([VirtualMpu6050(SimulatedRunner(PHASES), self.clock)])
-        self.heard = Heard(self.clock)
-        self.said: list[str] = []
-        self.directory = tmp_path / "runs"
-
-    def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
-        pin: Any = self.factory.pin(27)
-        return {at_s: pin.drive_low, at_s + held_s: pin.drive_high}
-
-    def taps(self, at_s: float, n: int) -> dict[float, Callable[[], None]]:
-        out: dict[float, Callable[[], None]] = {}
-        for k in range(n):
-            out |= self.hold(at_s + 0.3 * k, 0.1)
-        return out
-
-    def run(self, at: dict[float, Callable[[], None]], until_s: float = 200.0) -> Ended:
-        due = sorted(at)
-
-        def until() -> bool:
-            while due and self.clock.monotonic() >= due[0]:
-                at[due.pop(0)]()
-            return self.clock.monotonic() >= until_s
-
-        daemon = Daemon(
-            CONFIG,
-            open_reader(self.transport, self.clock, CONFIG.imu),
-            self.clock,
-            Outputs([self.heard]),
-            recorder_in(self.directory, synchronous=True),
-            realtime=False,
-            said=self.said.append,
-            button=Button(27, self.factory, self.clock),
-        )
-        return daemon.run(until)
-
-    def paths(self) -> list[Path]:
-        return sorted(entry.path for entry in list_runs(self.directory))
-
-
-def events(path: Path) -> list[tuple[str, float, dict[str, Any]]]:
-    with RunReader(path) as run:
-        found = [(e.kind, e.time_s, json.loads(e.detail)) for e in run.events()]
-    return [event for event in found if "gesture" in event[2]]
-
-
-def replayed(path: Path) -> list[Cue]:
-    return [item for item in replay(open_recording(path), CONFIG) if isinstance(item, Cue)]
-
-
-def recorded(path: Path) -> list[tuple[float, str, float]]:
-    with RunReader(path) as run:
-        return [(c.time_s, c.cue, c.value) for c in run.cues()]
+from tests.device.bench import CONFIG, Bench, events, recorded, replayed
 
 
 def test_mark_and_pain_are_answered_and_kept_at_the_time_of_the_press(tmp_path: Path) -> None:
@@ -179,16 +96,20 @@ def test_a_start_without_a_sensor_is_refused(tmp_path: Path) -> None:
     assert [name for _, name in bench.heard.sounds] == ["record", "hold", "stopped", "hold", "no"]
 
 
-def test_calibrate_is_refused_and_shutdown_ends_the_run(tmp_path: Path) -> None:
+def test_a_runner_on_the_way_is_not_still_and_shutdown_ends_the_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     ended = bench.run(bench.hold(10.0, 6.0) | bench.hold(30.0, 12.0))
     assert ended.power_off
     assert bench.clock.monotonic() == pytest.approx(40.0, abs=0.2)
     names = [name for _, name in bench.heard.sounds]
-    assert names == ["record", "hold", "hold-long", "no", "hold", "hold-long", "shutdown"]
+    assert names == [
+        *("record", "hold", "hold-long", "measuring", "measuring", "not-still"),
+        *("hold", "hold-long", "shutdown"),
+    ]
     assert ended.path is not None
     with RunReader(ended.path) as run:
         assert run.finished
+        assert [e.text[:5] for e in run.events() if e.kind == "stand"] == ["moved"]
     assert [d["gesture"] for _, _, d in events(ended.path)] == ["calibrate", "power-off"]
 
 

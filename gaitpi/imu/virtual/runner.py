@@ -138,9 +138,9 @@ class _Ringing:
     adds no drift.
     """
 
-    def __init__(self, ic_s: Floats, looseness: Floats, rng: np.random.Generator) -> None:
+    def __init__(self, ic_s: Floats, looseness: Floats, shake: Floats) -> None:
         self._t = ic_s
-        size = looseness * (1.0 + 0.2 * np.clip(rng.standard_normal(len(ic_s)), -3.0, 3.0))
+        size = looseness * (1.0 + 0.2 * np.clip(shake, -3.0, 3.0))
         hz = RING_HZ[0] + looseness * (RING_HZ[1] - RING_HZ[0])
         self._omega = 2.0 * np.pi * hz
         peak = (2.0 * RING_DECAY_S / math.e) ** 2  # of t² exp(-t/τ)
@@ -188,7 +188,8 @@ class Truth:
     """What really happened, exactly; times in seconds from the start of the run.
 
     Made by :class:`SimulatedRunner`. All functions take times (n,) and may be asked anywhere
-    from 0 on.
+    from 0 on. ``shakes`` (k,): for each node at which a foot comes down a standard normal number,
+    by which the ringing of a loose belt differs.
     """
 
     def __init__(
@@ -197,14 +198,14 @@ class Truth:
         cells: Cells,
         params: RunnerParams,
         duration_s: float,
-        rng: np.random.Generator,
+        shakes: Floats,
     ) -> None:
         self._nodes, self._cells, self._params = nodes, cells, params
         self._duration_s = duration_s
         self._posture = Posture(nodes)
         at, ic_s = contacts(nodes)
         loose = nodes["looseness"][at]
-        self._ring = _Ringing(ic_s, loose, rng) if loose.any() else None
+        self._ring = _Ringing(ic_s, loose, shakes[at]) if loose.any() else None
 
     def ideal(self, t: Floats) -> tuple[Floats, Floats]:
         """Specific force (n, 3) m/s² and angular velocity (n, 3) rad/s, sensor axes, no errors."""
@@ -322,6 +323,22 @@ def _top(values: Floats) -> Floats:
     return best
 
 
+def sensor_noise(seed: int, block: int) -> Floats:
+    """Standard normal noise (2, ``BLOCK``, 3) of accelerometer and gyroscope in a block."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, block]))
+    return rng.standard_normal((2, BLOCK, 3))
+
+
+def wander_of(params: RunnerParams) -> Wander | None:
+    """The slow changes of form of this runner; None where there are none."""
+    sizes = (
+        params.lean_wander_deg * RAD_PER_DEG,
+        params.contact_wander,
+        params.impact_wander,
+    )
+    return Wander(np.random.default_rng([params.seed, 2]), *sizes) if any(sizes) else None
+
+
 class SimulatedRunner:
     """A run made of phases, as a signal for the virtual chip and as truth.
 
@@ -340,16 +357,13 @@ class SimulatedRunner:
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         rng = np.random.default_rng([self.params.seed, 0])
         noise = StepNoise(rng, self.params.step_cv, self.params.persistence)
-        wander = Wander(
-            np.random.default_rng([self.params.seed, 2]),
-            self.params.lean_wander_deg * RAD_PER_DEG,
-            self.params.contact_wander,
-            self.params.impact_wander,
-        )
-        nodes = plan(self.phases, self.params.looseness, noise, wander)
+        nodes = plan(self.phases, self.params.looseness, noise, wander_of(self.params))
         cells = Cells(nodes, self.params.sway_m)
         ring_rng = np.random.default_rng([self.params.seed, 1])
-        self.truth = Truth(nodes, cells, self.params, self.duration_s, ring_rng)
+        shakes = np.zeros(len(nodes))
+        at, _ = contacts(nodes)
+        shakes[at] = ring_rng.standard_normal(len(at))
+        self.truth = Truth(nodes, cells, self.params, self.duration_s, shakes)
         self._block: tuple[int, float, Floats, Floats] | None = None
 
     def samples(self, first: int, n: int, rate_hz: float) -> tuple[Floats, Floats]:
@@ -378,8 +392,7 @@ class SimulatedRunner:
             t = np.arange(block * BLOCK, (block + 1) * BLOCK) / rate_hz
             acc, gyr = self.truth.ideal(t)
             p = self.params
-            rng = np.random.Generator(np.random.Philox(key=[p.seed, block]))
-            noise = rng.standard_normal((2, BLOCK, 3))
+            noise = sensor_noise(p.seed, block)
             acc += p.acc_noise * noise[0] + np.array(p.acc_offset)
             gyr += p.gyr_noise * noise[1] + np.array(p.gyr_bias)
             self._block = (block, rate_hz, acc, gyr)

@@ -1,0 +1,252 @@
+"""The quiet and safety rules, said a second time: from what the coach was told, not from its code.
+
+:func:`judge` feeds a stream to a coach and raises AssertionError at the first thing said that a
+rule forbids. Streams and configurations to feed it with are hypothesis strategies.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from gaitpi.coach.policy import Coach
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.config import CoachConfig
+
+TICK_S = 0.5
+CORRECTIONS = {"step-up", "beat", "tall", "sink", "let-go"}
+SETTLE_S = 10.0
+NOON_S = 43_200.0
+OUT = list[Cue | Withheld]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some time of one thing; ``mute_s`` > 0: the runner mutes for so long at its beginning."""
+
+    activity: int
+    spm: float
+    lean: float
+    yaw: float
+    ticks: int
+    gap_s: float
+    clipped: int
+    lean_sd: float = math.nan
+    mute_s: float = 0.0
+
+
+def numbers(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False)
+
+
+# Built without the configuration's own checks: the ceilings are in the code, not in the file.
+configs = st.builds(
+    CoachConfig,
+    enabled=st.sampled_from([True, True, True, False]),
+    focus=st.sampled_from(["cadence", "lean"]),
+    target_spm=st.sampled_from([None, 172.0, 172.0, 172.0, 185.0]),
+    band_low=numbers(0.0, 0.04),
+    band_return=numbers(0.0, 0.05),
+    window_steps=st.integers(0, 80),
+    hold_s=numbers(0.0, 10.0),
+    floor_s=numbers(0.0, 90.0),
+    backoff=numbers(0.0, 2.0),
+    unanswered_max=st.integers(0, 5),
+    rest_s=numbers(0.0, 200.0),
+    warmup_s=numbers(0.0, 60.0),
+    gate_s=numbers(0.0, 40.0),
+    gate_spm=numbers(0.0, 150.0),
+    usual_lean_deg=st.sampled_from([None, 5.0, 8.0, 8.0]),
+    lean_band_deg=numbers(0.0, 5.0),
+    lean_hold_s=numbers(0.0, 10.0),
+    lean_floor_s=numbers(0.0, 90.0),
+    max_per_hour=st.sampled_from([-1, 0, 1, 2, 20, 1000, 1000]),
+    quiet_hours=st.sampled_from(["", "", "12:00-12:10"]),
+)
+# Mostly running and out of band, so that cues do come; with interruptions of every kind.
+stretches = st.builds(
+    Stretch,
+    activity=st.sampled_from([3, 3, 3, 3, 3, 2, 1, 0]),
+    spm=st.sampled_from([162.0, 164.0, 164.0, 172.0, 172.0, 130.0, math.nan]),
+    lean=st.sampled_from([20.0, 15.0, 8.0, 8.0, -2.0, math.nan]),
+    yaw=st.sampled_from([0.0, 0.0, 0.0, 35.0, -60.0, math.nan]),
+    ticks=st.integers(1, 300),
+    gap_s=st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.25, 3.0]),
+    clipped=st.sampled_from([0, 0, 0, 1, 30]),
+    lean_sd=st.sampled_from([math.nan, 0.3, 0.3, 9.0]),
+    mute_s=st.sampled_from([0.0, 0.0, 0.0, 45.0]),
+)
+streams = st.lists(stretches, min_size=1, max_size=16)
+day_seconds = st.sampled_from([None, 0.0, NOON_S - 60.0])
+
+
+@dataclass(frozen=True)
+class Mute:
+    """The runner asks for quiet from ``time_s`` to ``until_s``."""
+
+    time_s: float
+    until_s: float
+
+
+Event = StepTaken | Moment | Mute
+
+
+def unroll(stream: list[Stretch]) -> list[Event]:
+    """What the coach is told in the course of a stream."""
+    events: list[Event] = []
+    t, due = 0.0, 0.0
+    for part in stream:
+        gap = part.gap_s
+        if part.mute_s:
+            events.append(Mute(t, t + part.mute_s))
+        for k in range(part.ticks):
+            t += TICK_S + gap
+            stepping = part.activity == 3 and math.isfinite(part.spm)
+            due = max(due, t - TICK_S)
+            while stepping and due < t:
+                due += 60.0 / part.spm
+                events.append(StepTaken(t, due, 60.0 / part.spm, True))
+            events.append(_moment(part, t, gap, part.clipped if k == 0 else 0))
+            gap = 0.0
+    return events
+
+
+def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
+    return Moment(
+        t,
+        part.activity,
+        part.spm if part.activity in (2, 3) else math.nan,
+        part.lean,
+        part.yaw,
+        gap_s,
+        clipped,
+        part.lean_sd,
+    )
+
+
+def tell(coach: Coach, event: Event) -> OUT:
+    """Tell the coach, and what it says."""
+    if isinstance(event, Moment):
+        return coach.moment(event)
+    if isinstance(event, StepTaken):
+        coach.step(event)
+    else:
+        coach.mute(event.time_s, event.until_s)
+    return []
+
+
+def feed(coach: Coach, events: list[Event]) -> OUT:
+    """Tell the coach everything."""
+    return [said for event in events for said in tell(coach, event)]
+
+
+@dataclass
+class Watch:
+    """What a listener with a stop watch remembers."""
+
+    config: CoachConfig
+    day_second: float | None
+    first_run_s: float = math.inf
+    run_since: float = math.inf
+    disturbed: float = -math.inf
+    turned: float = -math.inf
+    muted_until: float = -math.inf
+    rest_until: float = -math.inf
+    last_any: float = -math.inf
+    back_allowed: bool = False
+    spoken: list[float] = field(default_factory=list)
+    yaws: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def see(self, m: Moment) -> None:
+        """Look at the moment."""
+        t = m.time_s
+        if m.activity != 3 or not m.cadence_spm >= self.config.gate_spm:
+            self.run_since = math.inf
+        elif self.run_since == math.inf or m.gap_s >= 2.0:
+            self.run_since = t
+        if m.activity == 3:
+            self.first_run_s = min(self.first_run_s, t)
+        if m.gap_s >= 0.25 or m.clipped >= 5:
+            self.disturbed = t
+        self.yaws.append((t, m.yaw_rate_dps if m.activity == 3 and m.gap_s < 0.25 else math.nan))
+        while self.yaws[0][0] < t - 4.0:
+            self.yaws.popleft()
+        # surely a turn, however the mean over a few seconds is taken
+        if len(self.yaws) >= 8 and abs(sum(y > 30 for _, y in self.yaws)) == len(self.yaws):
+            self.turned = t
+        if len(self.yaws) >= 8 and all(y < -30 for _, y in self.yaws):
+            self.turned = t
+
+    def hear(self, cue: Cue, m: Moment) -> None:
+        """Judge what was said."""
+        self._free_to_speak(m)
+        assert cue.metric == self.config.focus, "not the focus"
+        assert self._target() is not None, "without a target"
+        assert m.time_s - self.last_any >= 2.0, "two sounds at once"
+        assert cue.rule, "no rule"
+        assert cue.reason, "no reason"
+        self.last_any = m.time_s
+        if cue.metric == "lean":
+            assert math.isfinite(m.lean_deg), "lean unknown"
+            assert m.time_s - self.turned >= SETTLE_S, "in a turn"
+        if cue.cue == "back":
+            assert self.back_allowed, "back without a correction"
+            self.back_allowed = False
+        else:
+            self._correction(cue, m)
+
+    def _target(self) -> float | None:
+        c = self.config
+        return c.target_spm if c.focus == "cadence" else c.usual_lean_deg
+
+    def _free_to_speak(self, m: Moment) -> None:
+        t, c = m.time_s, self.config
+        assert c.enabled, "switched off"
+        assert m.activity == 3, "not running"
+        assert t - self.first_run_s >= c.warmup_s, "in the warm-up"
+        assert t - self.run_since >= max(30.0, c.gate_s), "not long enough running"
+        assert t - self.disturbed >= SETTLE_S, "data missing or a knock"
+        assert t >= self.muted_until + SETTLE_S, "muted"
+        if c.quiet_hours:
+            assert self.day_second is not None, "time of day unknown"
+            assert not NOON_S <= self.day_second + t < NOON_S + 600.0, "quiet hours"
+
+    def _correction(self, cue: Cue, m: Moment) -> None:
+        t, c = m.time_s, self.config
+        assert cue.cue in CORRECTIONS, "unknown cue"
+        self.back_allowed = cue.cue != "let-go"
+        assert t >= self.rest_until, "while resting"
+        floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
+        least = 60.0 if cue.cue == "let-go" else max(60.0, floor)
+        assert not self.spoken or t - self.spoken[-1] >= least, "too soon"
+        self.spoken.append(t)
+        budget = min(20, c.max_per_hour)
+        assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
+        if cue.metric == "lean" and cue.cue != "let-go" and math.isfinite(m.lean_sd_deg):
+            assert abs(cue.value - (self._target() or 0.0)) >= 2.0 * m.lean_sd_deg, "not sure"
+        if cue.cue == "let-go":
+            self.rest_until = t + c.rest_s
+
+
+def judge(coach: Coach, config: CoachConfig, stream: list[Stretch], day_s: float | None) -> None:
+    """Feed the stream to the coach; AssertionError where it says what it must not."""
+    watch = Watch(config, day_s)
+    for event in unroll(stream):
+        if isinstance(event, Mute):
+            watch.muted_until = event.until_s
+        if isinstance(event, Moment):
+            watch.see(event)
+        said = tell(coach, event)
+        assert len(said) <= 1
+        for cue in said:
+            if isinstance(cue, Cue):
+                assert isinstance(event, Moment)
+                watch.hear(cue, event)
+
+
+def made(coach: Any, config: CoachConfig, day_second: float | None) -> Coach:
+    """A coach of that class."""
+    out: Coach = coach(config, day_second=day_second)
+    return out
