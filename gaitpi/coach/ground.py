@@ -22,6 +22,8 @@ doubt. Chosen on seeds kept for that: ``python -m calibration.detection trade``.
 HILL_CLEAR: Final = 0.0
 """The same from which on it is a slope: doubt ends at ``HILL_RATIO``, a slope at ``HILL_OVER``."""
 HILL_OVER: Final = -2.7
+HILL_OVER_SD: Final = 0.25
+"""A slope is over, too, when the estimate is within so many standard uncertainties of the level."""
 
 Bucket = list[float]
 """One second of a running mean: second number, sum, count."""
@@ -97,7 +99,7 @@ class Ground:
         ratio = log_ratio(grade, sd)
         if ratio > HILL_CLEAR:
             self.clear = True
-        elif ratio < HILL_OVER:
+        elif ratio < HILL_OVER or abs(grade) < HILL_OVER_SD * sd:
             self.clear = False
         self.steep = self.clear or ratio > HILL_RATIO
 

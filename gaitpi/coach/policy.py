@@ -524,8 +524,9 @@ class Coach:
             )
         if _recent(s.turning.last_s, t):
             return "quiet.turn", f"turning {t - (s.turning.last_s or 0.0):.0f} s ago"
-        hill = s.ground.words()
-        return ("quiet.hill", hill) if hill else None
+        if s.ground.steep:
+            return "quiet.hill", s.ground.words()
+        return None
 
     def _unsure(self, low: _Low | None) -> tuple[str, str] | None:
         """Rule and words where lean itself is known too roughly for a deviation as large."""

@@ -134,8 +134,8 @@ class _State:
 class SlopeEstimator:
     """Slope of the ground by the running steps of one runner, given one by one.
 
-    ``use_lean`` False leaves lean out, for a judgement of lean that must not rest on itself; without
-    gyroscope lean is NaN and left out too.
+    ``use_lean`` False leaves lean out, for a judgement of lean that must not rest on itself;
+    without gyroscope lean is NaN and left out too.
 
     What it calls level is how the runner ran before: on a run that goes uphill from the first step,
     the level after it looks like a descent.

@@ -35,6 +35,8 @@ class Stretch:
     clipped: int
     lean_sd: float = math.nan
     mute_s: float = 0.0
+    grade: float = math.nan
+    grade_sd: float = math.nan
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:
@@ -77,6 +79,8 @@ stretches = st.builds(
     clipped=st.sampled_from([0, 0, 0, 1, 30]),
     lean_sd=st.sampled_from([math.nan, 0.3, 0.3, 9.0]),
     mute_s=st.sampled_from([0.0, 0.0, 0.0, 45.0]),
+    grade=st.sampled_from([0.0, 0.0, 0.0, 0.1, -0.1, math.nan]),
+    grade_sd=st.sampled_from([0.02, 0.02, 0.02, math.inf]),
 )
 streams = st.lists(stretches, min_size=1, max_size=16)
 day_seconds = st.sampled_from([None, 0.0, NOON_S - 60.0])
@@ -123,6 +127,8 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
         gap_s,
         clipped,
         part.lean_sd,
+        part.grade,
+        part.grade_sd,
     )
 
 
@@ -218,6 +224,7 @@ class Watch:
         assert cue.cue in CORRECTIONS, "unknown cue"
         self.back_allowed = cue.cue != "let-go"
         assert t >= self.rest_until, "while resting"
+        assert not (abs(m.grade) >= 0.1 and m.grade_sd <= 0.02), "on a slope"
         floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
         least = 60.0 if cue.cue == "let-go" else max(60.0, floor)
         assert not self.spoken or t - self.spoken[-1] >= least, "too soon"

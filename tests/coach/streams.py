@@ -57,6 +57,10 @@ DIRECTED: Final[dict[str, list[Scenario]]] = {
     "quiet.gap": _then(CADENCE, gap_s=0.25),
     "quiet.clip": _then(CADENCE, clipped=30),
     "quiet.turn": [*_then(LEAN, yaw=35.0), *_then(CADENCE, yaw=35.0)],
+    "quiet.hill": [
+        *_then(CADENCE, grade=0.1, grade_sd=0.02),
+        *_then(LEAN, grade=-0.1, grade_sd=0.02),
+    ],
     "quiet.unsure": _then(LEAN, lean_sd=9.0),
     "quiet.rest": _held(structs.replace(CADENCE, unanswered_max=1, rest_s=200.0)),
     "quiet.floor": _held(structs.replace(CADENCE, floor_s=90.0)),
