@@ -161,8 +161,8 @@ class Planner:
 
     ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``wander`` None: no drift of form;
     ``intend`` is asked once for each running step, in order, with the time at which it begins.
-    ``rows`` are the nodes so far, as tuples of ``NODE``; the last is whole once the plan is ``done``
-    and until then never a mere closing mark.
+    ``rows`` are the nodes so far, as tuples of ``NODE``; the last is whole once the plan is
+    ``done`` and until then never a mere closing mark.
     """
 
     def __init__(
