@@ -109,7 +109,7 @@ def first_cue(looks: Iterable[Look], keep: float) -> float:
         if onset_s != since:
             since, clear = onset_s, False
         clear = ratio > HILL_CLEAR or (clear and ratio >= HILL_OVER)
-        if not clear and ratio <= keep:
+        if keep == math.inf or (not clear and ratio <= keep):
             return t
     return math.inf
 

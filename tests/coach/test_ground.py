@@ -77,8 +77,7 @@ def test_where_the_slope_is_not_known_a_low_cadence_is_one(told: tuple[float, fl
 def test_doubt_ends_at_once_and_a_slope_only_when_it_is_surely_over(sd: float) -> None:
     ground = Ground()
     ground.observe(0.028, 0.02, 100.0)
-    assert ground.steep
-    assert not ground.clear
+    assert (ground.steep, ground.clear) == (True, False)
     ground.observe(0.02, 0.02, 100.0)
     assert not ground.steep
     ground.observe(0.06, 0.02, 100.0)
