@@ -76,15 +76,16 @@ def test_where_the_slope_is_not_known_a_low_cadence_is_one(told: tuple[float, fl
 @pytest.mark.parametrize("sd", [0.018, 0.02, 0.026])
 def test_doubt_ends_at_once_and_a_slope_only_when_it_is_surely_over(sd: float) -> None:
     ground = Ground()
-    ground.observe(0.028, 0.02, 100.0)
-    assert (ground.steep, ground.clear) == (True, False)
-    ground.observe(0.02, 0.02, 100.0)
-    assert not ground.steep
-    ground.observe(0.06, 0.02, 100.0)
-    ground.observe(0.02, 0.02, 100.0)
-    assert ground.steep  # the same estimate, after a slope
-    ground.observe(0.004, sd, 100.0)
-    assert not ground.steep
+
+    def quiet(grade: float, told_sd: float = 0.02) -> bool:
+        ground.observe(grade, told_sd, 100.0)
+        return ground.steep
+
+    assert quiet(0.028)
+    assert not quiet(0.02)
+    assert quiet(0.06)
+    assert quiet(0.02)  # the same estimate, after a slope
+    assert not quiet(0.004, sd)
 
 
 def test_another_deviation_is_judged_anew() -> None:
