@@ -131,6 +131,13 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             "3 own mean; 0 = any. Lean measured from elsewhere is not judged",
         ),
     ] = 0
+    metronome: Annotated[
+        Literal["off", "adaptive", "plain"],
+        Meta(
+            description="adaptive: a cadence cue ticks on until you are back in band, 30 s at "
+            "most; plain: ticks at the target all the way, and no cadence cues; off: short cues"
+        ),
+    ] = "off"
     session: Annotated[
         str,
         Meta(
@@ -138,6 +145,33 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             description='type of session, e.g. "easy": each has its own target; empty = the usual',
         ),
     ] = ""
+    programme: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[a-z0-9][a-z0-9-]{0,39}$",
+            description="the programme a run belongs to; 'gaitpi program' fills in this and the "
+            "next five",
+        ),
+    ] = ""
+    programme_part: Annotated[
+        Literal["", "session", "test", "rest"],
+        Meta(description="what this run is in the programme; test and rest are without cues"),
+    ] = ""
+    programme_number: Annotated[
+        int, Meta(ge=0, le=99, description="which session or test of the programme")
+    ] = 0
+    programme_of: Annotated[int, Meta(ge=0, le=99, description="how many sessions it has")] = 0
+    programme_minutes: Annotated[
+        float, Meta(ge=0, le=300, description="coached running in this session, minutes")
+    ] = 0.0
+    programme_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="at most this share of minutes is with cues, also in a programme",
+        ),
+    ] = 1.0
     quiet_hours: Annotated[
         str,
         Meta(

@@ -12,6 +12,10 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any, Final
 
+import msgspec
+
+from gaitpi.coach.programme import label
+from gaitpi.config import CoachConfig
 from gaitpi.review.ledger import entries, response
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
@@ -80,11 +84,13 @@ class Verdict:
     belt: str | None
     belt_from_s: float
     belt_bad_s: float
+    programme: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """One object for ``show --json``: ISO 8601 start, None where not known."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["id"] = values.pop("run_id")
+        values["programme"] = self.programme or None
         values["start"] = values.pop("started").isoformat(timespec="seconds")
         return {name: _known(value) for name, value in values.items()}
 
@@ -131,7 +137,16 @@ def judge(run: RunReader) -> Verdict:
         faults=sum(event.kind == "fault" for event in events),
         dropout_s=_dropout_s(events),
         **_belt(seconds),
+        programme=_programme(coach),
     )
+
+
+def _programme(coach: Mapping[str, Any]) -> str:
+    """Which session of a programme it was, in words; empty outside of one."""
+    try:
+        return label(msgspec.convert(dict(coach), CoachConfig))
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _known(value: object) -> object:
@@ -223,13 +238,14 @@ def _dropout_s(events: Iterable[EventRow]) -> float:
 
 
 def lines(v: Verdict) -> list[str]:
-    """The verdict as six lines of at most 80 columns."""
+    """The verdict as six lines of at most 80 columns; seven in a programme."""
     rows = [
         _head(v),
         f"cadence    {_cadence(v)}",
         f"in band    {_in_band(v)}",
         f"lean       {_lean_words(v)}",
         f"quality    {_quality(v)}",
+        *([f"programme  {v.programme}"] if v.programme else []),
         f"next       {_next(v)}",
     ]
     return [row if len(row) <= WIDTH else row[: WIDTH - 1] + "…" for row in rows]

@@ -59,6 +59,12 @@ DIRECTED: Final[dict[str, list[Scenario]]] = {
     "quiet.belt": [(LEAN, [_long(UP, n), _long(DOWN, 400, belt=2)], None) for n in TIMES],
     "quiet.turn": [*_then(LEAN, yaw=35.0), *_then(CADENCE, yaw=35.0)],
     "quiet.unsure": _then(LEAN, lean_sd=9.0),
+    "quiet.programme": [
+        *_held(structs.replace(CADENCE, programme_share=0.25)),
+        *_held(structs.replace(CADENCE, programme_part="test")),
+        *_held(structs.replace(CADENCE, programme_part="rest")),
+        *_held(structs.replace(CADENCE, programme_part="session", programme_minutes=2.0)),
+    ],
     "quiet.rest": _held(structs.replace(CADENCE, unanswered_max=1, rest_s=200.0)),
     "quiet.floor": _held(structs.replace(CADENCE, floor_s=90.0)),
     "quiet.budget": _held(structs.replace(CADENCE, max_per_hour=1, unanswered_max=9)),

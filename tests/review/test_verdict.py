@@ -140,7 +140,7 @@ def test_always_six_lines_that_fit(reals: list[float], ints: list[int]) -> None:
         belt_from_s=750.0,
         belt_bad_s=abs(reals[1]),
         **dict(zip(names.split(), reals, strict=True)),  # type: ignore[arg-type]
-        **dict(zip(integers.split(), ints, strict=True)),
+        **dict(zip(integers.split(), ints, strict=True)),  # type: ignore[arg-type]
     )
     assert len(lines(v)) == 6
     assert all(len(line) <= 80 for line in lines(v))

@@ -156,9 +156,9 @@ class Planner:
     """Nodes one after the other, each made when it is asked for: what is made stays.
 
     ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``wander`` how his form wanders;
-    ``intend`` is asked once for each running step, in order, with the time at which it begins. ``rows`` are the nodes so far, as
-    tuples of ``NODE``; the last is whole once the plan is ``done`` and until then never a mere
-    closing mark.
+    ``intend`` is asked once for each running step, in order, with the time at which it begins.
+    ``rows`` are the nodes so far, as tuples of ``NODE``; the last is whole once the plan is
+    ``done`` and until then never a mere closing mark.
     """
 
     def __init__(
