@@ -75,6 +75,7 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
         ("lean", _number(status.lean_deg, "+.1f", "deg forward")),
         ("belt", device.BELTS[status.belt] if 0 <= status.belt <= 3 else "not known"),
+        ("worn", status.worn or "not known: some steps of running will tell"),
         ("coach", status.coach or "has said nothing"),
         ("run", status.run_id or "not recording"),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
