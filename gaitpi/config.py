@@ -138,6 +138,33 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             description='type of session, e.g. "easy": each has its own target; empty = the usual',
         ),
     ] = ""
+    programme: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[a-z0-9][a-z0-9-]{0,39}$",
+            description="the programme a run belongs to; 'gaitpi program' fills in this and the "
+            "next five",
+        ),
+    ] = ""
+    programme_part: Annotated[
+        Literal["", "session", "test", "rest"],
+        Meta(description="what this run is in the programme; test and rest are without cues"),
+    ] = ""
+    programme_number: Annotated[
+        int, Meta(ge=0, le=99, description="which session or test of the programme")
+    ] = 0
+    programme_of: Annotated[int, Meta(ge=0, le=99, description="how many sessions it has")] = 0
+    programme_minutes: Annotated[
+        float, Meta(ge=0, le=300, description="coached running in this session, minutes")
+    ] = 0.0
+    programme_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="at most this share of minutes is with cues, also in a programme",
+        ),
+    ] = 1.0
     quiet_hours: Annotated[
         str,
         Meta(

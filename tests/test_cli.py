@@ -245,7 +245,13 @@ def test_terminal_without_utf8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], *([name] for name in ("config", "status", "runs", "show", "cues", "why", "target"))],
+    [
+        [],
+        *(
+            [name]
+            for name in ("config", "status", "runs", "show", "cues", "why", "target", "program")
+        ),
+    ],
     ids=" ".join,
 )
 def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:

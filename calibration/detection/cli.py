@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 
 from calibration.detection import experiments as ex
-from calibration.detection import noise
+from calibration.detection import noise, slopecli
 from calibration.detection.runners import MEASURED
 from calibration.validation.recordings import Source
 from gaitpi.coach import detect
 from gaitpi.config import CoachConfig
 
 DATA: Final = Path("../shared/data")
-PARTS: Final = ("noise", "threshold", "held", "delay", "windows", "rules", "lean")
+PARTS: Final = ("noise", "threshold", "held", "delay", "windows", "rules", "lean", "slope", "hills")
 QUIET: Final = replace(MEASURED, sd=0.010)
 LOUD: Final = replace(MEASURED, sd=0.025)
 SURETIES: Final = (3.0, 3.25, 3.5, 3.75, 4.0, 4.25, 4.5)
@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for part in args.parts or PARTS:
         if part == "noise":
             _noise(args.data, args.small)
+        elif part == "slope":
+            slopecli.slope(args.data, args.small)
+        elif part == "hills":
+            slopecli.hills(args.small)
         else:
             {
                 "threshold": _threshold,

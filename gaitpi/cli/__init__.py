@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "why": ("gaitpi.cli.why", "explain a cue, or a silence"),
     "calibrate": ("gaitpi.cli.calibrate", "stand still once, so that upright is known"),
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
+    "program": ("gaitpi.cli.program", "sessions whose cues fade, and what is kept"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),

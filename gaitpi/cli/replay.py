@@ -147,7 +147,7 @@ def _decisions(recording: Any, config: Any, problems: list[str]) -> list[Any]:
 
 def _recorded(path: Path) -> list[Any] | None:
     """The cues as they were given; None for a CSV, which holds none."""
-    from gaitpi.coach.types import Cue
+    from gaitpi.coach.types import Cue, decided
     from gaitpi.device.replay import is_run
     from gaitpi.runs.reader import RunReader
 
@@ -158,7 +158,7 @@ def _recorded(path: Path) -> list[Any] | None:
     return [
         Cue(r.time_s, r.cue, r.metric, r.value, (r.low, r.high), r.rule, r.reason)  # type: ignore[arg-type]
         for r in rows
-        if r.metric != "system"
+        if decided(r.cue, r.metric)
     ]
 
 

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.heat import Thermometer
     from gaitpi.device.notify import Notifier
+    from gaitpi.device.programme import Desk
     from gaitpi.device.status import StatusFile, boot_id, own_path
     from gaitpi.device.virtual import recorder_in
 
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         notifier=Notifier(),
         said=lambda text: print(text, flush=True),
         button=button,
+        programme=Desk(runs_directory(config), clock.wall),
         auto=config.runs.auto == "on",
         thermometer=Thermometer(),
         stands=Stands(calibrationfile.path_in(runs_directory(config)), boot_id()),

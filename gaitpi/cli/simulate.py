@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitpi.cli import add_set_argument
+from gaitpi.cli import add_set_argument, trial
 from gaitpi.cli.demo import story_settings
 from gaitpi.config import Config, apply, load
 from gaitpi.errors import EXIT_OK, UsageError
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 HELP: Final = (
     "Write the samples of a simulated runner as a CSV that 'gaitpi replay' reads, and its exact"
     " truth as JSON lines: every step, and with --answers every cue the runner heard and how he"
-    " answered it (by a model, docs/simulation.md)."
+    " answered it (by a model, docs/simulation.md). With --program a whole programme of sessions,"
+    " step by step, as a table."
 )
 EPILOG: Final = """examples:
   gaitpi simulate --story fade --out fade.csv --truth fade.jsonl
   gaitpi simulate --story steady --rate 416 --loose 0.5 --out loose.csv
-  gaitpi simulate --answers --target 172 --out x.csv --truth x.jsonl"""
+  gaitpi simulate --answers --target 172 --out x.csv --truth x.jsonl
+  gaitpi simulate --program faded --target 172 --sessions 8 --seed 3"""
 
 BLOCK_S: Final = 60
 
@@ -45,12 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_set_argument(parser)
     parser.add_argument("--no-gyro", action="store_true", help="accelerometer only")
-    parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="samples")
+    parser.add_argument(
+        "--out", type=Path, metavar="CSV", help="samples (of a programme: a folder)"
+    )
     parser.add_argument("--truth", type=Path, metavar="JSONL", help="exact truth")
+    trial.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the files. Raises UsageError for what cannot be simulated or written."""
+    if args.program is not None:
+        return trial.run(args)
+    if args.out is None:
+        raise UsageError("--out is missing.", "Name the CSV to write, or give --program.")
+    if args.sessions is not None or args.chance is not None or args.json:
+        raise UsageError("--sessions, --chance and --json are for a programme.", "Give --program.")
+
     from gaitpi.device import csvfile
     from gaitpi.imu.virtual.answering import Answering, AnswerParams, as_json
     from gaitpi.imu.virtual.live import AnsweringRunner

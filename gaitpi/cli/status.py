@@ -74,6 +74,7 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("activity", activity),
         ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
         ("lean", _number(status.lean_deg, "+.1f", "deg forward")),
+        ("belt", device.BELTS[status.belt] if 0 <= status.belt <= 3 else "not known"),
         ("coach", status.coach or "has said nothing"),
         ("run", status.run_id or ("none yet" if status.waiting else "not recording")),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gaitpi import config as settings
-from gaitpi import targetfile
+from gaitpi import prescription, programmefile, targetfile
 from gaitpi.cli import actions_of, common_options, complain, fixed_keys, load_config, print_json
 from gaitpi.coach.targets import LEAN_RUNS, LISTEN_S
 from gaitpi.config import Config, runs_directory
@@ -83,6 +83,7 @@ class _Now:
     evidence: Evidence
     cadence: review.Cadence
     lean: review.Lean
+    prescribed: prescription.Prescription | None
     now_s: float
 
 
@@ -95,6 +96,7 @@ def _gather(args: argparse.Namespace) -> _Now:
     targets, now_s = targetfile.load(path), SystemClock().wall()
     evidence = listen(directory, session, simulated=args.simulated)
     mount = config.mount
+    programme = programmefile.load(programmefile.path_in(directory, simulated=args.simulated))
     return _Now(
         config=config,
         fixed=fixed_keys(args),
@@ -103,6 +105,7 @@ def _gather(args: argparse.Namespace) -> _Now:
         evidence=evidence,
         cadence=review.cadence(evidence, targets, session, now_s),
         lean=review.lean(evidence, targets, mount.segment, mount.axes),
+        prescribed=prescription.in_force(programme, now_s),
         now_s=now_s,
     )
 
@@ -134,6 +137,7 @@ def _show(args: argparse.Namespace) -> int:
     if now.cadence.session:
         rows.insert(0, ("session", now.cadence.session))
     rows.append(("focus", f"{coach.focus}: only this one speaks (coach.focus)"))
+    rows += [("prescribed", words) for words in prescription.clamp(force.config, now.prescribed)[1]]
     rows += [("doubt", doubt) for doubt in now.cadence.doubts]
     rows.append(("next", _next(now)))
     _print(rows)
@@ -152,6 +156,7 @@ def _force_json(now: _Now, force: targetfile.InForce) -> dict[str, Any]:
         "usual_lean_from": force.lean_from,
         "usual_lean_record": now.lean.last,
         "problems": force.problems,
+        "prescribed": prescription.clamp(force.config, now.prescribed)[1],
         "doubts": now.cadence.doubts,
         "file": str(now.path),
     }
@@ -321,12 +326,17 @@ def _set(args: argparse.Namespace) -> int:
     now = _gather(args)
     wall_s = review.date(now.targets, now.evidence, now.now_s, reason=args.reason)
     _with(now.config, f"coach.target_spm={spm!r}")  # its range, and what must fit
-    record = review.set_cadence(now.cadence, spm, args.reason, wall_s)
+    prescription.check_target(now.prescribed, spm)
+    reason = args.reason.strip() or prescription.reason_for(now.prescribed)
+    record = review.set_cadence(now.cadence, spm, reason, wall_s)
     return _keep(args, now, [record])
 
 
 def _keep(args: argparse.Namespace, now: _Now, records: list[targetfile.Accepted]) -> int:
-    """Write the records, unless the rest of the configuration forbids them."""
+    """Write the records, unless a prescription or the rest of the configuration forbids them."""
+    for record in records:
+        if record.metric == "cadence":
+            prescription.check_target(now.prescribed, record.value)
     after = targetfile.Targets((*now.targets.records, *records))
     force = targetfile.lay_under(now.config, (), after)
     if force.problems:

@@ -27,7 +27,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
-from gaitpi.coach import detect
+from gaitpi.coach import detect, programme
+from gaitpi.coach.belt import Belt
+from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
 from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
 from gaitpi.units import cadence_spm, step_time_s
@@ -63,9 +65,9 @@ LEAN_RETURN: Final = 0.5
 """Lean is back in band within this share of the band."""
 LEAN_SURE: Final = 2.0
 """A deviation of lean smaller than this many of its standard uncertainties is not cued."""
-YAW_MEAN_S: Final = 3
-"""Long enough to take out the pelvis' own rotation, short enough for a street corner, s."""
-TURN_DPS: Final = 20.0
+
+BELT_HEARD: Final = ("quiet.belt", "quiet.turn", "quiet.hill")
+"""Quiet rules of form, in which the belt sound is heard all the same."""
 
 STILL, WALKING, RUNNING = 1, 2, 3
 _ACTIVITY: Final = {STILL: "standing", WALKING: "walking"}
@@ -108,8 +110,6 @@ class _Low(NamedTuple):
     off: float
 
 
-_Bucket = list[float]
-"""One second of a running mean: second number, sum, count."""
 _Stride = list[float]
 """The metric in one stride (cadence: its time, s; lean: deg), outliers clipped; its time, s; the
 runner's noise as known then (cadence: relative; lean: deg)."""
@@ -124,6 +124,7 @@ class _State:
     activity: int = 0
     first_run_s: float | None = None
     fast_since_s: float | None = None
+    coached_s: float = 0.0
     focus: str = ""
     steps: list[float] = field(default_factory=list)
     half_s: float | None = None
@@ -131,13 +132,15 @@ class _State:
     strides: list[_Stride] = field(default_factory=list)
     noise: float | None = None
     step_known_s: float | None = None
-    lean: list[_Bucket] = field(default_factory=list)
+    lean: list[Bucket] = field(default_factory=list)
     lean_known: bool = False
     lean_sd: float | None = None
-    yaw: list[_Bucket] = field(default_factory=list)
+    turning: Turning = field(default_factory=Turning)
+    ground: Ground = field(default_factory=Ground)
+    belt: Belt = field(default_factory=Belt)
+    sound_s: float | None = None
     gap_s: float | None = None
     clip_s: float | None = None
-    turn_s: float | None = None
     mute_until_s: float | None = None
     rest_until_s: float | None = None
     side: int = 0
@@ -152,7 +155,7 @@ class _State:
         self.steps = []
         self.forget_strides()
         self.lean = []
-        self.yaw = []
+        self.turning.forget()
         self.side = 0
         self.answer_by_s = None
         self.awaiting_back = False
@@ -185,7 +188,11 @@ class Coach:
     def restore(cls, config: CoachConfig, state: dict[str, Any]) -> "Coach":
         """A coach that goes on from ``state()``; the configuration may have changed."""
         coach = cls(config)
-        coach._s = _State(**copy.deepcopy(state))
+        values = copy.deepcopy(state)
+        values["turning"] = Turning(**values["turning"])
+        values["ground"] = Ground(**values["ground"])
+        values["belt"] = Belt(**values["belt"])
+        coach._s = _State(**values)
         if coach._s.focus != config.focus:
             coach._s.forget()
             coach._s.focus, coach._s.noise = config.focus, None
@@ -213,13 +220,20 @@ class Coach:
             return
         stride_s, s.half_s = s.half_s + step.step_s, None
         if self._config.focus == "cadence":
-            self._stride(stride_s, stride_s)
+            if not s.turning.now:  # a bend is taken slower
+                self._stride(stride_s, stride_s)
         elif len(s.due) < detect.STRIDES_MAX:
             s.due.append(stride_s)
 
     def moment(self, m: Moment) -> list[Cue | Withheld]:
         """Take in a moment, later than the one before; at most one cue comes out."""
         self._observe(m)
+        said = self._of_form(m) or self._of_belt(m.time_s)
+        if any(isinstance(one, Cue) for one in said):
+            self._s.sound_s = m.time_s
+        return said
+
+    def _of_form(self, m: Moment) -> list[Cue | Withheld]:
         reading = self._read(m.time_s)
         if self._s.answer_by_s is not None and m.time_s > self._s.answer_by_s:
             self._s.answer_by_s = None
@@ -267,23 +281,26 @@ class Coach:
             return
         if s.first_run_s is None:
             s.first_run_s = t
+        if lost < GAP_S and t - s.first_run_s >= self._config.warmup_s:
+            s.coached_s += dt
         if not m.cadence_spm >= self._config.gate_spm:  # NaN is not running fast enough either
             s.fast_since_s = None
         elif s.fast_since_s is None:
             s.fast_since_s = t
+        s.turning.observe(t, m.yaw_rate_dps)
+        if s.ground.observe(t, m.grade, m.grade_sd):
+            s.forget_strides()  # how the runner ran on a slope says nothing of the level
+        if s.belt.observe(t, m.belt, m.belt_value) and self._config.focus == "lean":
+            s.forget_strides()
         if self._config.focus == "lean":
             self._observe_lean(m)
 
     def _observe_lean(self, m: Moment) -> None:
-        s, t = self._s, m.time_s
-        _collect(s.yaw, t, m.yaw_rate_dps, YAW_MEAN_S)
-        turning = bool(s.yaw) and abs(_mean(s.yaw)) > TURN_DPS
-        if turning:
-            s.turn_s = t
+        s, t, turning = self._s, m.time_s, self._s.turning.now
         s.lean_known = math.isfinite(m.lean_deg)
         s.lean_sd = m.lean_sd_deg if math.isfinite(m.lean_sd_deg) else None
         # Leaning into a bend is not the runner's posture: it does not enter the mean.
-        _collect(s.lean, t, math.nan if turning else m.lean_deg, LEAN_MEAN_S)
+        collect(s.lean, t, math.nan if turning else m.lean_deg, LEAN_MEAN_S)
         for stride_s in s.due:
             if s.lean_known and not turning:
                 self._stride(m.lean_deg, stride_s)
@@ -329,7 +346,7 @@ class Coach:
         s = self._s
         if not (s.lean and s.lean_known):
             return None
-        value = _mean(s.lean)
+        value = mean(s.lean)
         low, high = self._band()
         off = abs(value - (low + high) / 2)
         return _Reading(value, off <= LEAN_RETURN * (high - low) / 2)
@@ -383,7 +400,7 @@ class Coach:
         s, c = self._s, self._config
         s.unanswered, s.answer_by_s = 0, None
         s.withheld = ""
-        if not s.awaiting_back or t - s.cued[-1] < APART_S:
+        if not s.awaiting_back or self._silence_s(t) < APART_S:
             return []
         s.awaiting_back = False
         s.forget_strides()
@@ -464,6 +481,31 @@ class Coach:
             s.answer_by_s = t + ANSWER_S
             s.awaiting_back = True
 
+    def _of_belt(self, t: float) -> list[Cue | Withheld]:
+        """The belt sound where it is due: one of the cues as far as the ceilings are concerned."""
+        s = self._s
+        if not s.belt.due(t):
+            return []
+        quiet = self._muted(t)
+        if quiet is not None and quiet[0] not in BELT_HEARD:
+            return []
+        last_s = max(self._spoken_s(), default=-math.inf)
+        if t - last_s < CEILING_S or self._silence_s(t) < APART_S or self._spent(t):
+            return []
+        s.belt.tell(t)
+        value = math.nan if s.belt.value is None else s.belt.value
+        nothing = (-math.inf, math.inf)
+        reason = f"{s.belt.words(t)}; lean is not cued meanwhile"
+        return [Cue(t, "belt", "system", value, nothing, s.belt.rule(), reason)]
+
+    def _spoken_s(self) -> list[float]:
+        """Run times of the cues that count for floor and ceilings."""
+        return [*self._s.cued, *self._s.belt.told]
+
+    def _silence_s(self, t: float) -> float:
+        """Time since the last sound, s."""
+        return math.inf if self._s.sound_s is None else t - self._s.sound_s
+
     # What keeps it quiet.
 
     def _muted(self, t: float) -> tuple[str, str] | None:
@@ -492,9 +534,13 @@ class Coach:
                 "quiet.clip",
                 f"a knock beyond the sensor's range {t - (s.clip_s or 0.0):.0f} s ago",
             )
-        if c.focus == "lean" and _recent(s.turn_s, t):
-            return "quiet.turn", f"turning {t - (s.turn_s or 0.0):.0f} s ago"
-        return None
+        belt = s.belt.words(t) if c.focus == "lean" else ""
+        if belt:
+            return "quiet.belt", belt
+        if _recent(s.turning.last_s, t):
+            return "quiet.turn", f"turning {t - (s.turning.last_s or 0.0):.0f} s ago"
+        hill = s.ground.words(t)
+        return ("quiet.hill", hill) if hill else None
 
     def _unsure(self, low: _Low | None) -> tuple[str, str] | None:
         """Rule and words where lean itself is known too roughly for a deviation as large."""
@@ -506,15 +552,25 @@ class Coach:
     def _spaced(self, t: float) -> tuple[str, str] | None:
         """Rule and words that forbid one more correction now, None when the next may come."""
         s = self._s
+        silent = programme.quiet(self._config, s.coached_s)
+        if silent is not None:
+            return "quiet.programme", silent
         if s.rest_until_s is not None and t < s.rest_until_s:
             return "quiet.rest", f"resting the cues, {s.rest_until_s - t:.0f} s to go"
         floor = CEILING_S if self._giving_up() else self._floor_s()
-        if s.cued and t - s.cued[-1] < floor:
-            return "quiet.floor", f"last cue {t - s.cued[-1]:.0f} s ago, floor {floor:.0f} s"
-        budget = min(CEILING_PER_HOUR, self._config.max_per_hour)
-        if sum(t - at <= 3600.0 for at in s.cued) >= budget:
-            return "quiet.budget", f"{budget} cues in the last hour"
+        ago = t - max(self._spoken_s(), default=-math.inf)
+        if ago < floor:
+            return "quiet.floor", f"last cue {ago:.0f} s ago, floor {floor:.0f} s"
+        if self._spent(t):
+            return "quiet.budget", f"{self._budget()} cues in the last hour"
         return None
+
+    def _budget(self) -> int:
+        return min(CEILING_PER_HOUR, self._config.max_per_hour)
+
+    def _spent(self, t: float) -> bool:
+        """Whether the budget of the hour is spent."""
+        return sum(t - at <= 3600.0 for at in self._spoken_s()) >= self._budget()
 
     def _in_quiet_hours(self, t: float) -> str:
         """Words when the quiet hours are on, empty when not."""
@@ -562,24 +618,6 @@ class Coach:
 
     def _giving_up(self) -> bool:
         return self._s.unanswered >= max(1, self._config.unanswered_max)
-
-
-def _collect(buckets: list[_Bucket], t: float, value: float, span_s: int) -> None:
-    """Add a value (NaN: none) to the mean of the last ``span_s`` seconds."""
-    second = float(math.floor(t))
-    while buckets and buckets[0][0] <= second - span_s:
-        del buckets[0]
-    if not math.isfinite(value):
-        return
-    if buckets and buckets[-1][0] == second:
-        buckets[-1][1] += value
-        buckets[-1][2] += 1.0
-    else:
-        buckets.append([second, value, 1.0])
-
-
-def _mean(buckets: list[_Bucket]) -> float:
-    return sum(b[1] for b in buckets) / sum(b[2] for b in buckets)
 
 
 def _recent(at: float | None, t: float) -> bool:

@@ -17,8 +17,9 @@ class Moment:
     ``yaw_rate_dps`` turning rate about the vertical averaged over about a second, NaN without
     a gyroscope; ``gap_s`` samples missing since the moment before (0 = none); ``clipped``
     samples at the end of the range since the moment before; ``grade`` slope of the ground, rise
-    over run, and ``grade_sd`` its standard uncertainty, NaN while unknown; ``belt`` 0 unknown,
-    1 steady, 2 loose, 3 moved.
+    over run, NaN while unknown, and ``grade_sd`` its standard uncertainty, infinite while unknown,
+    NaN where nothing estimates it; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved, and
+    ``belt_value`` the evidence: deg where it has moved, else its ringing; NaN while unknown.
     """
 
     time_s: float
@@ -32,6 +33,7 @@ class Moment:
     grade: float = float("nan")
     grade_sd: float = float("nan")
     belt: int = 0
+    belt_value: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,11 @@ class Withheld:
     band: tuple[float, float]
     rule: str
     reason: str
+
+
+def decided(cue: str, metric: str) -> bool:
+    """Whether the coach decided it from the samples, so that a replay decides it again.
+
+    The other sounds of the system (trouble, battery) are not its own.
+    """
+    return metric != "system" or cue == "belt"

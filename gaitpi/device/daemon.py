@@ -19,7 +19,7 @@ import numpy as np
 
 from gaitpi import __version__
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue
+from gaitpi.coach.types import Cue, decided
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
 from gaitpi.cues.outputs import Outputs
@@ -31,6 +31,7 @@ from gaitpi.device.controls import Controls, Situation
 from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
+from gaitpi.device.programme import Desk
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
@@ -68,6 +69,7 @@ class Progress:
     steps: int
     cues: int
     coach: str
+    belt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ class Daemon:
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
     machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
-    policy: what decides the cues of a run. ``sound_clock`` is what sounds are
-    played on: by default ``clock``, in virtual time one of their own.
+    policy: what decides the cues of a run. ``programme`` says at the start of a run what that is in
+    a faded programme; None = nothing. ``sound_clock`` is what sounds are played on: by default
+    ``clock``, in virtual time one of their own.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class Daemon:
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
+        programme: Desk | None = None,
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
@@ -142,6 +146,7 @@ class Daemon:
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
+        self._programme = programme
         self._coach = coach
         self._controls = Controls()
         self._auto = auto
@@ -320,6 +325,7 @@ class Daemon:
                     recorder_problem=self._recorder_problem(),
                     coach=p.coach,
                     waiting=self._is_waiting,
+                    belt=p.belt,
                 )
             )
         except OSError as error:
@@ -579,12 +585,14 @@ class Daemon:
         rate = design_rate(span)
         self._pause, self._pause_n = Pause(), round(self._config.runs.stop_s * rate)
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        laid = self._programme.prepare(self._config, wall0) if self._programme else None
+        config = laid.config if laid else self._config
         known = self._known(batches, learned)
         header = RunHeader.new(
             mono_s=self._run0,
             wall_s=wall0,
             sensor=self._reader.info,
-            config=msgspec.json.encode(self._config).decode(),
+            config=msgspec.json.encode(config).decode(),
             calibration=encode(known),
             segment=self._config.mount.segment,
             mount=self._config.mount.axes,
@@ -595,7 +603,7 @@ class Daemon:
             recording=self._recording,
         )
         self._pipeline = Pipeline(
-            self._config,
+            config,
             rate,
             has_gyro=self._has_gyro,
             day_second=day,
@@ -612,6 +620,10 @@ class Daemon:
             self._rest_light()
             if self._realtime or self._button is not None or self._auto:
                 self._sound("record")
+        for problem in laid.problems if laid else ():
+            self._trouble(6, problem)
+        if laid and laid.next.part:
+            self._said(f"Programme: {laid.next.why}.")
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
@@ -625,7 +637,7 @@ class Daemon:
     def _played(self, played: Played) -> None:
         """Called by the player's thread once a sound is over."""
         recorder = self._recorder  # the main thread may close it meanwhile
-        if recorder is not None and played.cue.metric != "system":
+        if recorder is not None and decided(played.cue.cue, played.cue.metric):
             start_s = played.start_s - self._run0 if self._realtime else played.cue.time_s
             recorder.played(played.cue, start_s)
 
@@ -641,6 +653,7 @@ class Daemon:
             steps=self._steps,
             cues=self._cues,
             coach=status.reason,
+            belt=out.seconds[-1].belt,
         )
         if self._told is not None:
             self._told(self._progress)
@@ -718,6 +731,8 @@ class Daemon:
         def close() -> None:
             if problem := recorder.close(summary):
                 self._problems.append(problem)
+            if self._programme is not None:
+                self._programme.refresh()  # the next run is another session
             if not recorder.opened and self._run_id == run_id:
                 self._run_id, self._path = "", None
 

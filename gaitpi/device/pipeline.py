@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
+from gaitpi.device.belt import BeltCheck
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
+from gaitpi.gait.slope import SlopeEstimator
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
 Floats = NDArray[np.float64]
 
 MOMENTS_HZ = 10
+NOT_TOLD = (math.nan, math.nan)
+"""Grade and its uncertainty where nobody runs."""
 STRIDE_STALE_S = 1.5
 RATE_SAMPLES = 21
 CLIP = 0.999
@@ -71,6 +75,8 @@ class Pipeline:
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount, start=start)
         self.coach = coach(config.coach, day_second=day_second)
+        self.slope = SlopeEstimator(use_lean=config.coach.focus != "lean")
+        self._belt = BeltCheck(rate_hz, mount)
         self._lean_from = config.coach.usual_lean_from
         self.has_gyro = has_gyro
         self._spacing = 1.0 / rate_hz
@@ -84,6 +90,7 @@ class Pipeline:
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
+        self._slopes: list[tuple[float, float, float]] = []
 
     @property
     def moment_s(self) -> float:
@@ -110,12 +117,24 @@ class Pipeline:
             return Output(trace, [], [])
         clipped = self._clipped(acc, gyr)
         gaps = self._gaps(time_s)
+        self._belt.update(acc, trace)
         decisions = self._decide(trace, clipped, gaps)
-        return Output(trace, decisions, self._seconds.add(trace, clipped, gaps))
+        rows = self._seconds.add(trace, clipped, gaps)
+        return Output(trace, decisions, [self._told(row) for row in rows])
 
     def finish(self) -> list[SecondRow]:
         """The last, unfinished second."""
-        return self._seconds.finish()
+        return [self._told(row) for row in self._seconds.finish()]
+
+    def _told(self, row: SecondRow) -> SecondRow:
+        """The second with what was told in it of slope and belt; seconds come in order."""
+        belt = self._belt.of_second(row.time_s)
+        grade, grade_sd = NOT_TOLD
+        while self._slopes and self._slopes[0][0] <= row.time_s:
+            _, grade, grade_sd = self._slopes.pop(0)
+        return row._replace(
+            grade=grade, grade_sd=grade_sd, belt=belt.state, belt_value=belt.evidence
+        )
 
     def _clipped(self, acc: Floats, gyr: Floats) -> NDArray[np.intp]:
         """Numbers of the samples at the end of a range."""
@@ -173,11 +192,26 @@ class Pipeline:
             self._moment_s = t
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))
+            grade, grade_sd = self._slope(t, activity)
+            belt = self._belt.at(t)
             decisions += self.coach.moment(
-                Moment(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd)
+                Moment(
+                    *(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd),
+                    *(grade, grade_sd, belt.state, belt.evidence),
+                )
             )
         self._steps(steps, np.inf)
         return decisions
+
+    def _slope(self, t: float, activity: int) -> tuple[float, float]:
+        """Grade and its uncertainty at ``t``: told of running only, kept for the second."""
+        told = (self.slope.grade, self.slope.grade_sd) if activity == RUNNING else NOT_TOLD
+        second = float(math.floor(t))
+        if self._slopes and self._slopes[-1][0] == second:
+            self._slopes[-1] = (second, *told)
+        else:
+            self._slopes.append((second, *told))
+        return told
 
     def _lean_known(self, lean_from: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where lean is measured from what the usual lean was measured from."""
@@ -186,7 +220,9 @@ class Pipeline:
 
     def _steps(self, steps: "_Steps", until_s: float) -> None:
         """Give the coach the steps known by ``until_s``."""
-        for step, lean_deg in steps.until(until_s):
+        for step, lean_deg, contact_s, impact_ms2 in steps.until(until_s):
+            if self.has_gyro and step.running:
+                self.slope.step(step.known_s, step.step_s, contact_s, impact_ms2, lean_deg)
             if step.known_s - self._lean_s > STRIDE_STALE_S:
                 self._leans = (np.nan, np.nan)
             self._leans = (self._leans[1], lean_deg)
@@ -204,16 +240,20 @@ class _Steps:
     """The steps of a block, in order, each given once."""
 
     def __init__(self, steps: NDArray[Any]) -> None:
-        names = ("known_s", "ic_s", "step_s", "activity", "lean_deg")
+        names = (
+            *("known_s", "ic_s", "step_s", "activity", "lean_deg"),
+            *("contact_s", "impact_ms2"),
+        )
         self._rows = list(zip(*(steps[name].tolist() for name in names), strict=True))
         self._done = 0
 
-    def until(self, until_s: float) -> Iterator[tuple[StepTaken, float]]:
-        """The next ones known by ``until_s``, each with its lean (deg)."""
+    def until(self, until_s: float) -> Iterator[tuple[StepTaken, float, float, float]]:
+        """The next ones known by ``until_s``, each with lean (deg), contact (s), impact (m/s²)."""
         while self._done < len(self._rows) and self._rows[self._done][0] <= until_s:
-            known_s, ic_s, step_s, activity, lean_deg = self._rows[self._done]
+            known_s, ic_s, step_s, activity, lean_deg, contact_s, impact = self._rows[self._done]
             self._done += 1
-            yield StepTaken(known_s, ic_s, step_s, activity == RUNNING), lean_deg
+            step = StepTaken(known_s, ic_s, step_s, activity == RUNNING)
+            yield step, lean_deg, contact_s, impact
 
 
 class _Seconds:
@@ -223,7 +263,10 @@ class _Seconds:
     have the same bits however the samples were cut.
     """
 
-    MEANS = ("cadence_spm", "lean_deg", "side_lean_deg", "cadence_sd_spm", "lean_sd_deg")
+    MEANS = (
+        *("cadence_spm", "lean_deg", "side_lean_deg", "cadence_sd_spm", "lean_sd_deg"),
+        "yaw_rate",
+    )
 
     def __init__(self) -> None:
         self._second: int | None = None
@@ -325,5 +368,7 @@ class _Sums:
             lean_sd_deg=means[4],
             grade=math.nan,
             grade_sd=math.nan,
+            yaw_dps=means[5] * DEG_PER_RAD,
             belt=0,
+            belt_value=math.nan,
         )

@@ -23,6 +23,9 @@ STALE_S: Final = 5.0
 ACTIVITIES: Final = ("unknown", "still", "walking", "running")
 """Words for the activity codes 0 to 3."""
 
+BELTS: Final = ("not known", "steady", "loose", "moved: lean is not cued until it sits as before")
+"""Words for the belt, 0 to 3."""
+
 _SYSTEM_FILE: Final = Path("/run/gaitpi/status.json")
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -45,8 +48,9 @@ class Status(Struct, frozen=True, kw_only=True):
     clock also under a virtual one); ``state`` says in words what the daemon is doing;
     ``rate_hz`` the measured sample rate; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
     ``counters`` faults by name since the start; ``recorder_problem`` empty while the run is
-    being recorded; ``coach`` the coach's last word. Unknown numbers are None (NaN is written
-    as null). ``waiting``: there is no run and one begins by itself.
+    being recorded; ``coach`` the coach's last word; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
+    Unknown numbers are None (NaN is written as null). ``waiting``: there is no run and one begins
+    by itself.
     """
 
     pid: int
@@ -65,6 +69,7 @@ class Status(Struct, frozen=True, kw_only=True):
     recorder_problem: str = ""
     coach: str = ""
     waiting: bool = False
+    belt: int = 0
 
 
 class StatusFile:

@@ -10,6 +10,7 @@ import numpy as np
 from gaitpi.errors import GaitpiError
 from gaitpi.gait import GaitEstimator
 from gaitpi.gait._jit import cache_directory, compilations, is_cached
+from gaitpi.gait.belt import BeltSense
 
 RATE_HZ = 200.0
 
@@ -53,6 +54,7 @@ def warm_up() -> WarmUp:
     with compilations() as compiled:
         for n in (4, 1):
             for gyr in (np.zeros((n, 3)), None):
-                GaitEstimator(RATE_HZ).update(np.zeros((n, 3)), gyr, np.arange(n) / RATE_HZ)
+                acc, times = np.zeros((n, 3)), np.arange(n) / RATE_HZ
+                BeltSense(RATE_HZ).update(acc, GaitEstimator(RATE_HZ).update(acc, gyr, times))
     took = time.perf_counter() - start
     return WarmUp(len(compiled), took, cache_directory(), is_cached())

@@ -105,6 +105,11 @@ class Trace:
         return len(self.time_s)
 
     @property
+    def values(self) -> Floats:
+        """All estimates (VALUES, n), rows named ``V_...``: for kernels that go on from them."""
+        return self._values
+
+    @property
     def up(self) -> Floats:
         """Unit vector pointing up, (n, 3)."""
         out: Floats = self._values[V_UP : V_UP + 3].T

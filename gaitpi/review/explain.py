@@ -2,8 +2,9 @@
 
 What was recorded is the truth: cues and withheld cues. For the rest the coach thinks once more
 over the steps and seconds of the run file, the same code as live but without the samples: so
-turns are not known, and when the runner started and stopped only to the second. Where that
-leads to other decisions than those recorded, the answer says so. No numba, no numpy.
+turns, slopes, and when the runner started and stopped, are known only to the second (turns and
+slopes not at all from files of format 2). Where that leads to other decisions than those recorded,
+the answer says so. No numba, no numpy.
 """
 
 import math
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
 from gaitpi.config import Config
 from gaitpi.errors import UsageError
 from gaitpi.review.ledger import CORRECTIONS, Entry, band_words, known, ledger
@@ -192,6 +193,11 @@ def think(
                     activity=second.activity,
                     cadence_spm=second.cadence_spm,
                     lean_deg=feet.lean_deg(t, second.lean_from),
+                    yaw_rate_dps=second.yaw_dps,
+                    grade=second.grade,
+                    grade_sd=second.grade_sd,
+                    belt=second.belt,
+                    belt_value=second.belt_value,
                     gap_s=second.gap_s if first and second.gap_s > 0 else 0.0,
                     clipped=second.clipped if first else 0,
                 )
@@ -237,7 +243,7 @@ def _disagreement(
 ) -> list[str]:
     """The first decision that was recorded otherwise, if it matters at ``until_s``."""
     again = [(d.time_s, d.cue, d.rule, isinstance(d, Withheld)) for d in decisions]
-    once = [(e.time_s, e.cue, e.rule, e.withheld) for e in found if e.metric != "system"]
+    once = [(e.time_s, e.cue, e.rule, e.withheld) for e in found if decided(e.cue, e.metric)]
     edge_s = until_s - 1.0 - AGREE_S  # at the edge one of the two may not be there yet
     for some, others, words in (
         (once, again, "was recorded, but does not follow from"),
@@ -310,6 +316,9 @@ def _of_silence(
         would = kept[-1] if later else None
     if would is not None and would.rule != now.rule:
         doubts = [*doubts, f"the file says it was kept back by {would.rule}"]
+    unseen = all(math.isnan(s.yaw_dps) for s in seconds)
+    if metric == "lean" and now.rule in ("ready", "quiet.turn") and unseen:
+        doubts = [*doubts, "whether the runner was turning is not in the file"]
     return _silence("silence", at_s, metric, now, now.reason, since_s, out_s, would, before, doubts)
 
 
@@ -325,8 +334,6 @@ def _silence(
     before: Entry | None,
     doubts: list[str],
 ) -> Answer:
-    if now is not None and metric == "lean" and now.rule in ("ready", "quiet.turn"):
-        doubts = [*doubts, "whether the runner was turning is not in the file"]
     unknown = "no data" if kind == "no data" else "unknown"
     return Answer(
         kind=kind,
@@ -365,7 +372,8 @@ def sentences(answer: Answer) -> list[str]:
         return _cue_sentences(answer, answer.cue)
     said = [_head(answer)]
     if answer.rule not in ("unknown", "no data", "ready", "listening"):
-        since = f" (since {clock(answer.since_s)})" if answer.since_s > 0 else ""
+        told = answer.since_s <= 0 or "since" in answer.reason  # a slope says so itself
+        since = "" if told else f" (since {clock(answer.since_s)})"
         said.append(f"{answer.rule}: {answer.reason}{since}.")
         said.append(_without(answer))
     elif answer.rule == "listening":

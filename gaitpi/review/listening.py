@@ -25,7 +25,7 @@ from gaitpi.coach.targets import (
     windows_of,
 )
 from gaitpi.errors import RunFileError
-from gaitpi.review.verdict import GIVEN_MOUNT, OWN_STANDING
+from gaitpi.review.verdict import BELT_BAD, GIVEN_MOUNT, OWN_STANDING
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, Anchor, SecondRow, StepRow
 from gaitpi.runs.schema import SUFFIX
@@ -245,7 +245,7 @@ def _leans(steady: Mapping[int, SecondRow]) -> dict[int, float]:
         known = [
             s.lean_deg
             for s in steady.values()
-            if s.lean_from == origin and math.isfinite(s.lean_deg)
+            if s.lean_from == origin and math.isfinite(s.lean_deg) and s.belt not in BELT_BAD
         ]
         if len(known) >= LISTEN_S:
             found[origin] = median(known)

@@ -12,6 +12,10 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any, Final
 
+import msgspec
+
+from gaitpi.coach.programme import label
+from gaitpi.config import CoachConfig
 from gaitpi.review.ledger import entries, response
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
@@ -27,6 +31,10 @@ GIVEN_MOUNT, OWN_STANDING, OWN_MEAN = 1, 2, 3
 """``lean_from``: what the lean angle of a second was measured from."""
 
 
+BELT_BAD: Final = {2: "loose", 3: "moved"}
+"""``belt`` of a second in which lean is not to be believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The numbers of a run; NaN (or None) where not known.
@@ -34,7 +42,9 @@ class Verdict:
     ``in_band`` is the share of ``cueable_s`` in which the metric of the session's ``focus`` was
     inside its band; cueable are running seconds after warm-up and gate with whole data.
     ``lean_change_deg`` is against ``lean_against`` ("usual", "standing"; None = nothing to
-    compare with). ``cues`` are the corrections given, ``judged`` those after which the runner could
+    compare with), seconds of a loose or moved belt left out. ``belt`` is "steady", "loose" or
+    "moved" (what it was first, at ``belt_from_s``, for ``belt_bad_s`` in all), None where not
+    known. ``cues`` are the corrections given, ``judged`` those after which the runner could
     be followed, ``response`` the share of ``judged`` that was answered; ``answer_s`` the median
     time to the answer of the answered ones, ``recovery_s`` the median time back into the band,
     late returns too.
@@ -71,11 +81,16 @@ class Verdict:
     samples: int
     faults: int
     dropout_s: float
+    belt: str | None
+    belt_from_s: float
+    belt_bad_s: float
+    programme: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """One object for ``show --json``: ISO 8601 start, None where not known."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["id"] = values.pop("run_id")
+        values["programme"] = self.programme or None
         values["start"] = values.pop("started").isoformat(timespec="seconds")
         return {name: _known(value) for name, value in values.items()}
 
@@ -86,6 +101,8 @@ def judge(run: RunReader) -> Verdict:
     coach = _section(run.config, "coach")
     focus = "lean" if coach.get("focus") == "lean" else "cadence"
     cueable = _cueable(seconds, coach)
+    if focus == "lean":
+        cueable = [s for s in cueable if s.belt not in BELT_BAD]
     inside = _band(coach, focus)
     known = [inside(second) for second in cueable] if inside else []
     answers = response(entries(run.cues(), run.withheld(), seconds, totals.duration_s))
@@ -119,7 +136,17 @@ def judge(run: RunReader) -> Verdict:
         samples=sum(s.samples for s in seconds),
         faults=sum(event.kind == "fault" for event in events),
         dropout_s=_dropout_s(events),
+        **_belt(seconds),
+        programme=_programme(coach),
     )
+
+
+def _programme(coach: Mapping[str, Any]) -> str:
+    """Which session of a programme it was, in words; empty outside of one."""
+    try:
+        return label(msgspec.convert(dict(coach), CoachConfig))
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _known(value: object) -> object:
@@ -169,7 +196,11 @@ def _band(coach: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] |
 
 def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str | None]:
     """Mean lean in running, its change, and what the change is against."""
-    known = [s for s in seconds if s.activity == RUNNING and math.isfinite(s.lean_deg)]
+    known = [
+        s
+        for s in seconds
+        if s.activity == RUNNING and math.isfinite(s.lean_deg) and s.belt not in BELT_BAD
+    ]
     if len(known) < LEAN_MIN_S:
         return math.nan, math.nan, None
     mean = fmean(s.lean_deg for s in known)
@@ -179,6 +210,18 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
     if math.isfinite(usual):
         return mean, mean - usual, "usual"
     return mean, *((mean, "standing") if origins == {OWN_STANDING} else (math.nan, None))
+
+
+def _belt(seconds: Iterable[SecondRow]) -> dict[str, Any]:
+    """How the belt sat in running."""
+    known = [s for s in seconds if s.belt > 0]
+    bad = [s for s in known if s.belt in BELT_BAD]
+    kind = BELT_BAD[bad[0].belt] if bad else "steady"
+    return {
+        "belt": kind if known else None,
+        "belt_from_s": bad[0].time_s if bad else math.nan,
+        "belt_bad_s": float(len(bad)),
+    }
 
 
 def _dropout_s(events: Iterable[EventRow]) -> float:
@@ -195,13 +238,14 @@ def _dropout_s(events: Iterable[EventRow]) -> float:
 
 
 def lines(v: Verdict) -> list[str]:
-    """The verdict as six lines of at most 80 columns."""
+    """The verdict as six lines of at most 80 columns; seven in a programme."""
     rows = [
         _head(v),
         f"cadence    {_cadence(v)}",
         f"in band    {_in_band(v)}",
         f"lean       {_lean_words(v)}",
         f"quality    {_quality(v)}",
+        *([f"programme  {v.programme}"] if v.programme else []),
         f"next       {_next(v)}",
     ]
     return [row if len(row) <= WIDTH else row[: WIDTH - 1] + "…" for row in rows]
@@ -257,6 +301,8 @@ def _lean_words(v: Verdict) -> str:
 
 def _quality(v: Verdict) -> str:
     found = []
+    if v.belt_bad_s > 0:
+        found.append(f"belt {v.belt} from {clock(v.belt_from_s)} ({v.belt_bad_s:.0f} s in all)")
     if v.gap_s > 0:
         found.append(f"{v.gap_s:.1f} s lost in {v.gaps} gap{'s' * (v.gaps != 1)}")
     if v.clipped:
@@ -267,6 +313,8 @@ def _quality(v: Verdict) -> str:
         found.append(f"{v.dropout_s:.1f} s not recorded")
     if v.samples == 0:
         return "not known (no samples recorded)"
+    if not found and v.belt == "steady":
+        return "good: belt steady, no gaps, nothing clipped, no faults"
     if not found:
         return "good: no gaps, nothing clipped, no faults"
     return "; ".join(found)
@@ -277,6 +325,8 @@ def _next(v: Verdict) -> str:
         return "try another card: this one was too slow to take every sample"
     if v.gap_s > 1.0 or v.faults:
         return "check the sensor's wires and plug before the next run"
+    if v.belt_bad_s > 0:
+        return "tighten the belt, so that two fingers just fit under the strap"
     if math.isnan(v.cadence_spm):
         return "run a few minutes with the pack at the lower back"
     if math.isnan(v.target_spm) and v.focus == "cadence":

@@ -42,7 +42,9 @@ class SecondRow(NamedTuple):
     """One second of run time.
 
     ``lean_from`` as in the estimator's trace (0 unknown); ``grade`` rise over run and its standard
-    uncertainty; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
+    uncertainty, infinite where the slope of a run was unknown; ``yaw_dps`` mean turning rate to the
+    left; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved, ``belt_value``
+    the evidence: deg where it has moved, else its ringing.
     """
 
     time_s: float
@@ -58,6 +60,8 @@ class SecondRow(NamedTuple):
     lean_sd_deg: float
     grade: float
     grade_sd: float
+    yaw_dps: float
+    belt_value: float
     belt: int
 
 
@@ -132,7 +136,9 @@ Value = float | int | str | None
 _OPTIONAL: Final = {
     "lean_from": 0,
     "belt": 0,
-    **dict.fromkeys(("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd"), math.nan),
+    **dict.fromkeys(
+        ("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps", "belt_value"), math.nan
+    ),
 }
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),

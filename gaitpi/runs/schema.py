@@ -14,7 +14,13 @@ SCHEMA_VERSION: Final = 3
 """
 
 _NEW_IN_2: Final = {"cadence_sd_spm": "NULL", "lean_sd_deg": "NULL"}
-_NEW_IN_3: Final = {"grade": "NULL", "grade_sd": "NULL", "belt": "0"}
+_NEW_IN_3: Final = {
+    "grade": "NULL",
+    "grade_sd": "NULL",
+    "yaw_dps": "NULL",
+    "belt_value": "NULL",
+    "belt": "0",
+}
 _TICKS: Final = {"first_s": "NULL", "from_s": "NULL"}
 
 ADDED: Final = {
@@ -28,6 +34,8 @@ _LINES: Final = {
         (
             """  cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
   grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
+  yaw_dps REAL,               -- mean turning rate about the vertical, to the left
+  belt_value REAL,            -- why: deg where it has moved, else its ringing (1)
   belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 """,
             """  cadence_sd_spm REAL, lean_sd_deg REAL -- standard uncertainty of the means

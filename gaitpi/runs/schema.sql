@@ -77,6 +77,8 @@ CREATE TABLE second (         -- one row per second of run time
   lean_from INTEGER NOT NULL, -- 0 unknown, 1 given mount, 2 own standing, 3 own mean in gait
   cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
   grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
+  yaw_dps REAL,               -- mean turning rate about the vertical, to the left
+  belt_value REAL,            -- why: deg where it has moved, else its ringing (1)
   belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
 ) STRICT;
 

@@ -35,6 +35,7 @@ class Stretch:
     clipped: int
     lean_sd: float = math.nan
     mute_s: float = 0.0
+    belt: int = 0
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:
@@ -64,6 +65,9 @@ configs = st.builds(
     lean_floor_s=numbers(0.0, 90.0),
     max_per_hour=st.sampled_from([-1, 0, 1, 2, 20, 1000, 1000]),
     quiet_hours=st.sampled_from(["", "", "12:00-12:10"]),
+    programme_part=st.sampled_from(["", "", "session", "session", "test", "rest"]),
+    programme_minutes=st.sampled_from([1.0, 3.0, 30.0]),
+    programme_share=st.sampled_from([1.0, 1.0, 0.75, 0.5, 0.1]),
 )
 # Mostly running and out of band, so that cues do come; with interruptions of every kind.
 stretches = st.builds(
@@ -77,6 +81,7 @@ stretches = st.builds(
     clipped=st.sampled_from([0, 0, 0, 1, 30]),
     lean_sd=st.sampled_from([math.nan, 0.3, 0.3, 9.0]),
     mute_s=st.sampled_from([0.0, 0.0, 0.0, 45.0]),
+    belt=st.sampled_from([0, 1, 1, 1, 2, 3]),
 )
 streams = st.lists(stretches, min_size=1, max_size=16)
 day_seconds = st.sampled_from([None, 0.0, NOON_S - 60.0])
@@ -123,6 +128,7 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
         gap_s,
         clipped,
         part.lean_sd,
+        belt=part.belt,
     )
 
 
@@ -155,7 +161,13 @@ class Watch:
     muted_until: float = -math.inf
     rest_until: float = -math.inf
     last_any: float = -math.inf
+    last_s: float = 0.0
+    coached_s: float = 0.0
+    cued_minutes: set[int] = field(default_factory=set)
     back_allowed: bool = False
+    slack: bool = False
+    tight_since: float = math.inf
+    belt_told: float = -math.inf
     spoken: list[float] = field(default_factory=list)
     yaws: deque[tuple[float, float]] = field(default_factory=deque)
 
@@ -168,8 +180,13 @@ class Watch:
             self.run_since = t
         if m.activity == 3:
             self.first_run_s = min(self.first_run_s, t)
+            if m.gap_s < 0.25 and t >= self.first_run_s + self.config.warmup_s:
+                self.coached_s += t - self.last_s
+        self.last_s = t
         if m.gap_s >= 0.25 or m.clipped >= 5:
             self.disturbed = t
+        if m.activity == 3:
+            self._see_belt(m)
         self.yaws.append((t, m.yaw_rate_dps if m.activity == 3 and m.gap_s < 0.25 else math.nan))
         while self.yaws[0][0] < t - 4.0:
             self.yaws.popleft()
@@ -179,9 +196,33 @@ class Watch:
         if len(self.yaws) >= 8 and all(y < -30 for _, y in self.yaws):
             self.turned = t
 
+    def _see_belt(self, m: Moment) -> None:
+        """Slack from the first word of it until it has been tight for 20 s."""
+        if m.belt in (2, 3):
+            self.slack, self.tight_since = True, math.inf
+        elif m.belt == 1:
+            self.tight_since = min(self.tight_since, m.time_s)
+            if m.time_s - self.tight_since >= 20.0:
+                self.slack, self.tight_since = False, math.inf
+
+    def _belt(self, cue: Cue, t: float) -> None:
+        assert cue.cue == "belt", "not the focus"
+        assert t - self.last_any >= 2.0, "two sounds at once"
+        assert self.slack, "belt sits"
+        assert self.tight_since == math.inf, "belt sits again"
+        assert t - self.belt_told >= 600.0, "told lately"
+        assert not self.spoken or t - self.spoken[-1] >= 60.0, "too soon"
+        self.spoken.append(t)
+        budget = min(20, self.config.max_per_hour)
+        assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
+        self.last_any = self.belt_told = t
+
     def hear(self, cue: Cue, m: Moment) -> None:
         """Judge what was said."""
         self._free_to_speak(m)
+        if cue.metric == "system":
+            self._belt(cue, m.time_s)
+            return
         assert cue.metric == self.config.focus, "not the focus"
         assert self._target() is not None, "without a target"
         assert m.time_s - self.last_any >= 2.0, "two sounds at once"
@@ -191,6 +232,7 @@ class Watch:
         if cue.metric == "lean":
             assert math.isfinite(m.lean_deg), "lean unknown"
             assert m.time_s - self.turned >= SETTLE_S, "in a turn"
+            assert not self.slack, "belt loose or moved"
         if cue.cue == "back":
             assert self.back_allowed, "back without a correction"
             self.back_allowed = False
@@ -222,6 +264,13 @@ class Watch:
         least = 60.0 if cue.cue == "let-go" else max(60.0, floor)
         assert not self.spoken or t - self.spoken[-1] >= least, "too soon"
         self.spoken.append(t)
+        assert c.programme_part in ("", "session"), "in a silent run"
+        minute = int(self.coached_s // 60.0)
+        self.cued_minutes.add(minute)
+        most = c.programme_share * (minute + 1)
+        assert len(self.cued_minutes) <= most + 1e-6, "more minutes with cues than the share"
+        if c.programme_part == "session":
+            assert self.coached_s < 60.0 * c.programme_minutes, "after the session"
         budget = min(20, c.max_per_hour)
         assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
         if cue.metric == "lean" and cue.cue != "let-go" and math.isfinite(m.lean_sd_deg):

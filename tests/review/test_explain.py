@@ -197,6 +197,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ended.path
 
 
+def test_a_climb_is_said_to_be_the_reason(tmp_path: Path) -> None:
+    phases = (
+        Phase("stand", 10.0),
+        Phase("run", 80.0, lean_deg=6.0),
+        Phase("run", 45.0, cadence_spm=161.0, speed_mps=2.4, lean_deg=6.0, grade=0.07),
+    )
+    config = apply(Config(), ["coach.target_spm=170", "coach.warmup_s=40"])
+    path = play(SimulatedRunner(phases), config, tmp_path, [], recording="hill").path
+    assert path is not None
+    answer = ask(path, 120.0)
+    assert (answer.rule, answer.doubts) == ("quiet.hill", ())
+    assert answer.would is not None
+    text = " ".join(sentences(answer))
+    assert "looks like a climb of about" in text
+    assert text.count("since") == 1
+    assert "Without that step-up would have come at 01:" in text
+
+
 def test_of_a_recorded_run_nothing_is_doubted(whole: Path) -> None:
     """Steps and seconds of the file lead to the decisions made on the samples."""
     rules = set()

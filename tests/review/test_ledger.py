@@ -23,7 +23,9 @@ INF = math.inf
 
 def second(time_s: float, activity: int = 3, gap_s: float = 0.0) -> SecondRow:
     nan = math.nan
-    return SecondRow(time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan, nan, nan, 0)
+    return SecondRow(
+        time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan, nan, nan, nan, nan, 0
+    )
 
 
 def cue(time_s: float, name: str = "step-up", *, played: bool = True) -> CueRow:

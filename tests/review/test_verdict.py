@@ -62,7 +62,7 @@ def test_a_run_with_a_target(tmp_path: Path) -> None:
         "cadence    171.4 spm  -0.6 vs your target 172.0",
         "in band    50% of 02:20 cueable (cadence)   2 cues, 1 of 1 answered, median 9 s",
         "lean       +1.5 deg vs your usual (pelvis; within your band of ±4)",
-        "quality    good: no gaps, nothing clipped, no faults",
+        "quality    good: belt steady, no gaps, nothing clipped, no faults",
         f"next       all its numbers:  gaitpi show {v.run_id} --json",
     ]
 
@@ -136,8 +136,11 @@ def test_always_six_lines_that_fit(reals: list[float], ints: list[int]) -> None:
         focus="lean",
         lean_against="usual",
         dropout_s=abs(reals[0]),
+        belt="loose",
+        belt_from_s=750.0,
+        belt_bad_s=abs(reals[1]),
         **dict(zip(names.split(), reals, strict=True)),  # type: ignore[arg-type]
-        **dict(zip(integers.split(), ints, strict=True)),
+        **dict(zip(integers.split(), ints, strict=True)),  # type: ignore[arg-type]
     )
     assert len(lines(v)) == 6
     assert all(len(line) <= 80 for line in lines(v))

@@ -55,7 +55,9 @@ class AnsweringRunner:
         self.answering = answering or Answering()
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         noise = StepNoise(np.random.default_rng([p.seed, 0]), p.step_cv, p.persistence)
-        self._planner = Planner(self.phases, p.looseness, noise, intend=self.answering.intend)
+        self._planner = Planner(
+            self.phases, p.looseness, noise, p.wander(), intend=self.answering.intend
+        )
         self._ring_rng = np.random.default_rng([p.seed, 1])
         self._nodes = np.zeros(256, dtype=NODE)
         self._shakes = np.zeros(256)

@@ -148,6 +148,7 @@ class Cells:
         bounce = run & was_run
         c, f0, f1 = contact[bounce], before[bounce], flight[bounce]
         hit = 2.0 * IMPACT_MASS * IMPACT_SPEED * nodes["speed"][:-1][bounce]
+        hit *= nodes["blow"][:-1][bounce]
         hit += IMPACT_MASS * G0 * IMPACT_PART * c
         main = G0 * (c + 0.5 * (f0 + f1)) - hit
         # What the symmetric pulse and the early impact lack to return to height 0.

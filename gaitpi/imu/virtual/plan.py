@@ -38,10 +38,12 @@ NODE = np.dtype(
         ("walking", np.float64),
         ("slip", np.float64),
         ("looseness", np.float64),
+        ("blow", np.float64),
     ]
 )
 """One node and the stretch that follows it; angles rad, speed m/s at the node; ``running`` and
-``walking`` 0..1 are the weights of the pelvis oscillations of either gait."""
+``walking`` 0..1 are the weights of the pelvis oscillations of either gait; ``blow`` the speed of
+the landing foot as a multiple of that on the level."""
 
 Intend = Callable[[float, float, float], tuple[float, float]]
 """What a running step is meant to be: time (s), cadence (spm) and lean (deg) of the story in,
@@ -57,11 +59,22 @@ BRAKE_SPM: Final = 130.0
 POSTURE_S: Final = 0.5
 """Time constant of a change of posture between phases, s."""
 GRADE_LEAN: Final = 0.5
-"""Share of the slope angle by which the trunk leans into a hill."""
+"""Share of the slope angle by which the trunk leans into a hill (assumed; the sacrum of one runner
+turned by 0.6 to 1.2 of it, data of Alcantara et al. 2022)."""
+GRADE_CONTACT: Final = 1.0
+"""Relative change of contact time with grade at one speed: the duty factor is larger uphill and
+smaller downhill (review by Vernillo et al. 2017, Sports Med 47:615); the size is that of the data
+of Alcantara et al. 2022 at 3.33 m/s (+11 % at +5 deg, -8 % at -5 deg)."""
+GRADE_CONTACT_MOST: Final = 0.15
 SLIP_RATE: Final = math.radians(0.1)
 SLIP_MAX: Final = math.radians(12.0)
 """A quite loose belt lets the pack sag forward at 0.1 °/s to at most 12°."""
 PERSISTENCE_STEPS: Final = (2.0, 20.0, 200.0)
+WANDER_STEPS: Final = (20.0, 200.0, 1000.0)
+GRADE_BLOW: Final = 6.0
+"""Relative change of the speed of the landing foot with grade, downhill more: at 3 m/s the impact
+peak of the force is gone at +9 deg, so that speed is 0 there (1 / 0.158 = 6.3), and 54 % higher
+at -9 deg (Gottschall & Kram 2005, J Biomech 38:445)."""
 
 
 def contact_time(speed_mps: float) -> float:
@@ -100,6 +113,30 @@ class StepNoise:
         return float(self._white * draw[0] + self._slow * self._state.sum())
 
 
+class Wander:
+    """Slow, aimless changes of how a runner runs: lean (rad), contact time and blow (relative).
+
+    Each is the sum of equal parts of first-order processes with time constants of 20, 200 and 1000
+    steps, of the standard deviation given in all; 0 for none.
+    """
+
+    def __init__(self, rng: np.random.Generator, lean: float, contact: float, blow: float) -> None:
+        self._rng = rng
+        self._sd = np.array([lean, contact, blow]) / math.sqrt(len(WANDER_STEPS))
+        self._keep = np.exp(-1.0 / np.array(WANDER_STEPS))[:, None]
+        self._push = np.sqrt(1.0 - self._keep**2)
+        self._state = rng.standard_normal((len(WANDER_STEPS), 3))
+        self.lean = self.contact = self.blow = 0.0
+
+    def next(self) -> None:
+        """One step on."""
+        if not self._sd.any():
+            return
+        draw = np.clip(self._rng.standard_normal(self._state.shape), -3.0, 3.0)
+        self._state = self._keep * self._state + self._push * draw
+        self.lean, self.contact, self.blow = (self._sd * self._state.sum(axis=0)).tolist()
+
+
 @dataclass(slots=True)
 class _Body:
     """What carries over from one step to the next."""
@@ -118,10 +155,10 @@ class _Body:
 class Planner:
     """Nodes one after the other, each made when it is asked for: what is made stays.
 
-    ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``intend`` is asked once for each
-    running step, in order, with the time at which it begins. ``rows`` are the nodes so far, as
-    tuples of ``NODE``; the last is whole once the plan is ``done`` and until then never a mere
-    closing mark.
+    ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``wander`` how his form wanders;
+    ``intend`` is asked once for each running step, in order, with the time at which it begins.
+    ``rows`` are the nodes so far, as tuples of ``NODE``; the last is whole once the plan is
+    ``done`` and until then never a mere closing mark.
     """
 
     def __init__(
@@ -129,6 +166,7 @@ class Planner:
         phases: Sequence[Phase],
         looseness: float,
         noise: StepNoise,
+        wander: Wander,
         *,
         intend: Intend | None = None,
         tail_s: float = 8.0,
@@ -137,7 +175,8 @@ class Planner:
         self.rows: list[tuple[float, ...]] = []
         self.done = False
         self._phases = (*phases, Phase("stand", tail_s))
-        self._looseness, self._noise, self._intend = looseness, noise, intend
+        self._looseness, self._noise, self._wander = looseness, noise, wander
+        self._intend = intend
         self._body = _Body(
             lean=math.radians(first.lean_deg), side_lean=math.radians(first.side_lean_deg)
         )
@@ -172,12 +211,17 @@ class Planner:
         share = (body.t - self._start) / phase.duration_s
         loose = self._looseness if phase.looseness is None else phase.looseness
         side = 1.0 if len(self.rows) % 2 else -1.0
-        self.rows.append(_step(body, phase, share, loose, side, self._noise, end, self._intend))
+        row = _step(body, phase, share, loose, side, self._noise, self._wander, end, self._intend)
+        self.rows.append(row)
         return True
 
 
 def plan(
-    phases: Sequence[Phase], looseness: float, noise: StepNoise, tail_s: float = 8.0
+    phases: Sequence[Phase],
+    looseness: float,
+    noise: StepNoise,
+    wander: Wander,
+    tail_s: float = 8.0,
 ) -> NDArray[Any]:
     """Nodes (k,) of ``NODE`` for the phases, then ``tail_s`` seconds of coming to rest.
 
@@ -185,7 +229,7 @@ def plan(
     keep their times to within a step. Speed changes by at most ``SPEED_UP``; a runner who stops
     takes walking steps until at rest.
     """
-    planner = Planner(phases, looseness, noise, tail_s=tail_s)
+    planner = Planner(phases, looseness, noise, wander, tail_s=tail_s)
     while planner.advance():
         pass
     return np.array(planner.rows, dtype=NODE)
@@ -198,6 +242,7 @@ def _step(
     loose: float,
     side: float,
     noise: StepNoise,
+    wander: Wander,
     end: float,
     intend: Intend | None,
 ) -> tuple[float, ...]:
@@ -216,11 +261,15 @@ def _step(
         cadence, lean_deg = intend(body.t, cadence, lean_deg)
     nominal = step_time_s(cadence)
     skew = 1.0 + 0.5 * side * phase.asymmetry
+    wander.next()
     if kind == STILL:
         step = max(min(STAND_STEP_S, end - body.t), 0.25)
     else:
         step = nominal * (1.0 + noise.next()) * skew
     contact = phase.contact_s or contact_time(min(body.speed + 0.5, phase.speed_mps))
+    steep = GRADE_CONTACT * (phase.grade if phase.kind == "run" else 0.0)
+    contact *= 1.0 + min(max(steep, -GRADE_CONTACT_MOST), GRADE_CONTACT_MOST)
+    contact *= 1.0 + wander.contact
     contact = min(contact * step / nominal, 0.9 * step)
     # Nobody leaps into full flight from a standstill.
     body.run_steps = body.run_steps + 1 if kind == RUNNING else 0
@@ -235,12 +284,13 @@ def _step(
         phase.grade if target else 0.0,
         nominal,
         body.heading,
-        body.lean,
+        body.lean + wander.lean,
         body.side_lean,
         body.running,
         body.walking,
         body.slip,
         loose if kind != STILL else 0.0,
+        max(1.0 - GRADE_BLOW * phase.grade + wander.blow, 0.0),
     )
     lean = math.radians(lean_deg)
     # A runner leans into a hill and into a bend.
@@ -251,7 +301,7 @@ def _step(
     body.side_lean += follow * (side_lean - body.side_lean)
     body.running += follow * ((kind == RUNNING) - body.running)
     body.walking += follow * ((kind == WALKING) - body.walking)
-    body.slip += row[-1] * SLIP_RATE * step * (1.0 - body.slip / SLIP_MAX)
+    body.slip += row[-2] * SLIP_RATE * step * (1.0 - body.slip / SLIP_MAX)
     body.heading += turn * step
     change = min(max(target - body.speed, -SPEED_UP * step), SPEED_UP * step)
     body.speed += change

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.imu.virtual.motion import DOUBLE_SUPPORT, Cells, Pose, Posture, oscillate, side_of
-from gaitpi.imu.virtual.plan import STILL, WALKING, StepNoise, plan
+from gaitpi.imu.virtual.plan import STILL, WALKING, StepNoise, Wander, plan
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.units import DEG_PER_RAD, G0, RAD_PER_DEG, S_PER_MIN
 
@@ -68,7 +68,10 @@ class RunnerParams:
     ``step_cv``, ``persistence``: see :class:`~gaitpi.imu.virtual.plan.StepNoise`; ``sway_m``
     side-to-side travel of the pelvis in running; ``tilt_deg``, ``obliquity_deg``,
     ``rotation_deg`` half the range of the pelvis in running (Perpiñá-Martínez et al. 2023,
-    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``mount`` (3, 3) sensor <- body; ``looseness`` of
+    IJERPH 20:3631: ranges 6, 8-9 and 10-16°); ``lean_wander_deg``, ``contact_wander`` and
+    ``impact_wander`` (relative) slow aimless changes of lean, contact time and the speed of the
+    landing foot, see
+    :class:`~gaitpi.imu.virtual.plan.Wander`; ``mount`` (3, 3) sensor <- body; ``looseness`` of
     the belt 0..1: ringing after each contact and a slow slip; ``acc_noise`` m/s² and
     ``gyr_noise`` rad/s RMS per sample; ``gyr_bias`` rad/s and ``acc_offset`` m/s² in sensor
     axes. Raises ValueError out of range.
@@ -81,6 +84,9 @@ class RunnerParams:
     tilt_deg: float = 3.1
     obliquity_deg: float = 4.2
     rotation_deg: float = 5.8
+    lean_wander_deg: float = 0.0
+    contact_wander: float = 0.0
+    impact_wander: float = 0.0
     mount: Floats = field(default_factory=lambda: np.eye(3))
     looseness: float = 0.0
     acc_noise: float = 0.004 * G0
@@ -103,6 +109,9 @@ class RunnerParams:
             "tilt_deg": 15.0,
             "obliquity_deg": 15.0,
             "rotation_deg": 20.0,
+            "lean_wander_deg": 5.0,
+            "contact_wander": 0.1,
+            "impact_wander": 0.5,
             "looseness": 1.0,
             "acc_noise": 10.0,
             "gyr_noise": 1.0,
@@ -111,6 +120,15 @@ class RunnerParams:
             if not 0.0 <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must lie in 0..{high}, not {getattr(self, name)}")
         object.__setattr__(self, "mount", mount)
+
+    def wander(self) -> Wander:
+        """How this runner's form wanders, from its beginning."""
+        return Wander(
+            np.random.default_rng([self.seed, 2]),
+            self.lean_wander_deg * RAD_PER_DEG,
+            self.contact_wander,
+            self.impact_wander,
+        )
 
     @property
     def amplitude(self) -> Vector:
@@ -338,7 +356,7 @@ class SimulatedRunner:
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         rng = np.random.default_rng([self.params.seed, 0])
         noise = StepNoise(rng, self.params.step_cv, self.params.persistence)
-        nodes = plan(self.phases, self.params.looseness, noise)
+        nodes = plan(self.phases, self.params.looseness, noise, self.params.wander())
         cells = Cells(nodes, self.params.sway_m)
         ring_rng = np.random.default_rng([self.params.seed, 1])
         shakes = np.zeros(len(nodes))
