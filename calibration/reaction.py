@@ -78,7 +78,7 @@ class EveryStep(Coach):
         return [Cue(m.time_s, "mark", "cadence", 0.0, band, "every-step", "a step")]
 
 
-class _Pins:
+class Pins:
     """gpiozero's mock pins; ``edges`` host times at which the buzzer's pin went up."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class _Pins:
 
 def trials(seconds: float, folder: Path) -> tuple[list[Trial], int]:
     """Steps of so many seconds of running, and the number of ticks that never sounded."""
-    pins, coaches, starts = _Pins(), list[EveryStep](), list[float]()
+    pins, coaches, starts = Pins(), list[EveryStep](), list[float]()
 
     class Noted(EveryStep):
         """One that can be asked afterwards."""

@@ -131,6 +131,13 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             "3 own mean; 0 = any. Lean measured from elsewhere is not judged",
         ),
     ] = 0
+    metronome: Annotated[
+        Literal["off", "adaptive", "plain"],
+        Meta(
+            description="adaptive: a cadence cue ticks on until you are back in band, 30 s at "
+            "most; plain: ticks at the target all the way, and no cadence cues; off: short cues"
+        ),
+    ] = "off"
     session: Annotated[
         str,
         Meta(

@@ -71,8 +71,8 @@ def test_list_names_every_sound_and_light(shell: Shell) -> None:
     for name in [*PATTERNS, "fault-6", "healthy"]:
         assert f"  {name}" in out
     data = json.loads(shell("list", "--json").stdout)
-    assert [one["name"] for one in data["sounds"]] == list(PATTERNS)
-    assert sum(one["on_a_run"] for one in data["sounds"]) == 8
+    assert [one["name"] for one in data["sounds"]] == [*PATTERNS, "metronome"]
+    assert sum(one["on_a_run"] for one in data["sounds"]) == 9
     assert data["lights"][0]["colour"] == "white"
     assert data == json.loads(shell("--json").stdout)
 
@@ -82,6 +82,17 @@ def test_play_hands_each_sound_to_the_player(shell: Shell) -> None:
     assert done.returncode == 0
     assert shell.heard() == ["back", "mark"]
     assert done.stdout.splitlines()[0].startswith("back      #.#")
+
+
+def test_the_metronome_lasts_as_long_as_wanted_and_glides(shell: Shell) -> None:
+    shell("play", "metronome", "--spm", "240", "--seconds", "3")
+    path = shell.home / ".local" / "state" / "gaitpi" / "sounds" / "metronome.wav"
+    with wave.open(str(path)) as file:
+        length_s = file.getnframes() / file.getframerate()
+    assert 3.0 <= length_s < 3.3
+    shown = shell("play", "step-up", "metronome", "--spm", "200", "--from", "180").stdout
+    assert "316 300 300 ms apart" in shown
+    assert "328 322 316 311 305 300 300 ms apart" in shown
 
 
 def test_the_beat_follows_the_target(shell: Shell) -> None:

@@ -18,6 +18,7 @@ from gaitpi.review.ledger import (
     ledger,
     quiet_rules,
     response,
+    ticked_words,
 )
 from gaitpi.runs.reader import RunReader, clock, resolve
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if not found:
         print(f"No cues in {name}, and none kept back. 'gaitpi why {name}@10:00' says why.")
         return EXIT_OK
-    print(f"{'#':>3} {'time':>7} {'sound':<10} {'metric':<8} {'value':>6} {'band':<11} ", end="")
+    print(f"{'#':>3} {'time':>7} {'sound':<11} {'metric':<7} {'value':>6} {'band':<11} ", end="")
     print("in the next 30 s")
     for entry in found:
         print("\n".join(_lines(entry)))
@@ -81,10 +82,12 @@ def _lines(entry: Entry) -> list[str]:
     sound = f"({entry.cue})" if entry.withheld else entry.cue
     value = "-" if math.isnan(entry.value) else f"{entry.value:.1f}"
     head = (
-        f"{number:>3} {clock(entry.time_s):>7} {sound:<10.10} {entry.metric:<8.8} {value:>6} "
+        f"{number:>3} {clock(entry.time_s):>7} {sound:<11.11} {entry.metric:<7.7} {value:>6} "
         f"{band_words(entry.low, entry.high):<11} {after_words(entry)}"
     )
     words = f"{entry.rule}: {_without_numbers(entry)}"
+    if ticked := ticked_words(entry):
+        words += f"; {ticked}"
     return [
         head.rstrip()[:_WIDTH],
         *textwrap.wrap(

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         for item in _items(recording, config, summary):
             if args.json:
                 print(json.dumps(item))
-            elif item["type"] != "step":
+            elif item["type"] != "step" and item.get("rule") != "metronome.follow":
                 print(_words(item))
     except GaitpiError as error:
         # what came before the damage has been given
@@ -218,7 +218,7 @@ class _Summary:
 
 def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str, Any]]:
     """JSON objects in time order, counted into ``summary`` as they pass."""
-    from gaitpi.coach.types import Cue, Withheld
+    from gaitpi.coach.types import Beats, Cue, Withheld
     from gaitpi.device.controls import NOTED
     from gaitpi.device.replay import Gap, replay
     from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
@@ -239,6 +239,15 @@ def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str,
                 "kind": item.kind,
                 "text": item.text,
             }
+        elif isinstance(item, Beats):
+            yield {
+                "type": "metronome",
+                "time_s": item.time_s,
+                "first_s": _number(item.first_s),
+                "beat_s": _number(item.beat_s),
+                "rule": item.rule,
+                "reason": item.reason,
+            }
         elif isinstance(item, Cue):
             summary.cues += 1
             yield {
@@ -250,6 +259,9 @@ def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str,
                 "band": [_number(edge) for edge in item.band],
                 "rule": item.rule,
                 "reason": item.reason,
+                "beat_s": _number(item.beat_s),
+                "first_s": _number(item.first_s),
+                "from_s": _number(item.from_s),
             }
         elif not isinstance(item, Withheld):
             summary.steps += 1
@@ -275,6 +287,9 @@ def _words(item: dict[str, Any]) -> str:
     at = _clock(item["time_s"])
     if item["type"] == "cue":
         text = f"{at}  {item['cue']:<9} {item['reason']}"
+    elif item["type"] == "metronome":
+        ends = "ends: " if item["first_s"] is None else ""
+        text = f"{at}  {'metronome':<9} {ends}{item['reason']}"
     elif item["type"] == "gap":
         text = f"{at}  gap       {item['gap_s']:.2f} s without samples"
     else:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gaitpi.cli import common_options, load_with_targets, print_json
+from gaitpi.coach.rhythm import GLIDE_TICKS
 from gaitpi.config import Config, state_directory
 from gaitpi.cues.vocabulary import (
     BEAT_RANGE_S,
     FAULTS,
     LIGHTS,
+    METRONOME,
     MID,
     PATTERNS,
     RUNNING,
@@ -37,6 +39,7 @@ HELP: Final = (
 )
 EPILOG: Final = """examples:
   gaitpi sounds play step-up back
+  gaitpi sounds play metronome --spm 172 --from 164 --seconds 20
   gaitpi sounds learn
   gaitpi sounds test
   gaitpi sounds render wav"""
@@ -45,6 +48,9 @@ CHARACTER_S: Final = 0.05
 """Time that one character of a drawn rhythm stands for, s."""
 DRAWN: Final = 25
 DEFAULT_SPM: Final = 172.0
+LENGTH_S: Final = 10.0
+"""Of the metronome, which has no end of its own, s."""
+LENGTH_MAX_S: Final = 600.0
 BETWEEN_S: Final = 0.7
 """Silence between two sounds, s."""
 MODEL: Final = Path("/proc/device-tree/model")
@@ -100,6 +106,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action("list", _list, "all sounds and lights with their meaning", "list", json)
     play = action("play", _play, "play sounds by name", "play step-up back", heard, beat)
     play.add_argument("names", nargs="+", metavar="NAME")
+    play.add_argument(
+        "--from",
+        dest="from_spm",
+        type=float,
+        metavar="N",
+        help="steps a minute from which the rhythmic sounds glide, as on a run",
+    )
+    play.add_argument(
+        "--seconds", type=float, metavar="S", help="length of the metronome (default: 10)"
+    )
     action("learn", _learn, "a lesson: what is heard on a run, one by one", "learn", heard, beat)
     test = action("test", _test, "a blind test: name what you hear", "test", heard, beat, json)
     test.add_argument("--all", action="store_true", help="system sounds too")
@@ -124,17 +140,17 @@ def _list(args: argparse.Namespace) -> int:
     beat_s = _beat(args, config)
     lights = [*LIGHTS.values(), *(fault(n + 1) for n in range(len(FAULTS)))]
     if args.json:
-        sounds = [_as_dict(sound, beat_s) for sound in PATTERNS.values()]
+        sounds = [_as_dict(sound, beat_s) for sound in [*PATTERNS.values(), METRONOME]]
         print_json({"beat_s": beat_s, "sounds": sounds, "lights": lights})
         return EXIT_OK
     for title, names in (
-        ("On a run (# = sound, one sign = 0.05 s):", RUNNING),
+        ("On a run (# = sound, one sign = 0.05 s):", [*RUNNING, METRONOME.name]),
         ("From the system:", [name for name in PATTERNS if name not in RUNNING]),
     ):
         print(title)
-        for name in names:
-            drawn = _drawn(render(PATTERNS[name], beat_s))
-            print(f"  {name:<10}{drawn:<{DRAWN + 1}} {PATTERNS[name].meaning}"[:80].rstrip())
+        for sound in map(pattern, names):
+            drawn = _drawn(render(sound, beat_s))
+            print(f"  {sound.name:<10}{drawn:<{DRAWN + 1}} {sound.meaning}"[:80].rstrip())
         print()
     print("Lights (seconds lit/dark, repeated):")
     for light in lights:
@@ -148,7 +164,7 @@ def _as_dict(sound: Pattern, beat_s: float) -> dict[str, Any]:
         "name": sound.name,
         "meaning": sound.meaning,
         "priority": sound.priority,
-        "on_a_run": sound.name in RUNNING,
+        "on_a_run": sound is METRONOME or sound.name in RUNNING,
         "length_s": round(sum(tone.duration_s for tone in tones), 6),
         "tones": [
             {
@@ -186,14 +202,39 @@ def _shape(light: Light) -> str:
 
 def _play(args: argparse.Namespace) -> int:
     config = load_with_targets(args)
-    sounds = [pattern(name) for name in args.names]
     beat_s = _beat(args, config)
+    sounds = [_shaped(pattern(name), args, beat_s) for name in args.names]
     with _speaker(args, config) as speaker:
         for k, sound in enumerate(sounds):
             time.sleep(BETWEEN_S if k else 0.0)
             print(f"{sound.name:<10}{_drawn(render(sound, beat_s))}", flush=True)
+            if args.from_spm is not None and pattern(sound.name).ticks:
+                print(f"{'':<10}{_apart(sound)}", flush=True)
             speaker.play(sound, beat_s)
     return EXIT_OK
+
+
+def _apart(sound: Pattern) -> str:
+    """The first intervals between the ticks of a sound that glides."""
+    lengths = [tone.duration_s for tone in sound.tones]
+    pairs = zip(lengths[::2], lengths[1::2], strict=False)
+    intervals = [f"{1000 * (on + off):.0f}" for on, off in pairs]
+    return f"{' '.join(intervals[: GLIDE_TICKS + 1])} ms apart"
+
+
+def _shaped(sound: Pattern, args: argparse.Namespace, beat_s: float) -> Pattern:
+    """The sound with the glide and, of the metronome, the length that were asked for."""
+    if sound is METRONOME:
+        seconds = LENGTH_S if args.seconds is None else args.seconds
+        if not 1.0 <= seconds <= LENGTH_MAX_S:
+            raise UsageError(f"--seconds {seconds:g} is not from 1 to {LENGTH_MAX_S:g}.")
+        sound = replace(sound, ticks=1 + int(seconds / beat_s))
+    elif args.seconds is not None:
+        raise UsageError(f"--seconds is for the metronome; {sound.name} has its own length.")
+    if args.from_spm is None or not sound.ticks:
+        return sound
+    from_s = _interval("--from", args.from_spm)
+    return replace(sound, tones=tuple(render(sound, beat_s, from_s)), ticks=0)
 
 
 def _render(args: argparse.Namespace) -> int:
@@ -436,8 +477,15 @@ def _is_pi() -> bool:
 
 def _beat(args: argparse.Namespace, config: Config) -> float:
     """Step interval of the rhythmic sounds, s: as asked for, else the target's, else usual."""
-    spm = getattr(args, "spm", None) or config.coach.target_spm or DEFAULT_SPM
+    spm = getattr(args, "spm", None)
+    if spm is None:
+        spm = config.coach.target_spm or DEFAULT_SPM
+    return _interval("--spm", spm)
+
+
+def _interval(option: str, spm: float) -> float:
+    """Step interval, s. Raises UsageError, naming the option, where no sound has it."""
     low, high = (60.0 / limit for limit in reversed(BEAT_RANGE_S))
     if not (math.isfinite(spm) and low <= spm <= high):
-        raise UsageError(f"--spm {spm:g} is not from {low:.0f} to {high:.0f} steps a minute.")
+        raise UsageError(f"{option} {spm:g} is not from {low:.0f} to {high:.0f} steps a minute.")
     return 60.0 / spm

@@ -15,6 +15,10 @@ Decisions that the configuration cannot undo (it may only be stricter):
 * Whether the metric is out of its band is decided by :mod:`gaitpi.coach.detect`, stride by
   stride; whether it is back, by the mean of ``window_steps`` (cadence) or of ``LEAN_MEAN_S``. In
   between it is neither. After a cue, and after ``back``, the evidence starts from nothing.
+* ``metronome`` (``coach.metronome = "adaptive"``) is one correction however long it ticks: at most
+  ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
+  ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
+  the quiet hours, running, and sound data; no cadence correction comes beside it.
 * What cannot be seen is not judged: when the runner stops, or data are lost, before the answer
   time is over, the cue counts neither as answered nor as unanswered.
 
@@ -27,10 +31,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
-from gaitpi.coach import detect, programme
+from gaitpi.coach import detect, programme, rhythm
 from gaitpi.coach.belt import Belt
 from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
-from gaitpi.coach.types import Cue, Metric, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Beats, Cue, Metric, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
 from gaitpi.units import cadence_spm, step_time_s
 
@@ -68,6 +72,9 @@ LEAN_SURE: Final = 2.0
 
 BELT_HEARD: Final = ("quiet.belt", "quiet.turn", "quiet.hill")
 """Quiet rules of form, in which the belt sound is heard all the same."""
+
+ASKED_QUIET: Final = frozenset({"quiet.off", "quiet.mute", "quiet.hours", "quiet.activity"})
+"""What silences a plain metronome too; these rules are asked first of all."""
 
 STILL, WALKING, RUNNING = 1, 2, 3
 _ACTIVITY: Final = {STILL: "standing", WALKING: "walking"}
@@ -149,10 +156,14 @@ class _State:
     awaiting_back: bool = False
     unanswered: int = 0
     withheld: str = ""
+    contacts: list[float] = field(default_factory=list)
+    train: list[float] = field(default_factory=list)
+    """The metronome while it ticks: its start, the first tick not yet decided; else empty."""
 
     def forget(self) -> None:
         """Drop what described a stretch of running that has ended or was not seen."""
         self.steps = []
+        self.contacts = []
         self.forget_strides()
         self.lean = []
         self.turning.forget()
@@ -179,6 +190,7 @@ class Coach:
         self._config = config
         self._quiet_hours = _parse_hours(config.quiet_hours)
         self._s = _State(day_second=day_second, focus=config.focus)
+        self._beats: list[Beats] = []
 
     def state(self) -> dict[str, Any]:
         """All of the coach's memory as JSON-able values."""
@@ -208,6 +220,7 @@ class Coach:
     def step(self, step: StepTaken) -> None:
         """Take in a step. Walking steps, the first of a bout and impossible ones are left out."""
         s = self._s
+        rhythm.hear(s.contacts, step)
         if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
             s.half_s = None  # two steps with a missed one between them are no stride
             return
@@ -235,14 +248,22 @@ class Coach:
 
     def _of_form(self, m: Moment) -> list[Cue | Withheld]:
         reading = self._read(m.time_s)
+        self._keep_time(m.time_s, reading)
         if self._s.answer_by_s is not None and m.time_s > self._s.answer_by_s:
             self._s.answer_by_s = None
             self._s.unanswered += 1
-        if reading is None:
+        if reading is None or self._plain():
             return []
         if reading.returned:
             return self._confirm(m.time_s, reading)
-        return self._correct(m.time_s)
+        # while a metronome corrects, nothing is due that could be withheld
+        correcting = self._config.metronome == "adaptive" and self._s.train
+        return [] if correcting else self._correct(m.time_s)
+
+    @property
+    def beats(self) -> list[Beats]:
+        """What the last moment says to the metronome; goes before the cues of that moment."""
+        return list(self._beats)
 
     def status(self) -> Status:
         """What the coach thinks as of the last moment."""
@@ -253,6 +274,9 @@ class Coach:
         value = math.nan if reading is None else reading.value
         if not self._has_target():
             rule, reason = "listening", f"no {metric} target: listening only"
+        elif self._plain():
+            ticking = "metronome", f"plain metronome at {self._config.target_spm:g} spm"
+            rule, reason = self._asked_quiet(s.time_s) or ticking
         else:
             unknown = ("quiet.unknown", f"{metric} not known yet") if reading is None else None
             ready = "ready", "watching " + metric
@@ -446,9 +470,11 @@ class Coach:
         if c.focus == "lean":
             forward = low.side > 0
             return "tall" if forward else "sink", f"lean.{'high' if forward else 'low'}", reason
+        adaptive = c.metronome == "adaptive"
         if s.unanswered == 0:
-            return "step-up", "cadence.low", reason
-        return "beat", "cadence.still-low", f"{reason}, though cued"
+            return "metronome" if adaptive else "step-up", "cadence.low", reason
+        name = "metronome" if adaptive else "beat"
+        return name, "cadence.still-low", f"{reason}, though cued"
 
     def _event(
         self,
@@ -464,13 +490,26 @@ class Coach:
             words = f"{quiet[1]}; otherwise {name}: {reason}"
             return Withheld(t, name, metric, value, band, quiet[0], words)
         target = self._config.target_spm
-        rhythmic = name in ("step-up", "beat") and target is not None
-        beat_s = step_time_s(target) if rhythmic and target is not None else math.nan
-        return Cue(t, name, metric, value, band, rule, reason, beat_s)
+        if name not in ("step-up", "beat", "metronome") or target is None:
+            return Cue(t, name, metric, value, band, rule, reason)
+        first_s, from_s = self._first_tick(t)
+        return Cue(t, name, metric, value, band, rule, reason, step_time_s(target), first_s, from_s)
+
+    def _first_tick(self, t: float) -> tuple[float, float]:
+        """When the first tick of a rhythm is wanted, and the runner's own step interval (NaN)."""
+        soon_s = t + rhythm.LEAD_S
+        contact = rhythm.predict(self._s.contacts, soon_s)
+        if contact is None:
+            return soon_s, math.nan
+        return contact.first_s if contact.sure else soon_s, contact.step_s
 
     def _spoken(self, t: float, name: str) -> None:
         """Book a cue that was given."""
         s = self._s
+        if name == "metronome" and self._config.target_spm is not None:
+            first_s, from_s = self._first_tick(t)
+            beat_s = step_time_s(self._config.target_spm)
+            s.train = [t, first_s + sum(rhythm.glide(from_s, beat_s, rhythm.GLIDE_TICKS))]
         s.cued = [*s.cued[-(CEILING_PER_HOUR - 1) :], t]
         s.forget_strides()
         s.withheld = ""
@@ -505,6 +544,70 @@ class Coach:
     def _silence_s(self, t: float) -> float:
         """Time since the last sound, s."""
         return math.inf if self._s.sound_s is None else t - self._s.sound_s
+
+    # The metronome.
+
+    def _plain(self) -> bool:
+        """Whether the runner asked for a metronome instead of cadence cues."""
+        return self._config.metronome == "plain" and self._config.focus == "cadence"
+
+    def _keep_time(self, t: float, reading: _Reading | None) -> None:
+        """Begin, move or end the metronome."""
+        s, c = self._s, self._config
+        self._beats = []
+        target_s = step_time_s(c.target_spm or math.nan)
+        plain = c.metronome == "plain" and c.target_spm is not None
+        end = self._asked_quiet(t) if plain else self._enough(t, reading)
+        if s.train and end is not None:
+            s.train = []
+            self._beats.append(Beats(t, math.nan, math.nan, *end))
+        elif s.train and c.metronome == "adaptive":
+            self._follow(t, target_s)
+        elif plain and end is None and not s.train:
+            first_s = t + rhythm.LEAD_S
+            s.train = [t, first_s]
+            words = f"plain metronome at {c.target_spm:g} spm"
+            self._beats.append(Beats(t, first_s, target_s, "metronome.plain", words))
+
+    def _follow(self, t: float, target_s: float) -> None:
+        """Decide the next ticks, drawn to the runner's contacts, when it is time to."""
+        s = self._s
+        due_s = s.train[1]
+        if t < due_s - rhythm.AHEAD_S:
+            return
+        # called too late for it: a later tick of the same grid
+        due_s += max(0, math.ceil((t + rhythm.LEAD_S - due_s) / target_s)) * target_s
+        beat_s = rhythm.pulled(target_s, due_s, rhythm.predict(s.contacts, due_s))
+        s.train[1] = due_s + rhythm.BLOCK_TICKS * beat_s
+        self._beats.append(Beats(t, due_s, beat_s, "metronome.follow", "in step with the runner"))
+
+    def _enough(self, t: float, reading: _Reading | None) -> tuple[str, str] | None:
+        """Why a correcting metronome ends, None while it goes on."""
+        s, c = self._s, self._config
+        if not s.train:
+            return None
+        if c.metronome != "adaptive" or c.target_spm is None:
+            return "metronome.off", "the metronome was switched off"
+        if quiet := self._muted(t):
+            return quiet
+        if reading is None:
+            return "quiet.unknown", f"{c.focus} not known any more"
+        lasted_s = t - s.train[0]
+        if reading.returned:
+            return "cadence.returned", f"back in band after {lasted_s:.0f} s"
+        # the last tick asked for may lie a lead ahead
+        if lasted_s > rhythm.TRAIN_MAX_S - rhythm.LEAD_S:
+            return "metronome.limit", f"still low after {lasted_s:.0f} s"
+        return None
+
+    def _asked_quiet(self, t: float) -> tuple[str, str] | None:
+        """Why a metronome the runner asked for is quiet: it needs no warm-up and no gate."""
+        quiet = self._muted(t)
+        if quiet is not None and quiet[0] in ASKED_QUIET:
+            return quiet
+        if _recent(self._s.gap_s, t):
+            return "quiet.gap", f"sensor data were missing {t - (self._s.gap_s or 0.0):.0f} s ago"
+        return None
 
     # What keeps it quiet.
 

@@ -41,8 +41,8 @@ class StepTaken:
     """A step, as soon as it is known.
 
     ``known_s`` run time at which it became known (never earlier than the sample that showed
-    it); ``ic_s`` its initial contact; ``step_s`` time since the initial contact before it, NaN
-    for the first of a bout; ``running`` True where it was a running step.
+    it); ``ic_s`` the initial contact it begins with; ``step_s`` its length, until the next initial
+    contact, NaN for the last of a bout; ``running`` True where it was a running step.
     """
 
     known_s: float
@@ -55,11 +55,11 @@ class StepTaken:
 class Cue:
     """Something the runner hears or sees, with the reason in words.
 
-    ``cue`` a name of the vocabulary (step-up, beat, back, tall, sink, let-go, belt, trouble);
-    ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open; ``rule``
-    a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues, else
-    NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval they
-    glide from, NaN where there is neither.
+    ``cue`` a name of the vocabulary (step-up, beat, metronome, back, tall, sink, let-go, belt,
+    trouble); ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open;
+    ``rule`` a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues,
+    else NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval
+    they glide from, NaN where there is neither.
     """
 
     time_s: float
@@ -96,3 +96,25 @@ def decided(cue: str, metric: str) -> bool:
     The other sounds of the system (trouble, battery) are not its own.
     """
     return metric != "system" or cue == "belt"
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """What the metronome does from now on.
+
+    A tick at run time ``first_s`` and one every ``beat_s`` from it on; both NaN: it ends at once.
+    ``rule`` is "metronome.plain" (one the runner asked for begins), "metronome.follow" (one that
+    is ticking moves with the runner), or why it ends (``cadence.returned``, ``metronome.limit``,
+    ``quiet.gap`` …), said in words by ``reason``.
+    """
+
+    time_s: float
+    first_s: float
+    beat_s: float
+    rule: str
+    reason: str
+
+    @property
+    def ends(self) -> bool:
+        """Whether there are no more ticks."""
+        return self.first_s != self.first_s

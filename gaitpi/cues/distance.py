@@ -7,6 +7,7 @@ own, which makes lengths count as much as beginnings. Divided by the events of b
 same rhythm and 1 has nothing in common.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Final
@@ -25,6 +26,8 @@ BLUR_S: Final = 0.1
 motors' stated times to start and stop)."""
 BEATS_S: Final = (60.0 / 240.0, 60.0 / 172.0, 60.0 / 120.0)
 """Step intervals at which the rhythmic sounds are compared, s."""
+GLIDES: Final = (math.nan, 1.05, 1.1)
+"""What they glide from, of the step interval they end on; NaN: no glide."""
 
 ROUNDING_S: Final = 1e-9
 
@@ -67,9 +70,15 @@ def distance(a: Notes, b: Notes) -> float:
 
 
 def between(a: Pattern, b: Pattern, *, blur_s: float = 0.0) -> float:
-    """The least distance of two sounds over the step intervals ``BEATS_S``."""
+    """The least distance of two sounds over the step intervals ``BEATS_S`` and ``GLIDES``."""
+    glides = GLIDES if a.ticks or b.ticks else GLIDES[:1]
     return min(
-        distance(notes(render(a, beat), blur_s), notes(render(b, beat), blur_s)) for beat in BEATS_S
+        distance(
+            notes(render(a, beat, glide * beat), blur_s),
+            notes(render(b, beat, glide * beat), blur_s),
+        )
+        for beat in BEATS_S
+        for glide in glides
     )
 
 

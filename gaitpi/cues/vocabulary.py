@@ -4,6 +4,7 @@ Rhythm carries the meaning, pitch only the direction: the same rhythm must be re
 vibration motor or an LED (``cues.distance`` measures it). Tones lie between 2 and 4 kHz, where
 small piezos are loud. A sound lasts less than 1.2 s, except ``beat``; ``step-up`` takes three
 step intervals and a tick, so it is longer than that for targets below 158 steps a minute.
+``metronome`` is ``beat`` going on; it lasts as long as the coach says.
 Lights differ in shape first and in colour second, for a single LED and for colour-blind eyes.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from gaitpi.coach.rhythm import GLIDE_TICKS, glide
 from gaitpi.errors import UsageError
 
 TICK_S: Final = 0.06
@@ -192,6 +194,11 @@ _PATTERNS: Final = (
     ),
 )
 PATTERNS: Final = {p.name: p for p in _PATTERNS}
+METRONOME: Final = Pattern(
+    "metronome", "run on this rhythm until it ends", 3, PATTERNS["beat"].tones, 12
+)
+"""As many ticks as are wanted (``dataclasses.replace``). Not in ``PATTERNS``: it is meant to sound
+like ``beat``, of which it is the longer form."""
 RUNNING: Final = tuple(p.name for p in _PATTERNS[:8])
 """The sounds a runner may hear on the way; a session uses three of them at most besides belt and
 trouble."""
@@ -232,24 +239,32 @@ def fault(blinks: int) -> Light:
 def pattern(name: str) -> Pattern:
     """The sound of that name. Raises UsageError with the names there are."""
     try:
-        return PATTERNS[name]
+        return METRONOME if name == METRONOME.name else PATTERNS[name]
     except KeyError:
-        names = ", ".join(PATTERNS)
+        names = ", ".join([*PATTERNS, METRONOME.name])
         raise UsageError(f'There is no sound called "{name}".', f"Known: {names}.") from None
 
 
-def render(sound: Pattern, beat_s: float = math.nan) -> list[Tone]:
+def render(sound: Pattern, beat_s: float = math.nan, from_s: float = math.nan) -> list[Tone]:
     """The tones and pauses of a sound, in order.
 
-    ``beat_s`` is the step interval of the rhythmic sounds (ignored by the others). Raises
-    ValueError when a rhythmic sound is given none within ``BEAT_RANGE_S``.
+    ``beat_s`` is the step interval of the rhythmic sounds (ignored by the others), and ``from_s``
+    the one they glide from: over half their ticks or ``GLIDE_TICKS`` intervals, whichever is less,
+    in equal ratios, so that the last ones are at ``beat_s``; NaN = no glide. Raises ValueError when
+    a rhythmic sound is given an interval outside ``BEAT_RANGE_S``, or none.
     """
     if not sound.ticks:
         return list(sound.tones)
-    if not BEAT_RANGE_S[0] <= beat_s <= BEAT_RANGE_S[1]:
-        raise ValueError(f"{sound.name} needs a step interval of {BEAT_RANGE_S} s, not {beat_s}")
-    pause = _off(beat_s - sum(tone.duration_s for tone in sound.tones))
-    return [*(*sound.tones, pause) * (sound.ticks - 1), *sound.tones]
+    for interval_s in (beat_s, beat_s if math.isnan(from_s) else from_s):
+        if not BEAT_RANGE_S[0] <= interval_s <= BEAT_RANGE_S[1]:
+            raise ValueError(
+                f"{sound.name} needs a step interval of {BEAT_RANGE_S} s, not {interval_s}"
+            )
+    gliding = glide(from_s, beat_s, min(sound.ticks // 2, GLIDE_TICKS))
+    intervals = [*gliding, *(beat_s,) * sound.ticks][: sound.ticks - 1]
+    length_s = sum(tone.duration_s for tone in sound.tones)
+    ticks = [tone for s in intervals for tone in (*sound.tones, _off(s - length_s))]
+    return [*ticks, *sound.tones]
 
 
 def frames(tones: list[Tone], glide_step_s: float = 0.02) -> Iterator[tuple[float, float, float]]:

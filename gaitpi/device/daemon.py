@@ -19,12 +19,12 @@ import numpy as np
 
 from gaitpi import __version__
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue, decided
+from gaitpi.coach.types import Beats, Cue, decided
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
 from gaitpi.cues.outputs import Outputs
-from gaitpi.cues.player import Played, Player, system_cue
-from gaitpi.cues.vocabulary import fault
+from gaitpi.cues.player import ALIVE_S, Played, Player, system_cue
+from gaitpi.cues.vocabulary import METRONOME, fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
 from gaitpi.device.controls import Controls, Situation
@@ -134,7 +134,10 @@ class Daemon:
         self._clock = clock
         self._outputs = outputs
         self._player = Player(
-            outputs, sound_clock or (clock if realtime else VirtualClock()), self._played
+            outputs,
+            sound_clock or (clock if realtime else VirtualClock()),
+            self._played,
+            threaded=realtime,
         )
         self._record = record
         self._realtime = realtime
@@ -408,6 +411,8 @@ class Daemon:
         if answer.mute_until_s is not None and pipeline is not None:
             detail |= {"from_s": pipeline.moment_s, "until_s": answer.mute_until_s}
             pipeline.mute(pipeline.moment_s, answer.mute_until_s)
+            if answer.mute_until_s > pipeline.moment_s:
+                self._player.hush()  # the coach comes to it with the next samples
         if answer.kind:
             self._said(f"Button: {answer.text}.")
             if recorder is not None:
@@ -493,9 +498,7 @@ class Daemon:
         self._time_s = float(times[-1])
         acc, gyr = self._reader.info.si(counts)
         out = self._pipeline.update(acc, gyr, times)
-        for decision in out.decisions:
-            if isinstance(decision, Cue):
-                self._cue(decision)
+        self._decided(out)
         if self._recorder is not None:
             if len(batches) == 1:
                 self._recorder.batch(batches[0])
@@ -625,21 +628,60 @@ class Daemon:
         if laid and laid.next.part:
             self._said(f"Programme: {laid.next.why}.")
 
+    def _decided(self, out: Output) -> None:
+        """Hand on what a block led to, in the order of time; the metronome before the cues."""
+        cues = [d for d in out.decisions if isinstance(d, Cue)]
+        decided: list[Beats | Cue] = sorted([*out.beats, *cues], key=lambda d: d.time_s)
+        for decision in decided:
+            if not self._realtime:
+                self._player.catch_up(self._run0 + decision.time_s)
+            if isinstance(decision, Beats):
+                self._keep_time(decision)
+            else:
+                self._cue(decision)
+        self._player.alive(self._run0 + self._time_s + ALIVE_S)
+        if not self._realtime:
+            self._player.catch_up(self._run0 + self._time_s)
+
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
         if self._recorder is not None:
             self._recorder.cue(cue)
-        if self._realtime:
-            self._player.submit(cue, self._run0 + cue.time_s)
+        if cue.cue == METRONOME.name:
+            self._start_metronome(cue)
+        elif self._realtime:
+            first_s = self._run0 + cue.first_s
+            self._player.submit(cue, self._run0 + cue.time_s, first_s)
         else:
             self._player.play_now(cue)
+
+    def _keep_time(self, beats: Beats) -> None:
+        """Begin, move or end the metronome."""
+        if beats.rule == "metronome.follow":
+            self._player.beats(self._run0 + beats.first_s, beats.beat_s)
+            return
+        if beats.ends:
+            self._player.hush()
+        else:
+            # no correction of the coach's, so neither counted nor recorded as a cue
+            cue = system_cue(METRONOME.name, beats.time_s, beats.reason)
+            self._start_metronome(replace(cue, beat_s=beats.beat_s, first_s=beats.first_s))
+        if self._recorder is not None:
+            text = f"the metronome ends: {beats.reason}" if beats.ends else beats.reason
+            self._recorder.event(beats.time_s, "metronome", text, rule=beats.rule)
+
+    def _start_metronome(self, cue: Cue) -> None:
+        alive_s = self._run0 + cue.time_s + ALIVE_S
+        self._player.metronome(cue, self._run0 + cue.first_s, alive_s)
 
     def _played(self, played: Played) -> None:
         """Called by the player's thread once a sound is over."""
         recorder = self._recorder  # the main thread may close it meanwhile
         if recorder is not None and decided(played.cue.cue, played.cue.metric):
-            start_s = played.start_s - self._run0 if self._realtime else played.cue.time_s
-            recorder.played(played.cue, start_s)
+            # a metronome keeps the data's time in virtual time too
+            on_time = self._realtime or played.ticks > 0
+            start_s = played.start_s - self._run0 if on_time else played.cue.time_s
+            recorder.played(played.cue, start_s, played.end_s - played.start_s)
 
     def _tell(self, out: Output) -> None:
         assert self._pipeline is not None
@@ -662,6 +704,7 @@ class Daemon:
 
     def _lose(self) -> None:
         self._lost = True
+        self._player.hush()
         why = self._reader.reason
         self._event("sensor-lost", f"no samples for {LOST_S:g} s: {why}")
         self._trouble(
@@ -714,6 +757,7 @@ class Daemon:
 
     def _close_run(self) -> None:
         """End the run file; the next samples begin another. Waits for no card in real time."""
+        self._player.hush()
         recorder, pipeline = self._recorder, self._pipeline
         self._recorder = self._pipeline = None
         run_id = self._run_id

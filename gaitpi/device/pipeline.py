@@ -6,14 +6,14 @@ the samples and their times only: not on how they were cut into batches, nor on 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.coach.policy import Coach, Status
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
@@ -47,11 +47,15 @@ def design_rate(times: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one block led to: estimates, coach's decisions in order, and finished seconds."""
+    """What one block led to: estimates, coach's decisions in order, and finished seconds.
+
+    ``beats`` is what was said to the metronome, in order; before the decisions of its moment.
+    """
 
     trace: Trace
     decisions: list[Cue | Withheld]
     seconds: list[SecondRow]
+    beats: list[Beats] = field(default_factory=list)
 
 
 class Pipeline:
@@ -91,6 +95,7 @@ class Pipeline:
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
         self._slopes: list[tuple[float, float, float]] = []
+        self._beats: list[Beats] = []
 
     @property
     def moment_s(self) -> float:
@@ -117,10 +122,11 @@ class Pipeline:
             return Output(trace, [], [])
         clipped = self._clipped(acc, gyr)
         gaps = self._gaps(time_s)
+        self._beats = []
         self._belt.update(acc, trace)
         decisions = self._decide(trace, clipped, gaps)
         rows = self._seconds.add(trace, clipped, gaps)
-        return Output(trace, decisions, [self._told(row) for row in rows])
+        return Output(trace, decisions, [self._told(row) for row in rows], self._beats)
 
     def finish(self) -> list[SecondRow]:
         """The last, unfinished second."""
@@ -200,6 +206,7 @@ class Pipeline:
                     *(grade, grade_sd, belt.state, belt.evidence),
                 )
             )
+            self._beats += self.coach.beats
         self._steps(steps, np.inf)
         return decisions
 

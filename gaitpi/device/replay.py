@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gaitpi.coach.types import Cue, Withheld
+from gaitpi.coach.types import Beats, Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
 from gaitpi.device.controls import KINDS
@@ -28,8 +29,10 @@ BLOCK = 16_384
 """Samples a block: any cutting gives the same result, this one is quick."""
 DAY_S = 86_400.0
 
-Item = np.void | Cue | Withheld | EventRow | SecondRow
+Item = np.void | Beats | Cue | Withheld | EventRow | SecondRow
 """One step (a record of ``STEP_DTYPE``), decision, event or second."""
+THOUGHT_AGAIN: Final = ("gap", "metronome")
+"""Kinds of recorded event that a replay comes to by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,8 @@ def _open_run(path: Path) -> Recording:
             for times, counts in _joined(run.blocks()):
                 yield (times, *header.sensor.si(counts))
 
-    # gaps are seen again in the samples; the rest was only known live
-    events = [e for e in run.events() if e.kind != "gap"]
+    # these come of the samples once more; the rest was only known live
+    events = [e for e in run.events() if e.kind not in THOUGHT_AGAIN]
     return Recording(
         rate_hz=header.design_rate_hz,
         has_gyro=header.has_gyro,
@@ -203,6 +206,7 @@ def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
             for i in np.flatnonzero(waits > limit)
         ]
         items += [(float(steps["known_s"][k]), 1, steps[k]) for k in range(len(steps))]
+        items += [(b.time_s, 2, b) for b in out.beats]
         items += [(d.time_s, 2, d) for d in out.decisions]
         items += [(row.time_s + 1.0, 3, row) for row in out.seconds]
         while told < len(events) and events[told].time_s <= time_s[-1]:

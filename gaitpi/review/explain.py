@@ -18,7 +18,14 @@ from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
 from gaitpi.config import Config
 from gaitpi.errors import UsageError
-from gaitpi.review.ledger import CORRECTIONS, Entry, band_words, known, ledger
+from gaitpi.review.ledger import (
+    CORRECTIONS,
+    Entry,
+    band_words,
+    known,
+    ledger,
+    ticked_words,
+)
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, SecondRow, StepRow
 
@@ -415,7 +422,9 @@ def _without(a: Answer) -> str:
 
 
 def _cue_sentences(a: Answer, cue: Entry) -> list[str]:
-    said = [f"{cue.cue} (cue {cue.number}). {cue.rule}: {cue.reason}."]
+    ticked = ticked_words(cue)
+    reason = f"{cue.reason}; {ticked}" if ticked else cue.reason
+    said = [f"{cue.cue} (cue {cue.number}). {cue.rule}: {reason}."]
     if a.out_s > 1:
         said.append(
             f"Out of the band {band_words(a.low, a.high)} since {clock(cue.time_s - a.out_s)}."

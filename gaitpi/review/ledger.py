@@ -15,7 +15,7 @@ from gaitpi.coach.policy import ANSWER_S, GAP_S
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, CueRow, SecondRow, WithheldRow
 
-CORRECTIONS: Final = frozenset({"step-up", "beat", "tall", "sink"})
+CORRECTIONS: Final = frozenset({"step-up", "beat", "metronome", "tall", "sink"})
 """Cues that ask for something, and so can be answered."""
 
 Outcome = Literal["answered", "not answered", "not judged", "no question"]
@@ -40,7 +40,7 @@ class Entry:
     """One line. ``number`` counts the cues; None for a withheld one.
 
     ``rule`` is why it came, or what withheld it; ``played_s`` run time at which its sound began,
-    NaN when none was played.
+    NaN when none was played; ``lasted_s`` how long it was heard, NaN where not known.
     """
 
     number: int | None
@@ -53,6 +53,7 @@ class Entry:
     rule: str
     reason: str
     played_s: float
+    lasted_s: float
     after: After
 
     @property
@@ -68,6 +69,7 @@ class Entry:
             "cue": self.cue,
             "withheld": self.withheld,
             "played_s": known(self.played_s),
+            "lasted_s": known(self.lasted_s),
             "metric": self.metric,
             "value": known(self.value),
             "band": [known(self.low), known(self.high)],
@@ -103,6 +105,13 @@ def ledger(run: RunReader) -> list[Entry]:
     return entries(run.cues(), run.withheld(), run.seconds(), run.totals().duration_s)
 
 
+def ticked_words(entry: Entry) -> str:
+    """How long a metronome was heard, "" where there was none or that is not known."""
+    if entry.cue != "metronome" or math.isnan(entry.lasted_s):
+        return ""
+    return f"it ticked for {entry.lasted_s:.0f} s"
+
+
 def entries(
     cues: Sequence[CueRow],
     withheld: Sequence[WithheldRow],
@@ -121,6 +130,7 @@ def entries(
 
 def _entry(row: CueRow | WithheldRow, number: int | None, played_s: float, after: After) -> Entry:
     return Entry(
+        lasted_s=row.lasted_s if isinstance(row, CueRow) else math.nan,
         number=number,
         time_s=row.time_s,
         cue=row.cue,

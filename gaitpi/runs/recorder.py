@@ -148,9 +148,9 @@ class Recorder:
         """Record a cue."""
         self._row(lambda: self._writer.cue(cue, played_s))
 
-    def played(self, cue: "Cue", played_s: float) -> None:
-        """Note when the sound of a recorded cue began (run time, s)."""
-        self._row(lambda: self._writer.played(cue, played_s))
+    def played(self, cue: "Cue", played_s: float, lasted_s: float | None = None) -> None:
+        """Note when the sound of a recorded cue began (run time, s), and how long it was."""
+        self._row(lambda: self._writer.played(cue, played_s, lasted_s))
 
     def withheld(self, cue: "Withheld") -> None:
         """Record a cue that was held back."""

@@ -66,7 +66,11 @@ class SecondRow(NamedTuple):
 
 
 class CueRow(NamedTuple):
-    """A cue with its reason; ``low``/``high`` are ±inf where the band is open."""
+    """A cue with its reason; ``low``/``high`` are ±inf where the band is open.
+
+    ``played_s`` run time at which its sound began and ``lasted_s`` how long it was heard, NaN when
+    it was not; ``first_s`` and ``from_s`` as in the coach's ``Cue``.
+    """
 
     time_s: float
     cue: str
@@ -80,6 +84,7 @@ class CueRow(NamedTuple):
     played_s: float
     first_s: float
     from_s: float
+    lasted_s: float
 
 
 class WithheldRow(NamedTuple):

@@ -21,7 +21,7 @@ _NEW_IN_3: Final = {
     "belt_value": "NULL",
     "belt": "0",
 }
-_TICKS: Final = {"first_s": "NULL", "from_s": "NULL"}
+_TICKS: Final = {"first_s": "NULL", "from_s": "NULL", "lasted_s": "NULL"}
 
 ADDED: Final = {
     1: {"second": _NEW_IN_2 | _NEW_IN_3, "cue": _TICKS},
@@ -43,7 +43,8 @@ _LINES: Final = {
         ),
         (
             """  beat_s REAL, played_s REAL,
-  first_s REAL, from_s REAL   -- of a rhythm: time of its first tick, interval it glides from
+  first_s REAL, from_s REAL,  -- of a rhythm: time of its first tick, interval it glides from
+  lasted_s REAL               -- time from the beginning of the sound to its end
 """,
             """  beat_s REAL, played_s REAL
 """,

@@ -89,7 +89,8 @@ CREATE TABLE cue (            -- what the runner heard, and why
   value REAL, low REAL, high REAL,
   rule TEXT NOT NULL, reason TEXT NOT NULL,
   beat_s REAL, played_s REAL,
-  first_s REAL, from_s REAL   -- of a rhythm: time of its first tick, interval it glides from
+  first_s REAL, from_s REAL,  -- of a rhythm: time of its first tick, interval it glides from
+  lasted_s REAL               -- time from the beginning of the sound to its end
 ) STRICT;
 
 CREATE TABLE withheld (       -- what the runner would have heard but for a quiet rule

@@ -72,6 +72,7 @@ class _Played(NamedTuple):
     """The values of ``_SQL_PLAYED``."""
 
     played_s: float
+    lasted_s: float
     time_s: float
     cue: str
 
@@ -157,7 +158,7 @@ _SQL_BLOCK: Final = _insert(
         *("gap_s", "clipped", "codec", "crc32", "data"),
     ),
 )
-_SQL_PLAYED: Final = "UPDATE cue SET played_s = ? WHERE time_s = ? AND cue = ?"
+_SQL_PLAYED: Final = "UPDATE cue SET played_s = ?, lasted_s = ? WHERE time_s = ? AND cue = ?"
 _SQL_FINISH: Final = (
     "INSERT OR REPLACE INTO finish SELECT 1, duration_s, running_s, steps, running_steps,"
     " cadence_spm, (SELECT count(*) FROM block), (SELECT coalesce(sum(n), 0) FROM block), ?"
@@ -283,13 +284,14 @@ class RunWriter:
             CueRow,
             (
                 *(cue.time_s, cue.cue, cue.metric, cue.value, *cue.band),
-                *(cue.rule, cue.reason, cue.beat_s, played_s, cue.first_s, cue.from_s),
+                *(cue.rule, cue.reason, cue.beat_s, played_s, cue.first_s, cue.from_s, None),
             ),
         )
 
-    def played(self, cue: "Cue", played_s: float) -> None:
-        """Note when the sound of a cue kept before began (run time, s)."""
-        self._rows.append((_SQL_PLAYED, stored(_Played, (played_s, cue.time_s, cue.cue))))
+    def played(self, cue: "Cue", played_s: float, lasted_s: float | None = None) -> None:
+        """Note when the sound of a cue kept before began (run time, s), and how long it was."""
+        row = (played_s, lasted_s, cue.time_s, cue.cue)
+        self._rows.append((_SQL_PLAYED, stored(_Played, row)))
 
     def withheld(self, cue: "Withheld") -> None:
         """Keep a cue that a quiet rule held back."""

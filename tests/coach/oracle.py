@@ -12,11 +12,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gaitpi.coach.policy import Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
 
 TICK_S = 0.5
-CORRECTIONS = {"step-up", "beat", "tall", "sink", "let-go"}
+CORRECTIONS = {"step-up", "beat", "metronome", "tall", "sink", "let-go"}
+TRAIN_MAX_S = 30.0
 SETTLE_S = 10.0
 NOON_S = 43_200.0
 OUT = list[Cue | Withheld]
@@ -68,6 +69,7 @@ configs = st.builds(
     programme_part=st.sampled_from(["", "", "session", "session", "test", "rest"]),
     programme_minutes=st.sampled_from([1.0, 3.0, 30.0]),
     programme_share=st.sampled_from([1.0, 1.0, 0.75, 0.5, 0.1]),
+    metronome=st.sampled_from(["off", "adaptive", "adaptive", "plain"]),
 )
 # Mostly running and out of band, so that cues do come; with interruptions of every kind.
 stretches = st.builds(
@@ -111,8 +113,8 @@ def unroll(stream: list[Stretch]) -> list[Event]:
             stepping = part.activity == 3 and math.isfinite(part.spm)
             due = max(due, t - TICK_S)
             while stepping and due < t:
-                due += 60.0 / part.spm
                 events.append(StepTaken(t, due, 60.0 / part.spm, True))
+                due += 60.0 / part.spm
             events.append(_moment(part, t, gap, part.clipped if k == 0 else 0))
             gap = 0.0
     return events
@@ -133,7 +135,7 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
 
 
 def tell(coach: Coach, event: Event) -> OUT:
-    """Tell the coach, and what it says."""
+    """Tell the coach, and what it says, but for the metronome."""
     if isinstance(event, Moment):
         return coach.moment(event)
     if isinstance(event, StepTaken):
@@ -143,9 +145,13 @@ def tell(coach: Coach, event: Event) -> OUT:
     return []
 
 
-def feed(coach: Coach, events: list[Event]) -> OUT:
-    """Tell the coach everything."""
-    return [said for event in events for said in tell(coach, event)]
+def feed(coach: Coach, events: list[Event]) -> list[Any]:
+    """Tell the coach everything, and all that it says."""
+    said: list[Any] = []
+    for event in events:
+        said += tell(coach, event)
+        said += coach.beats if isinstance(event, Moment) else []
+    return said
 
 
 @dataclass
@@ -168,6 +174,7 @@ class Watch:
     slack: bool = False
     tight_since: float = math.inf
     belt_told: float = -math.inf
+    ticking_since: float = math.inf
     spoken: list[float] = field(default_factory=list)
     yaws: deque[tuple[float, float]] = field(default_factory=deque)
 
@@ -239,6 +246,40 @@ class Watch:
         else:
             self._correction(cue, m)
 
+    def hear_beats(self, beats: list[Beats], said: OUT, m: Moment) -> None:
+        """Judge the metronome: what was said to it, and whether it may tick at this moment."""
+        for word in beats:
+            assert word.time_s == m.time_s, "said of another time"
+            assert word.reason, "no reason"
+            if word.ends:
+                assert self.ticking_since < math.inf, "ended what was not ticking"
+                self.ticking_since = math.inf
+                continue
+            assert word.first_s > m.time_s, "a tick in the past"
+            assert word.beat_s > 0.0, "no interval"
+            if word.rule == "metronome.plain":
+                assert self.ticking_since == math.inf, "begun twice"
+                self.ticking_since = m.time_s
+        for cue in said:
+            if isinstance(cue, Cue) and cue.cue == "metronome":
+                assert self.ticking_since == math.inf, "begun twice"
+                assert cue.first_s > m.time_s, "a tick in the past"
+                self.ticking_since = m.time_s
+        if self.ticking_since < math.inf:
+            self._may_tick(m)
+
+    def _may_tick(self, m: Moment) -> None:
+        if self.config.metronome == "adaptive":
+            self._free_to_speak(m)
+            assert m.time_s - self.ticking_since <= TRAIN_MAX_S, "no end"
+            return
+        assert self.config.metronome == "plain", "not asked for"
+        assert self.config.enabled, "switched off"
+        assert m.activity == 3, "not running"
+        assert m.time_s >= self.muted_until + SETTLE_S, "muted"
+        assert m.gap_s < 0.25, "data missing"
+        self._not_in_quiet_hours(m.time_s)
+
     def _target(self) -> float | None:
         c = self.config
         return c.target_spm if c.focus == "cadence" else c.usual_lean_deg
@@ -251,13 +292,18 @@ class Watch:
         assert t - self.run_since >= max(30.0, c.gate_s), "not long enough running"
         assert t - self.disturbed >= SETTLE_S, "data missing or a knock"
         assert t >= self.muted_until + SETTLE_S, "muted"
-        if c.quiet_hours:
+        self._not_in_quiet_hours(t)
+
+    def _not_in_quiet_hours(self, t: float) -> None:
+        if self.config.quiet_hours:
             assert self.day_second is not None, "time of day unknown"
             assert not NOON_S <= self.day_second + t < NOON_S + 600.0, "quiet hours"
 
     def _correction(self, cue: Cue, m: Moment) -> None:
         t, c = m.time_s, self.config
         assert cue.cue in CORRECTIONS, "unknown cue"
+        asked_for = c.metronome == "plain" and c.focus == "cadence"
+        assert not asked_for, "beside a plain metronome"
         self.back_allowed = cue.cue != "let-go"
         assert t >= self.rest_until, "while resting"
         floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
@@ -293,6 +339,8 @@ def judge(coach: Coach, config: CoachConfig, stream: list[Stretch], day_s: float
             if isinstance(cue, Cue):
                 assert isinstance(event, Moment)
                 watch.hear(cue, event)
+        if isinstance(event, Moment):
+            watch.hear_beats(coach.beats, said, event)
 
 
 def made(coach: Any, config: CoachConfig, day_second: float | None) -> Coach:

@@ -41,7 +41,7 @@ class Runner:
                 yield self.moment(tenth * 0.1, cadence)
                 tenth += 1
             if self.activity(t) == RUNNING:
-                yield StepTaken(t + KNOWN_LATER_S, t, step_s, True)
+                yield StepTaken(t + KNOWN_LATER_S, t - step_s, step_s, True)
 
     def moment(self, t: float, cadence: float) -> Moment:
         activity = self.activity(t)

@@ -71,7 +71,13 @@ def test_deterministic_and_the_same_after_save_and_restore(
 def test_memory_does_not_grow() -> None:
     part = Stretch(3, 164.0, 20.0, 0.0, 400, 0.0, 0)
     for focus in ("cadence", "lean"):
-        config = CoachConfig(focus=focus, target_spm=172.0, usual_lean_deg=8.0, warmup_s=0.0)
+        config = CoachConfig(
+            focus=focus,
+            target_spm=172.0,
+            usual_lean_deg=8.0,
+            warmup_s=0.0,
+            metronome="adaptive",
+        )
         coach = Coach(config)
         events = unroll([part] * 12)
         half = len(events) // 2
@@ -79,8 +85,10 @@ def test_memory_does_not_grow() -> None:
         size = {k: len(v) for k, v in coach.state().items() if isinstance(v, list)}
         feed(coach, events[half:])
         after = {k: len(v) for k, v in coach.state().items() if isinstance(v, list)}
-        varying = {"cued": 0, "strides": 0, "due": 0}
+        varying = {"cued": 0, "strides": 0, "due": 0, "contacts": 0, "train": 0}
         assert after | varying == size | varying
+        assert after["contacts"] <= 8
+        assert after["train"] <= 2
         assert after["strides"] <= 64
         assert after["due"] <= 64
         assert after["cued"] <= 20

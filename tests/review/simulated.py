@@ -69,7 +69,7 @@ def _step(event: StepTaken, lean: Callable[[float], float]) -> dict[str, Any]:
     )
     # in the file a step begins with its initial contact
     return nothing | {
-        "ic_s": event.ic_s - event.step_s,
+        "ic_s": event.ic_s,
         "step_s": event.step_s,
         "cadence_spm": 60.0 / event.step_s,
         "side": 0,

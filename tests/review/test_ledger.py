@@ -30,7 +30,7 @@ def second(time_s: float, activity: int = 3, gap_s: float = 0.0) -> SecondRow:
 
 def cue(time_s: float, name: str = "step-up", *, played: bool = True) -> CueRow:
     start = time_s if played else math.nan
-    ticks = (0.35, start, math.nan, math.nan)
+    ticks = (0.35, start, math.nan, math.nan, 1.1 if played else math.nan)
     return CueRow(time_s, name, "cadence", 163.0, 165.0, INF, "cadence.low", "low", *ticks)
 
 
