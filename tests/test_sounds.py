@@ -85,12 +85,13 @@ def test_play_hands_each_sound_to_the_player(shell: Shell) -> None:
 
 
 def test_the_metronome_lasts_as_long_as_wanted_and_glides(shell: Shell) -> None:
-    shell("play", "metronome", "--spm", "240", "--seconds", "3")
+    shell("play", "metronome", "--spm", "240", "--seconds", "1")
     path = shell.home / ".local" / "state" / "gaitpi" / "sounds" / "metronome.wav"
     with wave.open(str(path)) as file:
         length_s = file.getnframes() / file.getframerate()
-    assert 3.0 <= length_s < 3.3
-    shown = shell("play", "step-up", "metronome", "--spm", "200", "--from", "180").stdout
+    assert 1.0 <= length_s < 1.3
+    glide = ("--spm", "200", "--from", "180", "--seconds", "4")
+    shown = shell("play", "step-up", "metronome", *glide).stdout
     assert "316 300 300 ms apart" in shown
     assert "328 322 316 311 305 300 300 ms apart" in shown
 
@@ -234,6 +235,9 @@ def test_the_lesson_ends_on_a_terminal(shell: Shell) -> None:
     [
         (("play", "fanfare"), 2, 'no sound called "fanfare"'),
         (("play", "beat", "--spm", "20"), 2, "100 to 300"),
+        (("play", "beat", "--from", "20"), 2, "--from 20 is not"),
+        (("play", "beat", "--seconds", "5"), 2, "for the metronome"),
+        (("play", "metronome", "--seconds", "0"), 2, "from 1 to 600"),
         (("play",), 2, "NAME"),
         (("test", "--last"), 2, "no blind test"),
         (("test", "--json"), 2, "--last"),

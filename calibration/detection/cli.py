@@ -16,7 +16,10 @@ from gaitpi.coach import detect
 from gaitpi.config import CoachConfig
 
 DATA: Final = Path("../shared/data")
-PARTS: Final = ("noise", "threshold", "held", "delay", "windows", "rules", "lean", "slope", "hills")
+PARTS: Final = (
+    *("noise", "threshold", "held", "delay", "windows", "rules", "lean"),
+    *("slope", "trade", "hills"),
+)
 QUIET: Final = replace(MEASURED, sd=0.010)
 LOUD: Final = replace(MEASURED, sd=0.025)
 SURETIES: Final = (3.0, 3.25, 3.5, 3.75, 4.0, 4.25, 4.5)
@@ -46,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             slopecli.slope(args.data, args.small)
         elif part == "hills":
             slopecli.hills(args.small)
+        elif part == "trade":
+            slopecli.trade(args.small)
         else:
             {
                 "threshold": _threshold,

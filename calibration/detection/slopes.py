@@ -14,12 +14,13 @@ import numpy as np
 
 from calibration.detection.runners import Floats
 from calibration.validation.recordings import JOGGING, RBDS, SISFALL, Recording, Source
-from gaitpi.coach.ground import HILL, HILL_SURE
+from gaitpi.coach.ground import HILL_CLEAR, HILL_OVER, HILL_RATIO
+from gaitpi.coach.policy import Coach
+from gaitpi.coach.slope import DUTY_STEP, IMPACT_STEP, SlopeEstimator, log_ratio
 from gaitpi.coach.types import Cue, Withheld
-from gaitpi.config import Config, apply
+from gaitpi.config import CoachConfig, Config, apply
 from gaitpi.device.pipeline import Pipeline
 from gaitpi.gait import RUNNING, estimate
-from gaitpi.gait.slope import DUTY_STEP, IMPACT_STEP, SlopeEstimator
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.units import RAD_PER_DEG
@@ -63,9 +64,9 @@ def person(seed: int) -> Person:
         tilt_deg=float(rng.uniform(2.0, 4.0)),
         rotation_deg=float(rng.uniform(4.0, 8.0)),
         gyr_bias=(float(bias[0]), float(bias[1]), float(bias[2])),
-        lean_wander_deg=2.1,
-        contact_wander=0.05,
-        impact_wander=0.3,
+        lean_wander_deg=1.9,
+        contact_wander=0.04,
+        impact_wander=0.4,
     )
     return Person(params, run)
 
@@ -79,8 +80,52 @@ class Told:
     grade_sd: Floats
 
 
-def through(who: Person, phases: Iterable[Phase], focus: str = "cadence") -> Told:
-    """A run of ``phases`` through pipeline and coach; the target is the usual cadence or lean."""
+Look = tuple[float, float, float]
+"""Run time; :func:`log_ratio` there, very small where the slope is not known; onset, s."""
+
+
+class Looking(Coach):
+    """A coach that cues nothing and notes the ratio whenever a cue is due but for the slope."""
+
+    def __init__(self, config: CoachConfig, *, day_second: float | None = None) -> None:
+        super().__init__(config, day_second=day_second)
+        self.looks: list[Look] = []
+
+    def _muted(self, t: float) -> tuple[str, str] | None:
+        quiet = super()._muted(t)
+        if quiet is not None and quiet[0] != "quiet.hill":
+            return quiet
+        ground = self._s.ground
+        known = ground.grade is not None and ground.sd is not None
+        ratio = log_ratio(ground.grade or 0.0, ground.sd or 1.0) if known else -math.inf
+        self.looks.append((t, ratio, ground.since_s or 0.0))
+        return "quiet.hill", "looking"
+
+
+def first_cue(looks: Iterable[Look], keep: float) -> float:
+    """When :class:`Ground` would have let the cue through with ``keep`` for ``HILL_RATIO``, s."""
+    clear, since = False, math.nan
+    for t, ratio, onset_s in looks:
+        if onset_s != since:
+            since, clear = onset_s, False
+        clear = ratio > HILL_CLEAR or (clear and ratio >= HILL_OVER)
+        if keep == math.inf or (not clear and ratio <= keep):
+            return t
+    return math.inf
+
+
+def through(
+    who: Person,
+    phases: Iterable[Phase],
+    focus: str = "cadence",
+    *,
+    has_gyro: bool = True,
+    looking: list[Look] | None = None,
+) -> Told:
+    """A run of ``phases`` through pipeline and coach; the target is the usual cadence or lean.
+
+    ``looking``: the coach only notes there what it would have been led by.
+    """
     runner = SimulatedRunner((_STAND, *phases), who.params)
     config = apply(
         Config(),
@@ -90,7 +135,8 @@ def through(who: Person, phases: Iterable[Phase], focus: str = "cadence") -> Tol
             f"coach.usual_lean_deg={who.run.lean_deg:.1f}",
         ],
     )
-    pipeline = Pipeline(config, RATE_HZ, has_gyro=True)
+    coach = Coach if looking is None else Looking
+    pipeline = Pipeline(config, RATE_HZ, has_gyro=has_gyro, coach=coach)
     decisions, rows = [], []
     n = int(runner.duration_s * RATE_HZ)
     for first in range(0, n, BLOCK):
@@ -99,6 +145,8 @@ def through(who: Person, phases: Iterable[Phase], focus: str = "cadence") -> Tol
         out = pipeline.update(acc, gyr, (first + np.arange(k)) / RATE_HZ)
         decisions += out.decisions
         rows += out.seconds
+    if looking is not None and isinstance(pipeline.coach, Looking):
+        looking += pipeline.coach.looks
     return Told(
         decisions, np.array([row.grade for row in rows]), np.array([row.grade_sd for row in rows])
     )
@@ -143,6 +191,48 @@ def walk(_who: Person, rng: np.random.Generator) -> list[Phase]:
     return [Phase("walk", float(rng.uniform(20.0, 60.0)), cadence_spm=112.0, speed_mps=1.4)]
 
 
+def four(
+    who: Person, seed: int, kind: str, *, grade: float = 0.0, slows: bool = True
+) -> tuple[list[Phase], list[tuple[float, float]]]:
+    """Phases of a run with four episodes, and from when to when a cue is put down to each, s."""
+    rng = np.random.default_rng([seed, 78])
+    phases, spans, t = [who.run], [], _STAND.duration_s + LEVEL_S
+    for k in range(4):
+        sign = 1.0 if k % 2 == 0 else -1.0
+        if kind == "hill":
+            part = hill(who, sign * grade, rng, slows=slows)
+        else:
+            part = bend(who, rng) if kind == "bend" else walk(who, rng)
+        lasts = sum(p.duration_s for p in part)
+        spans.append((t, t + lasts + AFTER_S))
+        phases += [*part, replace(who.run, duration_s=BETWEEN_S)]
+        t += lasts + BETWEEN_S
+    return phases, spans
+
+
+def hill_looks(seeds: Iterable[int], grade: float, *, slows: bool) -> list[list[Look]]:
+    """What the coach would have been led by on each of four hills a run."""
+    out = []
+    for seed in seeds:
+        who, looks = person(seed), list[Look]()
+        phases, spans = four(who, seed, "hill", grade=grade, slows=slows)
+        through(who, phases, looking=looks)
+        out += [[look for look in looks if a <= look[0] < b] for a, b in spans]
+    return out
+
+
+def drop_looks(seeds: Iterable[int], share: float) -> list[list[Look]]:
+    """The same for drops on the flat; times from the drop on."""
+    out = []
+    for seed in seeds:
+        who, looks = person(seed), list[Look]()
+        low = replace(who.run, duration_s=70.0, cadence_spm=who.run.cadence_spm * (1.0 - share))
+        through(who, (who.run, low), looking=looks)
+        at = _STAND.duration_s + LEVEL_S
+        out.append([(t - at, ratio, onset_s) for t, ratio, onset_s in looks if t >= at])
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Episodes:
     """Of ``n`` hills (turns, breaks): ``cued``; ``muted`` a cue was kept back by hill or turn."""
@@ -153,24 +243,20 @@ class Episodes:
 
 
 def episodes(
-    seeds: int, kind: str, *, grade: float = 0.0, slows: bool = True, focus: str = "cadence"
+    seeds: Iterable[int],
+    kind: str,
+    *,
+    grade: float = 0.0,
+    slows: bool = True,
+    focus: str = "cadence",
+    has_gyro: bool = True,
 ) -> Episodes:
     """Four episodes a run, ``kind`` hill, bend or walk; ``grade`` of a hill (every other down)."""
     n = cued = muted = 0
-    for seed in range(seeds):
-        who, rng = person(seed), np.random.default_rng([seed, 78])
-        phases, spans, t = [who.run], [], _STAND.duration_s + LEVEL_S
-        for k in range(4):
-            sign = 1.0 if k % 2 == 0 else -1.0
-            if kind == "hill":
-                part = hill(who, sign * grade, rng, slows=slows)
-            else:
-                part = bend(who, rng) if kind == "bend" else walk(who, rng)
-            lasts = sum(p.duration_s for p in part)
-            spans.append((t, t + lasts + AFTER_S))
-            phases += [*part, replace(who.run, duration_s=BETWEEN_S)]
-            t += lasts + BETWEEN_S
-        told = through(who, phases, focus)
+    for seed in seeds:
+        who = person(seed)
+        phases, spans = four(who, seed, kind, grade=grade, slows=slows)
+        told = through(who, phases, focus, has_gyro=has_gyro)
         for a, b in spans:
             here = [d for d in told.decisions if a <= d.time_s < b and d.cue != "back"]
             n += 1
@@ -192,10 +278,12 @@ class Drops:
     """The same without the rule: when the cue was kept back by it, or came."""
 
 
-def drops(seeds: int, share: float, *, slower: float = 0.0) -> Drops:
+def drops(
+    seeds: Iterable[int], share: float, *, slower: float = 0.0, has_gyro: bool = True
+) -> Drops:
     """Cadence falls by ``share`` at once on the flat; speed by ``slower``."""
     found, plain = [], []
-    for seed in range(1000, 1000 + seeds):
+    for seed in seeds:
         who = person(seed)
         low = replace(
             who.run,
@@ -204,7 +292,9 @@ def drops(seeds: int, share: float, *, slower: float = 0.0) -> Drops:
             speed_mps=who.run.speed_mps * (1.0 - slower),
         )
         at = _STAND.duration_s + LEVEL_S
-        told = [d for d in through(who, (who.run, low)).decisions if d.cue != "back"]
+        told = [
+            d for d in through(who, (who.run, low), has_gyro=has_gyro).decisions if d.cue != "back"
+        ]
         if any(isinstance(d, Cue) and d.time_s < at for d in told):
             continue
         told = [d for d in told if d.time_s >= at]
@@ -218,14 +308,16 @@ def drops(seeds: int, share: float, *, slower: float = 0.0) -> Drops:
 class Level:
     """Slopes claimed on the level.
 
-    ``hours`` in which a slope was known, ``claims`` that began, ``share`` of time; ``rms`` of the
-    grade, ``told`` the mean uncertainty, both percent.
+    ``hours`` in which a slope was known, ``claims`` of a slope likelier than the level that began,
+    ``share`` of time of these and ``doubt`` of time in which a cue due would be kept back; ``rms``
+    of the grade, ``told`` the mean uncertainty, both percent.
     """
 
     name: str
     hours: float
     claims: int
     share: float
+    doubt: float
     rms: float
     told: float
 
@@ -234,15 +326,17 @@ def level(name: str, grade: Floats, sd: Floats, step_s: float) -> Level:
     """Of grades ``step_s`` apart, NaN where unknown."""
     known = np.isfinite(grade)
     g, s = grade[known], sd[known]
-    steep = np.abs(g) + HILL_SURE * s > HILL
+    ratios = np.array([log_ratio(*pair) for pair in zip(g.tolist(), s.tolist(), strict=True)])
+    steep = ratios > HILL_CLEAR
     claims = int(np.sum(steep[1:] & ~steep[:-1])) + int(steep[:1].sum())
     if len(g) == 0:
-        return Level(name, 0.0, 0, math.nan, math.nan, math.nan)
+        return Level(name, 0.0, 0, *(math.nan,) * 4)
     return Level(
         name,
         len(g) * step_s / 3600.0,
         claims,
         float(steep.mean()),
+        float((ratios > HILL_RATIO).mean()),
         100.0 * float(np.sqrt(np.mean(g**2))),
         100.0 * float(s.mean()),
     )
@@ -272,6 +366,7 @@ def level_recorded(source: Source) -> Iterator[Level]:
                 float(step["impact_ms2"]),
                 float(step["lean_deg"]),
             )
+            slope.judge(None)
             grade.append(slope.grade)
             sd.append(slope.grade_sd)
         label = f"{source.label(recording_folder(recording))} {recording.name[:11]}"

@@ -204,6 +204,8 @@ def _play(args: argparse.Namespace) -> int:
     config = load_with_targets(args)
     beat_s = _beat(args, config)
     sounds = [_shaped(pattern(name), args, beat_s) for name in args.names]
+    if args.seconds is not None and METRONOME.name not in args.names:
+        raise UsageError("--seconds is for the metronome; the others have lengths of their own.")
     with _speaker(args, config) as speaker:
         for k, sound in enumerate(sounds):
             time.sleep(BETWEEN_S if k else 0.0)
@@ -229,8 +231,6 @@ def _shaped(sound: Pattern, args: argparse.Namespace, beat_s: float) -> Pattern:
         if not 1.0 <= seconds <= LENGTH_MAX_S:
             raise UsageError(f"--seconds {seconds:g} is not from 1 to {LENGTH_MAX_S:g}.")
         sound = replace(sound, ticks=1 + int(seconds / beat_s))
-    elif args.seconds is not None:
-        raise UsageError(f"--seconds is for the metronome; {sound.name} has its own length.")
     if args.from_spm is None or not sound.ticks:
         return sound
     from_s = _interval("--from", args.from_spm)

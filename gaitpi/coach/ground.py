@@ -7,18 +7,23 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from gaitpi.coach.slope import log_ratio
+
 YAW_MEAN_S: Final = 3
 """Long enough to take out the pelvis' own rotation, short enough for a street corner, s."""
 TURN_DPS: Final = 15.0
 """A turn: a right angle in six seconds. The bend of a running track is 4 deg/s at 2.8 m/s."""
 
 HILL: Final = 0.03
-"""Grade (rise over run) from which on cues are muted."""
-HILL_SURE: Final = 0.5
-"""A slope is excluded only where it would be this many standard uncertainties off."""
-HILL_SETTLE_S: Final = 20.0
-"""Quiet after a slope, s: the estimate lags by some 6 s, and speed is not yet that of the level
-24 s after a descent and 78 s after a climb (Townshend et al. 2010, Med Sci Sports Exerc 42:160)."""
+"""Grade (rise over run) from which on a slope is called one in words."""
+HILL_RATIO: Final = -1.75
+"""ln of the likelihood of a slope over that of the level from which on a cue is kept back, slope or
+doubt. Chosen on seeds kept for that: ``python -m calibration.detection trade``."""
+HILL_CLEAR: Final = 0.0
+"""The same from which on it is a slope: doubt ends at ``HILL_RATIO``, a slope at ``HILL_OVER``."""
+HILL_OVER: Final = -2.7
+HILL_OVER_SD: Final = 0.25
+"""A slope is over, too, when the estimate is within so many standard uncertainties of the level."""
 
 Bucket = list[float]
 """One second of a running mean: second number, sum, count."""
@@ -65,63 +70,53 @@ class Turning:
 
 @dataclass(slots=True)
 class Ground:
-    """Whether the ground slopes, or may.
+    """Whether the ground slopes, or may, where the runner deviates.
 
-    ``told`` False where nobody gave a slope (then it is not judged); ``grade``, ``sd`` as given
-    last, None where unknown; ``since_s`` and ``last_s`` run time of the first and the last moment
-    of the slope that is on or settling, ``steepest`` its grade where it was the steepest.
+    ``grade``, ``sd`` as given last, None where unknown; ``since_s`` run time of the onset of the
+    deviation that it is asked about; ``clear`` whether a slope was likelier than the level since
+    then; ``steep`` whether cues are kept back.
     """
 
-    told: bool = False
     grade: float | None = None
     sd: float | None = None
     since_s: float | None = None
-    last_s: float | None = None
-    steepest: float = 0.0
+    clear: bool = False
+    steep: bool = False
 
-    def observe(self, t: float, grade: float, sd: float) -> bool:
-        """Take in the slope of a moment; True when one is over and has settled.
+    def observe(self, grade: float, sd: float, onset_s: float | None) -> None:
+        """Take in the slope since ``onset_s``, the run time since which the runner deviates.
 
-        ``grade`` NaN and ``sd`` infinite: there is an estimator, and it does not know; ``sd`` NaN:
-        there is none.
+        Without onset nothing is judged; nor where the slope is not known (``grade`` NaN, ``sd``
+        infinite or NaN): a low cadence is one, until something speaks for a slope.
         """
-        self.told = not math.isnan(sd)
         known = math.isfinite(grade) and math.isfinite(sd)
         self.grade, self.sd = (grade, sd) if known else (None, None)
-        if known and abs(grade) + HILL_SURE * sd > HILL:
-            if self.since_s is None:
-                self.since_s, self.steepest = t, grade
-            if abs(grade) > abs(self.steepest):
-                self.steepest = grade
-            self.last_s = t
-        elif self.last_s is not None and t - self.last_s >= HILL_SETTLE_S:
-            self.since_s = self.last_s = None
-            return True
-        return False
+        if onset_s != self.since_s:
+            self.since_s, self.clear = onset_s, False
+        if onset_s is None or not known:
+            self.clear = self.steep = False
+            return
+        ratio = log_ratio(grade, sd)
+        if ratio > HILL_CLEAR:
+            self.clear = True
+        elif ratio < HILL_OVER or abs(grade) < HILL_OVER_SD * sd:
+            self.clear = False
+        self.steep = self.clear or ratio > HILL_RATIO
 
-    def words(self, t: float) -> str:
+    def words(self) -> str:
         """Why cues are muted, empty where they are not."""
-        if self.last_s is not None and self.since_s is not None:
-            if self.last_s < t:
-                ago = f"{t - self.last_s:.0f} s ago (since {_clock(self.since_s)})"
-                return f"{_kind(self.steepest)} may have ended {ago}"
-            return f"{_likely(self.grade, self.sd)} since {_clock(self.since_s)}"
-        if self.told and self.grade is None:
-            return "the slope of the ground is not known"
-        return ""
+        if not self.steep or self.since_s is None:
+            return ""
+        return f"{_likely(self.grade or 0.0, self.sd or 0.0)} since {_clock(self.since_s)}"
 
 
-def _kind(grade: float) -> str:
-    return "a climb" if grade > 0 else "a descent"
-
-
-def _likely(grade: float | None, sd: float | None) -> str:
-    percent, spread = 100.0 * abs(grade or 0.0), 100.0 * (sd or 0.0)
-    kind = _kind(grade or 0.0)
-    if percent > 100.0 * HILL:
+def _likely(grade: float, sd: float) -> str:
+    kind = "a climb" if grade > 0 else "a descent"
+    percent, spread = 100.0 * abs(grade), 100.0 * sd
+    if abs(grade) > HILL:
         return f"looks like {kind} of about {percent:.0f} % (sd {spread:.0f} %)"
-    return f"{kind} of {100 * HILL:.0f} % is not excluded ({percent:.1f} %, sd {spread:.1f} %)"
+    return f"{kind} is not excluded ({percent:.1f} %, sd {spread:.1f} %)"
 
 
-def _clock(t: float) -> str:
-    return f"{int(t) // 60:02d}:{int(t) % 60:02d}"
+def _clock(time_s: float) -> str:
+    return f"{int(time_s) // 60:02d}:{int(time_s) % 60:02d}"

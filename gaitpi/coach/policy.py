@@ -137,6 +137,7 @@ class _State:
     half_s: float | None = None
     due: list[float] = field(default_factory=list)
     strides: list[_Stride] = field(default_factory=list)
+    onset_s: float | None = None
     noise: float | None = None
     step_known_s: float | None = None
     lean: list[Bucket] = field(default_factory=list)
@@ -177,6 +178,7 @@ class _State:
         self.half_s = None
         self.due = []
         self.strides = []
+        self.onset_s = None
 
 
 class Coach:
@@ -265,6 +267,11 @@ class Coach:
         """What the last moment says to the metronome; goes before the cues of that moment."""
         return list(self._beats)
 
+    @property
+    def onset_s(self) -> float | None:
+        """Run time since which the runner likely deviates from the target, None when not."""
+        return self._s.onset_s
+
     def status(self) -> Status:
         """What the coach thinks as of the last moment."""
         s, metric = self._s, self._config.focus
@@ -312,12 +319,11 @@ class Coach:
         elif s.fast_since_s is None:
             s.fast_since_s = t
         s.turning.observe(t, m.yaw_rate_dps)
-        if s.ground.observe(t, m.grade, m.grade_sd):
-            s.forget_strides()  # how the runner ran on a slope says nothing of the level
         if s.belt.observe(t, m.belt, m.belt_value) and self._config.focus == "lean":
             s.forget_strides()
         if self._config.focus == "lean":
             self._observe_lean(m)
+        s.ground.observe(m.grade, m.grade_sd, s.onset_s)
 
     def _observe_lean(self, m: Moment) -> None:
         s, t, turning = self._s, m.time_s, self._s.turning.now
@@ -342,6 +348,18 @@ class Coach:
         self._limit()
         values = [value / unit for value in values[-2 * detect.BLOCK :]]
         s.noise = detect.update_noise(noise, values, usual)
+        self._mark_onset()
+
+    def _mark_onset(self) -> None:
+        """Note since when the runner deviates; what is older than the strides kept stays noted."""
+        s = self._s
+        if not self._has_target():
+            return
+        start = min(detect.onset(off, 0.5 * edge) for off, edge in self._deviations())
+        if start == len(s.strides):
+            s.onset_s = None
+        elif start > 0 or s.onset_s is None:
+            s.onset_s = (s.step_known_s or 0.0) - sum(stride[1] for stride in s.strides[start:])
 
     def _limit(self) -> None:
         """Keep as many strides as the longest window needs."""
@@ -381,22 +399,35 @@ class Coach:
         if not self._has_target():
             return None
         seconds = [stride[1] for stride in s.strides]
+        deviations = self._deviations()
         if c.focus == "cadence":
-            # stride times average, rates do not: so the deviation is one of time
-            usual = 2.0 * step_time_s(c.target_spm or math.nan)
-            slow = [stride[0] / usual - 1.0 for stride in s.strides]
-            found = self._beyond(slow, seconds, 1.0 / (1.0 - c.band_low) - 1.0)
+            found = self._beyond(deviations[0][0], seconds, deviations[0][1])
             if found is None:
                 return None
-            spm = cadence_spm(0.5 * usual * (1.0 + found.mean))
+            spm = (c.target_spm or math.nan) / (1.0 + found.mean)
             return _Low(-1, spm, found.seconds, found.mean)
         usual = c.usual_lean_deg or 0.0
-        for side in (-1, 1):
-            off = [side * (stride[0] - usual) for stride in s.strides]
-            found = self._beyond(off, seconds, c.lean_band_deg)
+        for side, (off, edge) in zip((-1, 1), deviations, strict=True):
+            found = self._beyond(off, seconds, edge)
             if found is not None:
                 return _Low(side, usual + side * found.mean, found.seconds, found.mean)
         return None
+
+    def _deviations(self) -> list[tuple[list[float], float]]:
+        """Deviations of the strides, positive outwards, and the edge: cadence low; lean low, high.
+
+        There must be a target.
+        """
+        strides, c = self._s.strides, self._config
+        if c.focus == "cadence":
+            # stride times average, rates do not: so the deviation is one of time
+            usual = 2.0 * step_time_s(c.target_spm or math.nan)
+            slow = [stride[0] / usual - 1.0 for stride in strides]
+            return [(slow, 1.0 / (1.0 - c.band_low) - 1.0)]
+        lean = c.usual_lean_deg or 0.0
+        return [
+            ([side * (stride[0] - lean) for stride in strides], c.lean_band_deg) for side in (-1, 1)
+        ]
 
     def _beyond(
         self, deviations: list[float], seconds: list[float], edge: float
@@ -642,8 +673,9 @@ class Coach:
             return "quiet.belt", belt
         if _recent(s.turning.last_s, t):
             return "quiet.turn", f"turning {t - (s.turning.last_s or 0.0):.0f} s ago"
-        hill = s.ground.words(t)
-        return ("quiet.hill", hill) if hill else None
+        if s.ground.steep:
+            return "quiet.hill", s.ground.words()
+        return None
 
     def _unsure(self, low: _Low | None) -> tuple[str, str] | None:
         """Rule and words where lean itself is known too roughly for a deviation as large."""

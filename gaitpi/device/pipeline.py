@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.coach.policy import Coach, Status
+from gaitpi.coach.slope import SlopeEstimator
 from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
-from gaitpi.gait.slope import SlopeEstimator
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
@@ -212,7 +212,10 @@ class Pipeline:
 
     def _slope(self, t: float, activity: int) -> tuple[float, float]:
         """Grade and its uncertainty at ``t``: told of running only, kept for the second."""
-        told = (self.slope.grade, self.slope.grade_sd) if activity == RUNNING else NOT_TOLD
+        told = NOT_TOLD
+        if activity == RUNNING:
+            self.slope.judge(self.coach.onset_s)
+            told = (self.slope.grade, self.slope.grade_sd)
         second = float(math.floor(t))
         if self._slopes and self._slopes[-1][0] == second:
             self._slopes[-1] = (second, *told)
@@ -228,7 +231,7 @@ class Pipeline:
     def _steps(self, steps: "_Steps", until_s: float) -> None:
         """Give the coach the steps known by ``until_s``."""
         for step, lean_deg, contact_s, impact_ms2 in steps.until(until_s):
-            if self.has_gyro and step.running:
+            if step.running:
                 self.slope.step(step.known_s, step.step_s, contact_s, impact_ms2, lean_deg)
             if step.known_s - self._lean_s > STRIDE_STALE_S:
                 self._leans = (np.nan, np.nan)

@@ -37,6 +37,8 @@ class Stretch:
     lean_sd: float = math.nan
     mute_s: float = 0.0
     belt: int = 0
+    grade: float = math.nan
+    grade_sd: float = math.nan
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:
@@ -84,6 +86,8 @@ stretches = st.builds(
     lean_sd=st.sampled_from([math.nan, 0.3, 0.3, 9.0]),
     mute_s=st.sampled_from([0.0, 0.0, 0.0, 45.0]),
     belt=st.sampled_from([0, 1, 1, 1, 2, 3]),
+    grade=st.sampled_from([0.0, 0.0, 0.0, 0.1, -0.1, math.nan]),
+    grade_sd=st.sampled_from([0.02, 0.02, 0.02, math.inf]),
 )
 streams = st.lists(stretches, min_size=1, max_size=16)
 day_seconds = st.sampled_from([None, 0.0, NOON_S - 60.0])
@@ -130,6 +134,8 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
         gap_s,
         clipped,
         part.lean_sd,
+        grade=part.grade,
+        grade_sd=part.grade_sd,
         belt=part.belt,
     )
 
@@ -306,6 +312,7 @@ class Watch:
         assert not asked_for, "beside a plain metronome"
         self.back_allowed = cue.cue != "let-go"
         assert t >= self.rest_until, "while resting"
+        assert not (abs(m.grade) >= 0.1 and m.grade_sd <= 0.02), "on a slope"
         floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
         least = 60.0 if cue.cue == "let-go" else max(60.0, floor)
         assert not self.spoken or t - self.spoken[-1] >= least, "too soon"

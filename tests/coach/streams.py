@@ -58,6 +58,10 @@ DIRECTED: Final[dict[str, list[Scenario]]] = {
     "quiet.clip": _then(CADENCE, clipped=30),
     "quiet.belt": [(LEAN, [_long(UP, n), _long(DOWN, 400, belt=2)], None) for n in TIMES],
     "quiet.turn": [*_then(LEAN, yaw=35.0), *_then(CADENCE, yaw=35.0)],
+    "quiet.hill": [
+        *_then(CADENCE, grade=0.1, grade_sd=0.02),
+        *_then(LEAN, grade=-0.1, grade_sd=0.02),
+    ],
     "quiet.unsure": _then(LEAN, lean_sd=9.0),
     "quiet.programme": [
         *_held(structs.replace(CADENCE, programme_share=0.25)),

@@ -13,7 +13,9 @@ from gaitpi.coach import rhythm
 from gaitpi.coach.policy import SETTLE_S, Coach
 from gaitpi.coach.types import Beats, Cue, Moment, Withheld
 from gaitpi.config import CoachConfig
+from tests.coach.oracle import judge
 from tests.coach.runner import Runner
+from tests.coach.streams import DOWN
 
 ADAPTIVE = CoachConfig(target_spm=172.0, warmup_s=0.0, metronome="adaptive")
 PLAIN = structs.replace(ADAPTIVE, metronome="plain")
@@ -232,3 +234,25 @@ def test_status_says_that_it_ticks() -> None:
     assert coach.status().reason == "plain metronome at 172 spm"
     coach.mute(20.0, 40.0)
     assert coach.status().rule == "quiet.mute"
+
+
+class Deaf(Coach):
+    """Its metronome does not hear what mutes."""
+
+    def _enough(self, t: float, reading: Any) -> None:
+        return None
+
+    def _asked_quiet(self, t: float) -> None:
+        return None
+
+
+@pytest.mark.parametrize("config", [ADAPTIVE, PLAIN])
+@pytest.mark.parametrize("other", [{"activity": 2}, {"gap_s": 0.3}, {"mute_s": 45.0}])
+def test_the_judge_catches_a_metronome_that_does_not_end(
+    config: CoachConfig, other: dict[str, Any]
+) -> None:
+    for ticks in range(80, 130, 7):
+        stream = [replace(DOWN, ticks=ticks), replace(DOWN, ticks=80, **other)]
+        judge(Coach(config), config, stream, None)
+    with pytest.raises(AssertionError):
+        judge(Deaf(config), config, stream, None)

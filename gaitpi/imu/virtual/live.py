@@ -16,7 +16,7 @@ import numpy as np
 from gaitpi.imu.virtual.answering import Answering
 from gaitpi.imu.virtual.motion import Cells
 from gaitpi.imu.virtual.plan import NODE, STILL, Planner, StepNoise
-from gaitpi.imu.virtual.runner import BLOCK, Floats, RunnerParams, Truth, sensor_noise
+from gaitpi.imu.virtual.runner import BLOCK, Floats, RunnerParams, Truth, sensor_noise, wander_of
 from gaitpi.imu.virtual.story import Phase
 
 LIVE_BLOCK: Final = 32
@@ -56,7 +56,7 @@ class AnsweringRunner:
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         noise = StepNoise(np.random.default_rng([p.seed, 0]), p.step_cv, p.persistence)
         self._planner = Planner(
-            self.phases, p.looseness, noise, p.wander(), intend=self.answering.intend
+            self.phases, p.looseness, noise, wander=wander_of(p), intend=self.answering.intend
         )
         self._ring_rng = np.random.default_rng([p.seed, 1])
         self._nodes = np.zeros(256, dtype=NODE)

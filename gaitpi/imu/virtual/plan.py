@@ -42,8 +42,8 @@ NODE = np.dtype(
     ]
 )
 """One node and the stretch that follows it; angles rad, speed m/s at the node; ``running`` and
-``walking`` 0..1 are the weights of the pelvis oscillations of either gait; ``blow`` the speed of
-the landing foot as a multiple of that on the level."""
+``walking`` 0..1 are the weights of the pelvis oscillations of either gait; ``blow`` how hard the
+landing is, as a multiple of that on the level."""
 
 Intend = Callable[[float, float, float], tuple[float, float]]
 """What a running step is meant to be: time (s), cadence (spm) and lean (deg) of the story in,
@@ -61,6 +61,12 @@ POSTURE_S: Final = 0.5
 GRADE_LEAN: Final = 0.5
 """Share of the slope angle by which the trunk leans into a hill (assumed; the sacrum of one runner
 turned by 0.6 to 1.2 of it, data of Alcantara et al. 2022)."""
+CONTACT_STEP: Final = 0.5
+"""Contact time goes with this power of the step time at one speed: longer at a lower step rate
+(Farley & Gonzalez 1996, J Biomech 29:181). The size is assumed: half-way between a contact that
+stays as long and a duty factor that does."""
+USUAL_STEP_S: Final = 60.0 / 170.0
+"""Step time at which contact is that of :func:`contact_time`."""
 GRADE_CONTACT: Final = 1.0
 """Relative change of contact time with grade at one speed: the duty factor is larger uphill and
 smaller downhill (review by Vernillo et al. 2017, Sports Med 47:615); the size is that of the data
@@ -70,7 +76,7 @@ SLIP_RATE: Final = math.radians(0.1)
 SLIP_MAX: Final = math.radians(12.0)
 """A quite loose belt lets the pack sag forward at 0.1 °/s to at most 12°."""
 PERSISTENCE_STEPS: Final = (2.0, 20.0, 200.0)
-WANDER_STEPS: Final = (20.0, 200.0, 1000.0)
+WANDER_STEPS: Final = (6.0, 40.0, 400.0)
 GRADE_BLOW: Final = 6.0
 """Relative change of the speed of the landing foot with grade, downhill more: at 3 m/s the impact
 peak of the force is gone at +9 deg, so that speed is 0 there (1 / 0.158 = 6.3), and 54 % higher
@@ -116,7 +122,7 @@ class StepNoise:
 class Wander:
     """Slow, aimless changes of how a runner runs: lean (rad), contact time and blow (relative).
 
-    Each is the sum of equal parts of first-order processes with time constants of 20, 200 and 1000
+    Each is the sum of equal parts of first-order processes with time constants of 6, 40 and 400
     steps, of the standard deviation given in all; 0 for none.
     """
 
@@ -126,15 +132,13 @@ class Wander:
         self._keep = np.exp(-1.0 / np.array(WANDER_STEPS))[:, None]
         self._push = np.sqrt(1.0 - self._keep**2)
         self._state = rng.standard_normal((len(WANDER_STEPS), 3))
-        self.lean = self.contact = self.blow = 0.0
 
-    def next(self) -> None:
-        """One step on."""
-        if not self._sd.any():
-            return
+    def next(self) -> tuple[float, float, float]:
+        """Lean, contact time and blow in the next step."""
         draw = np.clip(self._rng.standard_normal(self._state.shape), -3.0, 3.0)
         self._state = self._keep * self._state + self._push * draw
-        self.lean, self.contact, self.blow = (self._sd * self._state.sum(axis=0)).tolist()
+        lean, contact, blow = (self._sd * self._state.sum(axis=0)).tolist()
+        return lean, contact, blow
 
 
 @dataclass(slots=True)
@@ -155,7 +159,7 @@ class _Body:
 class Planner:
     """Nodes one after the other, each made when it is asked for: what is made stays.
 
-    ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``wander`` how his form wanders;
+    ``phases``, ``looseness`` and ``noise`` as in :func:`plan`; ``wander`` None: no drift of form;
     ``intend`` is asked once for each running step, in order, with the time at which it begins.
     ``rows`` are the nodes so far, as tuples of ``NODE``; the last is whole once the plan is
     ``done`` and until then never a mere closing mark.
@@ -166,8 +170,8 @@ class Planner:
         phases: Sequence[Phase],
         looseness: float,
         noise: StepNoise,
-        wander: Wander,
         *,
+        wander: Wander | None = None,
         intend: Intend | None = None,
         tail_s: float = 8.0,
     ) -> None:
@@ -175,8 +179,8 @@ class Planner:
         self.rows: list[tuple[float, ...]] = []
         self.done = False
         self._phases = (*phases, Phase("stand", tail_s))
-        self._looseness, self._noise, self._wander = looseness, noise, wander
-        self._intend = intend
+        self._looseness, self._noise, self._intend = looseness, noise, intend
+        self._wander = wander
         self._body = _Body(
             lean=math.radians(first.lean_deg), side_lean=math.radians(first.side_lean_deg)
         )
@@ -211,8 +215,8 @@ class Planner:
         share = (body.t - self._start) / phase.duration_s
         loose = self._looseness if phase.looseness is None else phase.looseness
         side = 1.0 if len(self.rows) % 2 else -1.0
-        row = _step(body, phase, share, loose, side, self._noise, self._wander, end, self._intend)
-        self.rows.append(row)
+        noise, wander = self._noise, self._wander
+        self.rows.append(_step(body, phase, share, loose, side, noise, wander, end, self._intend))
         return True
 
 
@@ -220,7 +224,7 @@ def plan(
     phases: Sequence[Phase],
     looseness: float,
     noise: StepNoise,
-    wander: Wander,
+    wander: Wander | None = None,
     tail_s: float = 8.0,
 ) -> NDArray[Any]:
     """Nodes (k,) of ``NODE`` for the phases, then ``tail_s`` seconds of coming to rest.
@@ -229,7 +233,7 @@ def plan(
     keep their times to within a step. Speed changes by at most ``SPEED_UP``; a runner who stops
     takes walking steps until at rest.
     """
-    planner = Planner(phases, looseness, noise, wander, tail_s=tail_s)
+    planner = Planner(phases, looseness, noise, wander=wander, tail_s=tail_s)
     while planner.advance():
         pass
     return np.array(planner.rows, dtype=NODE)
@@ -242,7 +246,7 @@ def _step(
     loose: float,
     side: float,
     noise: StepNoise,
-    wander: Wander,
+    wander: Wander | None,
     end: float,
     intend: Intend | None,
 ) -> tuple[float, ...]:
@@ -261,15 +265,18 @@ def _step(
         cadence, lean_deg = intend(body.t, cadence, lean_deg)
     nominal = step_time_s(cadence)
     skew = 1.0 + 0.5 * side * phase.asymmetry
-    wander.next()
+    drift = (0.0, 0.0, 0.0) if wander is None else wander.next()
     if kind == STILL:
         step = max(min(STAND_STEP_S, end - body.t), 0.25)
     else:
         step = nominal * (1.0 + noise.next()) * skew
-    contact = phase.contact_s or contact_time(min(body.speed + 0.5, phase.speed_mps))
+    contact = phase.contact_s or (
+        contact_time(min(body.speed + 0.5, phase.speed_mps))
+        * math.pow(nominal / USUAL_STEP_S, CONTACT_STEP if kind == RUNNING else 0.0)
+    )
     steep = GRADE_CONTACT * (phase.grade if phase.kind == "run" else 0.0)
     contact *= 1.0 + min(max(steep, -GRADE_CONTACT_MOST), GRADE_CONTACT_MOST)
-    contact *= 1.0 + wander.contact
+    contact *= 1.0 + drift[1]
     contact = min(contact * step / nominal, 0.9 * step)
     # Nobody leaps into full flight from a standstill.
     body.run_steps = body.run_steps + 1 if kind == RUNNING else 0
@@ -284,13 +291,13 @@ def _step(
         phase.grade if target else 0.0,
         nominal,
         body.heading,
-        body.lean + wander.lean,
+        body.lean + drift[0],
         body.side_lean,
         body.running,
         body.walking,
         body.slip,
         loose if kind != STILL else 0.0,
-        max(1.0 - GRADE_BLOW * phase.grade + wander.blow, 0.0),
+        max(1.0 - GRADE_BLOW * phase.grade + drift[2], 0.0),
     )
     lean = math.radians(lean_deg)
     # A runner leans into a hill and into a bend.

@@ -121,15 +121,6 @@ class RunnerParams:
                 raise ValueError(f"{name} must lie in 0..{high}, not {getattr(self, name)}")
         object.__setattr__(self, "mount", mount)
 
-    def wander(self) -> Wander:
-        """How this runner's form wanders, from its beginning."""
-        return Wander(
-            np.random.default_rng([self.seed, 2]),
-            self.lean_wander_deg * RAD_PER_DEG,
-            self.contact_wander,
-            self.impact_wander,
-        )
-
     @property
     def amplitude(self) -> Vector:
         """Pelvis oscillation in rad: tilt, obliquity, rotation."""
@@ -338,6 +329,16 @@ def sensor_noise(seed: int, block: int) -> Floats:
     return rng.standard_normal((2, BLOCK, 3))
 
 
+def wander_of(params: RunnerParams) -> Wander | None:
+    """The slow changes of form of this runner; None where there are none."""
+    sizes = (
+        params.lean_wander_deg * RAD_PER_DEG,
+        params.contact_wander,
+        params.impact_wander,
+    )
+    return Wander(np.random.default_rng([params.seed, 2]), *sizes) if any(sizes) else None
+
+
 class SimulatedRunner:
     """A run made of phases, as a signal for the virtual chip and as truth.
 
@@ -356,7 +357,7 @@ class SimulatedRunner:
         self.duration_s = math.fsum(phase.duration_s for phase in self.phases)
         rng = np.random.default_rng([self.params.seed, 0])
         noise = StepNoise(rng, self.params.step_cv, self.params.persistence)
-        nodes = plan(self.phases, self.params.looseness, noise, self.params.wander())
+        nodes = plan(self.phases, self.params.looseness, noise, wander_of(self.params))
         cells = Cells(nodes, self.params.sway_m)
         ring_rng = np.random.default_rng([self.params.seed, 1])
         shakes = np.zeros(len(nodes))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from gaitpi.imu.virtual.plan import NODE, RUNNING, Intend, Planner, StepNoise, Wander
+from gaitpi.imu.virtual.plan import NODE, RUNNING, Intend, Planner, StepNoise
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.units import DEG_PER_RAD, cadence_spm
 
@@ -58,8 +58,7 @@ def steps(
     """
     noise = StepNoise(np.random.default_rng([seed, 0]), step_cv, persistence)
     scatter = StepNoise(np.random.default_rng([seed, 4]), lean_sd_deg, persistence)
-    steady = Wander(np.random.default_rng([seed, 2]), 0.0, 0.0, 0.0)
-    planner = Planner(phases, 0.0, noise, steady, intend=intend, tail_s=0.5)
+    planner = Planner(phases, 0.0, noise, intend=intend, tail_s=0.5)
     lean = 0.0
     while planner.advance():
         row = planner.rows[-1]
