@@ -442,7 +442,6 @@ class Daemon:
     def _end_run(self, why: str) -> None:
         """Close the run, let it be heard, and remind of the belt."""
         self._close_run()
-        self._waiting = None  # what is kept for the next run begins after this one
         self._reminders = [self._clock.monotonic() + wait for wait in REMIND_S]
         self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, why)
         self._rest_light()
