@@ -11,8 +11,9 @@ from gaitpi.coach.slope import log_ratio
 
 YAW_MEAN_S: Final = 3
 """Long enough to take out the pelvis' own rotation, short enough for a street corner, s."""
-TURN_DPS: Final = 15.0
-"""A turn: a right angle in six seconds. The bend of a running track is 4 deg/s at 2.8 m/s."""
+TURN_DPS: Final = 8.0
+"""A turn: a right angle in eleven seconds, 0.4 m/s² sideways at 2.8 m/s. The bend of a running
+track is 4 deg/s there."""
 
 HILL: Final = 0.03
 """Grade (rise over run) from which on a slope is called one in words."""
