@@ -1,6 +1,7 @@
 """``python -m calibration.belt``: how well a loose or moved belt is seen, and how often wrongly.
 
-Recordings of people running with ordinary belts, then simulated runners: loose belts by looseness
+Recordings of people running with ordinary belts, as they are and with the simulator's ringing added
+to them; then simulated runners: loose belts by looseness
 and speed, packs that tip or turn at one moment, and runners whose posture changes on a belt that
 sits. A minute of learning on a tight belt comes first; so does a runner's own pelvis (seed).
 """
@@ -17,14 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.detection.slopes import Person, person, through
-from calibration.validation.recordings import ADEPT, ALCANTARA, RBDS, SISFALL, Source
+from calibration.validation.recordings import (
+    ADEPT,
+    ALCANTARA,
+    JOGGING,
+    RBDS,
+    SISFALL,
+    Recording,
+    Source,
+)
 from gaitpi.coach.belt import LOOSE, MOVED, UNKNOWN
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.pipeline import Pipeline
 from gaitpi.gait import GaitEstimator
-from gaitpi.imu.virtual.runner import SimulatedRunner
+from gaitpi.imu.virtual.runner import Ringing, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 
 Floats = NDArray[np.float64]
@@ -103,6 +112,43 @@ def recordings(source: Source) -> Iterator[str]:
         yield f"{source.label(folder):<12.12} {runs:>4} {judged:>8} {counts[LOOSE]:>7} " + (
             f"{counts[MOVED]:>7}  {span}"
         )
+
+
+def ringing(rec: Recording, looseness: float, from_s: float) -> tuple[Floats, Floats]:
+    """A recording with the simulator's loose belt added to it, at the contacts found, from a time.
+
+    What an ordinary belt and soft tissue do stays in it, which the simulated runner has not.
+    """
+    assert rec.gyr is not None
+    ic = rec.trace.steps["ic_s"]
+    ic = ic[ic >= from_s]
+    shake = np.random.default_rng(1).standard_normal(len(ic))
+    ring = Ringing(ic, np.full(len(ic), looseness), shake)
+    t = np.arange(len(rec.acc)) / rec.rate_hz
+    up = np.nanmean(rec.trace.up, axis=0)
+    up /= np.linalg.norm(up)
+    front = np.asarray(rec.forward) - (np.asarray(rec.forward) @ up) * up
+    front /= np.linalg.norm(front)
+    on = t >= ic[0]
+    push, rate = on * ring.push(t), on * ring.turn(t)[1]
+    acc = rec.acc + push[:, None] * (up + 0.5 * front)
+    return acc, rec.gyr + rate[:, None] * np.cross(up, front)
+
+
+def loosened(source: Source) -> Iterator[str]:
+    """Recorded jogging on an ordinary belt that rings from the middle on."""
+    yield f"{'recorded, ringing added':<26}   found         median                ringing"
+    jogs = [r for r in source.get(SISFALL) if r.activity in JOGGING and r.gyr is not None]
+    for looseness in (0.0, *LOOSENESS[2:]):
+        delays, rings = [], []
+        for rec in jogs:
+            from_s = 0.5 * rec.seconds
+            states, ring = watch(*ringing(rec, looseness, from_s), rec.rate_hz)
+            late = [k for k, state in enumerate(states) if k >= from_s and state == LOOSE]
+            delays.append(late[0] - from_s if late else math.nan)
+            rings.append(np.nanmedian(ring[int(from_s) + 12 :]))
+        span = f"{min(rings):.2f} to {max(rings):.2f}"
+        yield f"{'looseness ' + str(looseness):<26}   {_words(delays):<35} {span}"
 
 
 def loose(seeds: range) -> Iterator[str]:
@@ -214,7 +260,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=8, help="simulated runners (default: 8)")
     args = parser.parse_args(argv)
     seeds = range(1, args.seeds + 1)
-    tables = (recordings(Source(args.data)), loose(seeds), moved(seeds), steady(seeds))
+    source = Source(args.data)
+    tables = (recordings(source), loosened(source), loose(seeds), moved(seeds), steady(seeds))
     for k, table in enumerate((*tables, kept(seeds), cost())):
         print("\n" * (k > 0), end="")
         for line in table:

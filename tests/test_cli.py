@@ -68,6 +68,7 @@ def status(**changes: object) -> device.Status:
         "lean_deg": float("nan"),
         "counters": {"nack": 3, "fifo_overflow": 0},
         "run_id": "one",
+        "belt": 2,
     }
     return device.Status(**(fields | changes))  # type: ignore[arg-type]
 
@@ -357,8 +358,14 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     )
     assert (rows["cadence"], rows["lean"]) == ("171 steps/min", "not known")
     assert (rows["activity"], rows["faults"]) == ("running", "nack 3")
+    assert (rows["belt"], rows["worn"][:9]) == ("loose", "not known")
     told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
     assert (told["running"], told["status"]["lean_deg"]) == (True, None)
+    file.write(status(state="waiting for a run", run_id=None, waiting=True))
+    done = gaitpi(tmp_path, "status")
+    assert done.returncode == 0
+    assert "waiting for a run" in done.stdout
+    assert "not recording" not in done.stdout
     file.write(status(recorder_problem="the card is full", sensor=None))
     done = gaitpi(tmp_path, "status")
     assert done.returncode == 1

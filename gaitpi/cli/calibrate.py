@@ -1,6 +1,7 @@
 """``gaitpi calibrate``: measure the standing runner over ssh, and show what is kept."""
 
 import argparse
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--virtual",
             action="store_true",
             default=argparse.SUPPRESS,
-            help="a simulated runner on the virtual chip",
+            help="somebody simulated, on the virtual chip",
         )
     parser.set_defaults(action=_check, json=False, virtual=False)
     action = actions_of(parser, common)
@@ -136,7 +137,7 @@ def _stand(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"file": str(path), "kept": stand.usable, "stand": stand})
     else:
-        print(told(stand))
+        print(textwrap.fill(told(stand), 80))
         if stand.usable:
             print(f"Kept in {path}.")
     return EXIT_OK if stand.usable else EXIT_PROBLEM
@@ -160,12 +161,12 @@ def _reader(config: Config, clock: "HostClock", *, virtual: bool) -> "Reader":
     transport: Transport
     if virtual:
         from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
-        from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
-        from gaitpi.imu.virtual.story import hold
+        from gaitpi.imu.virtual.runner import RunnerParams
+        from gaitpi.imu.virtual.standing import Standing
         from gaitpi.imu.virtual.transport import VirtualTransport
 
-        runner = SimulatedRunner(hold(60.0), RunnerParams(gyr_bias=(0.02, -0.03, 0.01)))
-        transport = VirtualTransport([VirtualMpu6050(runner, clock)])
+        somebody = Standing(params=RunnerParams(gyr_bias=(0.02, -0.03, 0.01)))
+        transport = VirtualTransport([VirtualMpu6050(somebody, clock)])
     else:
         from gaitpi.imu.smbus import SMBusTransport
 
@@ -200,7 +201,7 @@ def _measure(reader: "Reader", clock: "HostClock", *, quiet: bool) -> "Stand":
             )
         if not quiet and measurement.settled and now - begin > shown + 1:
             shown = int(now - begin)
-            print("." * max(1, round(shown - SETTLE_S)), end="\r", flush=True)
+            print(".", end="", flush=True)
     if not quiet:
         print()
     return measurement.stand

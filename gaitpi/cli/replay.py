@@ -219,7 +219,7 @@ class _Summary:
 def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str, Any]]:
     """JSON objects in time order, counted into ``summary`` as they pass."""
     from gaitpi.coach.types import Beats, Cue, Withheld
-    from gaitpi.device.controls import KINDS
+    from gaitpi.device.controls import NOTED
     from gaitpi.device.replay import Gap, replay
     from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
 
@@ -234,7 +234,7 @@ def _items(recording: Any, config: Any, summary: _Summary) -> Iterator[dict[str,
             yield {"type": "gap", "time_s": item.time_s, "gap_s": item.gap_s}
         elif isinstance(item, EventRow):
             yield {
-                "type": "mark" if item.kind in KINDS else "fault",
+                "type": "mark" if item.kind in NOTED else "fault",
                 "time_s": item.time_s,
                 "kind": item.kind,
                 "text": item.text,

@@ -14,7 +14,7 @@ from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
 from gaitpi.runs.schema import SUFFIX
 
 HELP = "Say what the running daemon is doing, and whether runs can be kept."
-EPILOG = """exit code 0: it runs and records; 1: it does not.
+EPILOG = """exit code 0: it runs, and records or waits for a run; 1: it does not.
 
 examples:
   gaitpi status
@@ -75,8 +75,9 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
         ("lean", _number(status.lean_deg, "+.1f", "deg forward")),
         ("belt", device.BELTS[status.belt] if 0 <= status.belt <= 3 else "not known"),
+        ("worn", status.worn or "not known: some steps of running will tell"),
         ("coach", status.coach or "has said nothing"),
-        ("run", status.run_id or "not recording"),
+        ("run", status.run_id or ("none yet" if status.waiting else "not recording")),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
         ("faults", faults or "none"),
     ]

@@ -16,6 +16,8 @@ FOR_GOOD_S: Final = 86_400.0
 
 KINDS: Final = ("mark", "pain", "mute", "button", "heat")
 """Kinds of event in the run file that come from the button, or from heat, which mutes too."""
+NOTED: Final = (*KINDS, "auto", "stand", "cooler")
+"""Kinds of event that are no fault: those, and what the belt did by itself."""
 
 Action = Literal["none", "start", "stop", "calibrate", "power-off"]
 

@@ -35,6 +35,7 @@ from gaitpi.device.programme import Desk
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
+from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
 from gaitpi.gait import Start, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
@@ -174,6 +175,7 @@ class Daemon:
         self._quiet_until_s = 0.0
         self._stopped = False
         self._power_off = False
+        self._worn = ""
         self._reminders: list[float] = []
         self._closers: list[threading.Thread] = []
         self._switch_s = sys.getswitchinterval()
@@ -329,6 +331,7 @@ class Daemon:
                     coach=p.coach,
                     waiting=self._is_waiting,
                     belt=p.belt,
+                    worn=self._worn,
                 )
             )
         except OSError as error:
@@ -439,7 +442,6 @@ class Daemon:
     def _end_run(self, why: str) -> None:
         """Close the run, let it be heard, and remind of the belt."""
         self._close_run()
-        self._waiting = None  # what is kept for the next run begins after this one
         self._reminders = [self._clock.monotonic() + wait for wait in REMIND_S]
         self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, why)
         self._rest_light()
@@ -579,7 +581,7 @@ class Daemon:
         times = batch.times()
         self._run0 = float(times[0])
         self._time_s, self._steps, self._cues = 0.0, 0, 0
-        self._run_id, self._path = "", None
+        self._run_id, self._path, self._worn = "", None, ""
         self._recorder_told = False
         self._controls = Controls()
         self._reminders.clear()
@@ -698,6 +700,11 @@ class Daemon:
             coach=status.reason,
             belt=out.seconds[-1].belt,
         )
+        mount = self._pipeline.estimator.learned_mount
+        if mount is not None and not self._worn:
+            self._worn = worn_words(mount, given=bool(self._config.mount.axes))
+            if self._recorder is not None:
+                self._recorder.event(self._time_s, "worn", self._worn)
         if self._told is not None:
             self._told(self._progress)
 

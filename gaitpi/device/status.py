@@ -48,7 +48,8 @@ class Status(Struct, frozen=True, kw_only=True):
     clock also under a virtual one); ``state`` says in words what the daemon is doing;
     ``rate_hz`` the measured sample rate; ``activity`` 0 unknown, 1 still, 2 walking, 3 running;
     ``counters`` faults by name since the start; ``recorder_problem`` empty while the run is
-    being recorded; ``coach`` the coach's last word; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved.
+    being recorded; ``coach`` the coach's last word; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved;
+    ``worn`` which way round the pack is, empty until known.
     Unknown numbers are None (NaN is written as null). ``waiting``: there is no run and one begins
     by itself.
     """
@@ -70,6 +71,7 @@ class Status(Struct, frozen=True, kw_only=True):
     coach: str = ""
     waiting: bool = False
     belt: int = 0
+    worn: str = ""
 
 
 class StatusFile:

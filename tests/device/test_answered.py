@@ -108,7 +108,8 @@ def test_the_daemon_is_answered(answered: tuple[Path, list[Reply]]) -> None:
     late = [r.heard_s - c.time_s for r, c in zip(replies, cues, strict=True)]
     assert max(late) - min(late) < 0.12
     assert 0.0 <= min(late) < 0.5
-    assert replies[0].asked == pytest.approx(172.0)
+    # the rhythm begins at his own cadence and glides to the target: he hears that
+    assert 160.0 < replies[0].asked < 172.0 + 0.1
 
 
 def test_replay_gives_the_same_cues(answered: tuple[Path, list[Reply]]) -> None:
@@ -130,8 +131,9 @@ def test_step_by_step_and_through_the_chip_agree_roughly(
     assert [c.cue for c in run.cues] == [c.cue for c in cues]
     apart = [a.time_s - b.time_s for a, b in zip(run.cues, cues, strict=True)]
     assert np.abs(apart).max() < 6.0
+    # through the chip he hears a rhythm that glides to the target; step by step the target at once
     assert [r.goal for r in run.replies if r.answered] == pytest.approx(
-        [r.goal for r in replies if r.answered], abs=0.3
+        [r.goal for r in replies if r.answered], abs=3.5
     )
 
 

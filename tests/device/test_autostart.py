@@ -1,19 +1,31 @@
 """Runs that begin and end by themselves: with the seconds before, losing and doubling nothing."""
 
+import json
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gaitpi.cli import main
 from gaitpi.config import Config, RunsConfig, apply
+from gaitpi.cues.button import Button
+from gaitpi.cues.outputs import open_outputs
 from gaitpi.device.autostart import PREROLL_S, Pause, RunningFor, Waiting
+from gaitpi.device.daemon import Daemon
 from gaitpi.device.pipeline import Pipeline
-from gaitpi.gait import GaitEstimator
-from gaitpi.hostclock import VirtualClock
+from gaitpi.device.replay import open_recording, replay
+from gaitpi.device.status import StatusFile, read
+from gaitpi.device.virtual import play, recorder_in
+from gaitpi.errors import RunFileError
+from gaitpi.gait import STEP_DTYPE, GaitEstimator, Trace
+from gaitpi.gait.types import V_ACTIVITY, VALUES
+from gaitpi.hostclock import SystemClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader, open_reader
 from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
@@ -21,8 +33,12 @@ from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.source import RecordingSource, SignalSource
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.runs.header import RunHeader
 from gaitpi.runs.reader import RunReader
-from tests.device.bench import WALL_S, Bench, recorded, replayed
+from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.writer import RunWriter, run_path
+from tests.device.bench import WALL_S, Bench, Heard, recorded, replayed
+from tests.runs.sample import header
 
 CONFIG = apply(
     Config(),
@@ -38,7 +54,9 @@ def bench(tmp_path: Path, *phases: Phase, config: Config = CONFIG) -> Bench:
     return Bench(tmp_path, SimulatedRunner(phases, RunnerParams(seed=3)), config=config, auto=True)
 
 
-def test_a_run_begins_with_the_seconds_before_and_ends_after_the_last_step(tmp_path: Path) -> None:
+def test_a_run_begins_with_the_seconds_before_and_ends_after_the_last_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     b = bench(tmp_path, STAND, WALK, RUN, REST)
     ended = b.run({}, until_s=285.0)
     (path,) = b.paths()
@@ -68,6 +86,11 @@ def test_a_run_begins_with_the_seconds_before_and_ends_after_the_last_step(tmp_p
     names = [name for _, name in b.heard.sounds]
     assert names[0] == "record"
     assert names[-2:] == ["stopped", "reminder"]
+    # beginning and end by itself are no faults
+    assert main(["replay", str(path), "--json"]) == 0
+    items = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [item["type"] for item in items if item.get("kind") == "auto"] == ["mark", "mark"]
+    assert not [item for item in items if item["type"] == "fault"]
 
 
 def test_a_walk_break_splits_nothing_and_a_long_rest_makes_two(tmp_path: Path) -> None:
@@ -169,6 +192,56 @@ def test_what_is_kept_is_the_last_half_minute_whole(poll_s: float) -> None:
         assert after.index == before.index + len(before.counts)
 
 
+def _steps(cadence_spm: float, *, activity: int = 3, seconds: float = 14.0) -> Trace:
+    """A trace of so fast steps, whose samples say ``activity``."""
+    times = np.arange(0.0, seconds, 0.01)
+    values = np.zeros((VALUES, len(times)))
+    values[V_ACTIVITY] = activity
+    contacts = np.arange(0.0, seconds - 1.0, 60.0 / cadence_spm)
+    steps = np.zeros(len(contacts), STEP_DTYPE)
+    steps["ic_s"], steps["known_s"], steps["activity"] = contacts, contacts + 0.5, 3
+    return Trace(times, values, steps)
+
+
+@pytest.mark.parametrize(
+    ("trace", "began"),
+    [
+        (_steps(141.0), True),
+        (_steps(139.0), False),
+        (_steps(170.0, seconds=10.5), False),
+        (_steps(170.0, activity=2), False),
+    ],
+)
+def test_what_running_must_be_to_begin_a_run(trace: Trace, began: bool) -> None:
+    assert RunningFor(10.0, 140.0).add(trace) == began
+
+
+def test_a_pause_between_steps_begins_anew() -> None:
+    trace = _steps(170.0, seconds=20.0)
+    away = (trace.steps["ic_s"] > 8.0) & (trace.steps["ic_s"] < 9.5)
+    walked = trace.steps.copy()
+    walked["activity"][away] = 2
+    for steps in (trace.steps[~away], walked):
+        values = np.zeros((VALUES, len(trace)))
+        values[V_ACTIVITY] = 3
+        assert not RunningFor(10.0, 140.0).add(Trace(trace.time_s, values, steps))
+    assert RunningFor(10.0, 140.0).add(trace)
+
+
+def test_a_file_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
+    """In real time the recorder's thread finds out, and says so; the loop goes on."""
+    folder = tmp_path / "runs"
+    folder.write_text("a file where the folder should be")
+    recorder, _ = recorder_in(folder, synchronous=False)(header())
+    end = time.monotonic() + 10.0
+    while recorder.problem is None and time.monotonic() < end:
+        time.sleep(0.005)
+    assert recorder.problem
+    assert recorder.close(wait_s=0.1)
+    with pytest.raises(RunFileError):
+        recorder_in(folder, synchronous=True)(header())
+
+
 def test_the_pause_counts_samples_since_running() -> None:
     pause, found = Pause(), []
     for activities in ([1, 2, 2], [2, 3, 1, 1], [1]):
@@ -186,8 +259,6 @@ def test_a_run_of_kept_samples_is_that_of_the_same_samples_one_by_one(tmp_path: 
         blocks = [(x.times(), *run.header.sensor.si(x.counts)) for x in run.blocks()]
         steps = run.steps()
         rate = run.header.design_rate_hz
-    from gaitpi.device.replay import open_recording
-
     recording = open_recording(path)
     pipeline = Pipeline(
         CONFIG,
@@ -202,3 +273,91 @@ def test_a_run_of_kept_samples_is_that_of_the_same_samples_one_by_one(tmp_path: 
             part = slice(k, k + 7)
             found += pipeline.update(acc[part], gyr[part], times[part]).trace.steps["ic_s"].tolist()
     assert found == [step.ic_s for step in steps]
+
+
+def _short(path: Path) -> RecordingSource:
+    """The first half minute of a recording."""
+    whole = RecordingSource.from_npz(path)
+    assert whole.rate_hz is not None
+    n = min(len(whole), int(30 * whole.rate_hz))
+    return RecordingSource.from_si(*whole.samples(0, n, whole.rate_hz), whole.rate_hz)
+
+
+@pytest.mark.parametrize(
+    ("folder", "code"),
+    [("sisfall_waist", code) for code in ("D02", "D06", "D15", "D17", "D18", "D19", "F01")]
+    + [(folder, "") for folder in QUIET[1:]],
+)
+def test_nor_through_the_registers_of_a_chip(
+    folder: str, code: str, shared_data: Path, tmp_path: Path
+) -> None:
+    paths = sorted((shared_data / folder).glob("*.npz"))
+    path = next(path for path in paths if code in path.name)
+    heard = Heard(VirtualClock())
+    source = _short(path)
+    ended = play(source, CONFIG, tmp_path, [heard], recording=path.stem, auto=True)
+    assert ended.path is None
+    assert ended.problems == ()
+    assert list(tmp_path.iterdir()) == []
+    assert heard.sounds == []
+
+
+def test_a_card_that_takes_a_second_for_a_new_file_costs_no_sample(tmp_path: Path) -> None:
+    """Real clock, real threads, gpiozero's mock pins."""
+    clock = SystemClock()
+    factory = MockFactory(pin_class=MockPWMPin)
+    config = apply(CONFIG, ["runs.start_s=5", "cues.pwm=software"])
+    status = tmp_path / "status.json"
+
+    def slow(header: RunHeader) -> tuple[Recorder, Path]:
+        path = run_path(tmp_path / "runs", header.run_id)
+
+        def create() -> RunWriter:
+            time.sleep(1.0)
+            return RunWriter(path, header)
+
+        return Recorder.opening(header, create), path
+
+    states: list[str] = []
+    end = [time.monotonic() + 40.0]
+
+    def until() -> bool:
+        if status.exists() and (found := read(status)) is not None:
+            if found.state not in states:
+                states.append(found.state)
+                assert found.recorder_problem == ""
+            if found.run_id and len(end) == 1:
+                end.append(time.monotonic() + 2.0)
+        return time.monotonic() > end[-1]
+
+    source = SimulatedRunner((Phase("run", 60.0, cadence_spm=170.0),))
+    daemon = Daemon(
+        config,
+        open_reader(VirtualTransport([VirtualMpu6050(source, clock)]), clock, config.imu),
+        clock,
+        open_outputs(config.cues, factory),
+        slow,
+        status=StatusFile(status),
+        button=Button(27, factory, clock),
+        auto=True,
+    )
+    began = time.monotonic()
+    ended = daemon.run(until)
+    factory.reset()
+    assert ended.problems == ()
+    assert states == ["waiting for a run", "recording"]
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        blocks, steps = list(run.blocks()), run.steps()
+        assert run.finished
+        assert not [e for e in run.events() if e.kind in ("gap", "dropout")]
+        anchor = run.header.anchor
+        assert anchor.mono_s == pytest.approx(began, abs=2.0)
+        assert anchor.wall_s - anchor.mono_s == pytest.approx(
+            time.time() - time.monotonic(), abs=0.1
+        )
+    for before, after in pairwise(blocks):
+        assert after.index == before.index + len(before.counts)
+    assert sum(len(b.counts) for b in blocks) > 8.0 * 195  # more than its start and end
+    again = [i for i in replay(open_recording(ended.path), config) if isinstance(i, np.void)]
+    assert [float(step["ic_s"]) for step in again] == [step.ic_s for step in steps]

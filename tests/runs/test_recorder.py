@@ -195,3 +195,48 @@ def test_no_place_for_runs_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
     with pytest.raises(RunFileError, match="Recording into run"):
         RunWriter(tmp_path / "runs" / "run.gaitpi", header())
+
+
+def test_a_card_that_refuses_the_new_file_is_asked_again_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.gaitpi"
+    goes = []
+
+    def create() -> RunWriter:
+        goes.append(threading.current_thread())
+        if len(goes) == 1:
+            raise RunFileError("the card refuses", "wait")
+        return RunWriter(path, header())
+
+    recorder = Recorder.opening(header(), create)
+    # more from before the run than may wait of the run itself
+    early, later = int(1.2 * QUEUE_S * RATE_HZ), 500
+    data = counts(early + later)
+    parts = batches(data)
+    n = sum(1 for batch in parts if batch.index < early)
+    recorder.before(parts[:n])
+    for batch in parts[n:]:
+        recorder.batch(batch)
+    until(lambda: recorder.problem is not None)
+    assert "refuses" in str(recorder.problem)
+    before = recorder.opened
+    until(lambda: recorder.problem is None)
+    assert recorder.close() is None
+    assert (before, recorder.opened) == (False, True)
+    assert threading.main_thread() not in goes
+    assert recorder.counters["dropped_batches"] == recorder.counters["bad_rows"] == 0
+    with RunReader(path) as run:
+        assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+        assert run.finished
+
+
+def test_a_card_that_never_takes_the_file_leaves_none_and_words(tmp_path: Path) -> None:
+    def create() -> RunWriter:
+        raise RunFileError("the card refuses", "wait")
+
+    recorder = Recorder.opening(header(), create)
+    for batch in batches(counts(300)):
+        recorder.batch(batch)
+    assert "refuses" in str(recorder.close(wait_s=0.2))
+    assert not recorder.opened

@@ -131,7 +131,7 @@ class RunnerParams:
         )
 
 
-class _Ringing:
+class Ringing:
     """The pack on a loose belt: t² exp(-t/τ) sin ωt after each contact, and its derivatives.
 
     Nothing is left of it by the next step (1e-6), and its first two integrals are zero, so it
@@ -205,7 +205,7 @@ class Truth:
         self._posture = Posture(nodes)
         at, ic_s = contacts(nodes)
         loose = nodes["looseness"][at]
-        self._ring = _Ringing(ic_s, loose, shakes[at]) if loose.any() else None
+        self._ring = Ringing(ic_s, loose, shakes[at]) if loose.any() else None
 
     def ideal(self, t: Floats) -> tuple[Floats, Floats]:
         """Specific force (n, 3) m/s² and angular velocity (n, 3) rad/s, sensor axes, no errors."""
