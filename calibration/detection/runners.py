@@ -122,7 +122,7 @@ class Runner:
             doing = self.activity(ic)
             if doing in (WALKING, RUNNING):
                 leans = (leans[1], lean)
-                yield StepTaken(ic + KNOWN_LATER_S, ic, step_s, doing == RUNNING)
+                yield StepTaken(ic + KNOWN_LATER_S, ic - step_s, step_s, doing == RUNNING)
 
 
 def strides(noise: StrideNoise, n: int, rng: np.random.Generator) -> Floats:

@@ -103,6 +103,7 @@ class Player:
         self._light_start = 0.0
         self._wink: Light | None = None
         self._train: Train | None = None
+        self._virtual0_s = 0.0
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -174,6 +175,10 @@ class Player:
         """Without a thread, on a virtual clock: sound the ticks that are over by ``now_s``."""
         while (train := self._train) is not None and train.due_s + TICK_S <= now_s:
             if train.vouched:
+                if not train.ticks:
+                    self._virtual0_s = self._clock.monotonic() - train.due_s
+                # the ticks keep their distance on the clock by which they are heard
+                self._sleep_until(self._virtual0_s + train.due_s)
                 train.sounded(train.due_s)
                 self._sound_tick(train, self._sleep_until)
             else:

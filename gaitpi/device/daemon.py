@@ -616,6 +616,8 @@ class Daemon:
             start=known.start,
             coach=self._coach,
         )
+        if config.coach.metronome != "off" and config.coach.target_spm is None:
+            self._said("The metronome is silent without a cadence target: gaitpi target set 172.")
         try:
             self._recorder, self._path = self._record(header)
         except GaitpiError as error:

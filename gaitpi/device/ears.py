@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from gaitpi.cues.vocabulary import RUNNING, Colour, Pattern
+from gaitpi.cues.vocabulary import METRONOME, RUNNING, Colour, Pattern
 from gaitpi.hostclock import HostClock
 
 INTERVALS: Final = 3
@@ -45,7 +45,7 @@ class Ears:
 
     def announce(self, sound: Pattern, time_s: float) -> None:  # noqa: ARG002 (when decided)
         """A sound begins; it is heard with its first tone. Those of the system say nothing here."""
-        self._sound = sound if sound.name in RUNNING else None
+        self._sound = sound if sound.name in (*RUNNING, METRONOME.name) else None
         self._start_s, self._began = self._now_s(), self._clock.monotonic()
         self._sounding, self._ticks = False, []
 

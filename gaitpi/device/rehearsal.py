@@ -127,7 +127,9 @@ class _Body:
             kept_on = before is not None and before.kind == step.kind
             step_s = step.start_s - before.start_s if before is not None and kept_on else math.nan
             known_s = step.start_s + KNOWN_LATER_S
-            self._contacts.append(StepTaken(known_s, step.start_s, step_s, step.running))
+            # the step that this contact ends, which began with the one before
+            ic_s = before.start_s if before is not None and kept_on else step.start_s
+            self._contacts.append(StepTaken(known_s, ic_s, step_s, step.running))
             self._leans = (self._leans[1], step.lean_deg)
         else:
             self._leans = (math.nan, math.nan)

@@ -187,3 +187,44 @@ def test_mistakes(
     assert main(arguments) == 2
     assert words in capsys.readouterr().err
     assert not Path("x.csv").exists()
+
+
+def test_ears_hear_the_ticks_of_a_metronome_in_virtual_time() -> None:
+    listener, clock = Listener(), VirtualClock(50.0)
+    player = Player(Outputs([Ears(listener, lambda: 12.5, clock)]), clock, threaded=False)
+    player.metronome(cue("metronome", 0.34), 101.0, 200.0)
+    for k in range(20):
+        player.catch_up(101.0 + 0.1 * k)
+    player.close()
+    assert [name for _, name, _ in listener.told] == ["metronome", *[""] * 4]
+    assert [beat for _, _, beat in listener.told] == pytest.approx([0.34] * 5)
+    assert [t for t, _, _ in listener.told[1:]] == pytest.approx(
+        [12.5 + 0.34 * k for k in range(2, 6)]
+    )
+
+
+def test_a_metronome_is_answered_through_the_chip_and_step_by_step(tmp_path: Path) -> None:
+    """Who always answers is back in band while it ticks: so it ends, and is confirmed."""
+    coach = replace(COACH, metronome="adaptive")
+    runner = AnsweringRunner(LOW, RunnerParams(seed=5), Answering(SURE))
+    ended = play(runner, Config(coach=coach), tmp_path, [], recording="low")
+    assert ended.path is not None
+    with RunReader(ended.path) as reader:
+        cues = list(reader.cues())
+    assert [c.cue for c in cues[:2]] == ["metronome", "back"]
+    assert cues[0].lasted_s == pytest.approx(cues[1].time_s - cues[0].first_s, abs=0.4)
+    assert cues[0].lasted_s < 25.0
+    reply = runner.answering.all_replies()[0]
+    assert reply.cue == "metronome"
+    assert reply.answered
+    run = rehearse(Coach(coach), LOW, Answering(SURE), seed=5)
+    assert [c.cue for c in run.cues[:2]] == ["metronome", "back"]
+
+
+def test_a_rehearsal_foretells_the_next_contact() -> None:
+    """A rhythm begins on a step of the runner, and in his own interval."""
+    run = rehearse(Coach(COACH), LOW, Answering(SURE), seed=5)
+    first = run.cues[0]
+    contacts = np.array([step.start_s for step in run.running])
+    assert first.from_s == pytest.approx(60.0 / 163.0, rel=0.03)
+    assert np.abs(contacts - first.first_s).min() < 0.04

@@ -15,7 +15,7 @@ from gaitpi.cues.player import ALIVE_S
 from gaitpi.device.daemon import Daemon, Ended
 from gaitpi.device.pipeline import Pipeline
 from gaitpi.device.replay import Gap, Item, open_recording, replay
-from gaitpi.device.virtual import recorder_in
+from gaitpi.device.virtual import play, recorder_in
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.reader import open_reader
 from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
@@ -193,3 +193,13 @@ def test_plain_ticks_from_the_first_running_step_to_the_last(tmp_path: Path) -> 
     beats = [i for i in items(ended.path, PLAIN) if isinstance(i, Beats)]
     assert [(b.time_s, b.rule) for b in beats] == events
     assert not [t for t in threading.enumerate() if t.name.startswith("gaitpi-")]
+
+
+@pytest.mark.parametrize("target", ["none", "172"])
+def test_without_a_target_it_says_why_it_is_silent(tmp_path: Path, target: str) -> None:
+    said: list[str] = []
+    config = apply(Config(), ["coach.metronome=plain", f"coach.target_spm={target}"])
+    runner = SimulatedRunner((Phase("stand", 3.0),))
+    play(runner, config, tmp_path, [], recording="stand", said=said.append)
+    silent = [one for one in said if "silent without a cadence target" in one]
+    assert bool(silent) == (target == "none")

@@ -28,7 +28,7 @@ import numpy as np
 
 from gaitpi.units import S_PER_MIN, cadence_spm, step_time_s
 
-RHYTHMIC: Final = ("step-up", "beat")
+RHYTHMIC: Final = ("step-up", "beat", "metronome")
 """Cues that ask for a cadence."""
 LEANS: Final = {"tall": -1.0, "sink": 1.0}
 """Cues that ask for another lean, and which way (+1 forward)."""
