@@ -30,11 +30,11 @@ SESSIONS_MAX: Final = 40
 TESTS_MAX: Final = 4
 TEXT_MAX: Final = 200
 
-TEMPLATE: Final = f"""\
-# Prescription for gaitpi, by a physiotherapist. Hand it over as a file; the runner reads it
-# in with 'gaitpi program prescribe FILE'. What stands here is the most: the runner may lower
-# it but not raise it. 'gaitpi program status' shows its checksum (SHA-256), by which both can
-# see that it is the same file. Lines that begin with # do nothing.
+TEMPLATE: Final = f"""# Prescription for gaitpi, by a physiotherapist. Hand it over as a
+# file; the runner reads it in with 'gaitpi program prescribe FILE'. What stands
+# here is the most: the runner may lower it but not raise it. 'gaitpi program
+# status' shows its checksum (SHA-256), by which both can see that it is the
+# same file. Lines that begin with # do nothing.
 
 date = 2026-11-24        # of the prescription
 expires = 2027-02-24     # its last day; not more than a year later
@@ -49,17 +49,18 @@ focus = "cadence"        # or "lean": the one thing that is cued
 percent = 5.0            # above the runner's own cadence
 # target_spm = 172.0
 
-# What "own cadence" is. Without it: what the belt heard in runs without a target.
+# What "own cadence" is. Without it: what the belt heard in runs without target.
 # baseline_spm = 164.0
 
 # More than {CAP - 1:.0%} above the own cadence is taken only with the reason:
 # above_cap = "why"
 
-band_percent = 3.0       # cued when this far below the target; the runner may choose wider
+band_percent = 3.0       # low is this far below the target; wider may be chosen
 max_per_hour = 20        # cues in an hour, 0 to 20
 
-# The sessions in order: minutes of running after the warm-up, and how many percent of them
-# are with cues. Without any, gaitpi's own programme of {len(SHARES)} sessions may be run.
+# The sessions in order: minutes of running after the warm-up, and how many
+# percent of them are with cues. Without any, gaitpi's own programme of
+# {len(SHARES)} sessions may be run.
 [[session]]
 minutes = 15
 share = 100
@@ -72,7 +73,8 @@ share = 50
 minutes = 25
 share = 25
 
-# Silent runs afterwards, which show what is kept: days after the last session, minutes.
+# Silent runs afterwards, which show what is kept: days after the last session,
+# and minutes.
 [[test]]
 after_days = 1
 minutes = 15

@@ -71,6 +71,7 @@ def test_the_template_is_one() -> None:
     assert found.sha256 == hashlib.sha256(TEMPLATE.encode()).hexdigest()
     assert found.plan is not None
     assert len(found.plan.sessions) == 3
+    assert max(map(len, TEMPLATE.splitlines())) <= 80
     # what is commented out in it is right too
     whole = [line.removeprefix("# ") if "= " in line else line for line in TEMPLATE.splitlines()]
     lines = [line for line in whole if not line.startswith(("percent", "focus"))]

@@ -108,7 +108,11 @@ def test_a_prescription_is_the_most(
     assert main(["target", "set", "170"]) == 0
     assert "reason: prescribed" in said(capsys)
     assert "prescribed, not lean" in problem(capsys, "program", "start", "lean")
-    assert main(["program", "start"]) == 0
+    assert main(["program", "start", "--json"]) == 0
+    # without listening runs, what is kept is measured against the prescription's baseline
+    begun = json.loads(said(capsys))
+    assert begun["own"] == 164.0
+    assert begun["own_sd"] > 0.5
     assert status(capsys)["next"]["minutes"] == 15.0
 
 

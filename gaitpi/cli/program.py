@@ -16,6 +16,7 @@ import msgspec
 from gaitpi import prescription, programmefile, targetfile
 from gaitpi.cli import actions_of, common_options, complain, fixed_keys, load_config, print_json
 from gaitpi.coach.programme import MINUTE_S, WEEKLY, Focus, percent, whole
+from gaitpi.coach.targets import LISTEN_S, Own
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, GaitpiError
 from gaitpi.hostclock import SystemClock
@@ -135,6 +136,15 @@ def _own(now: _Now) -> Any:
     return listen(now.directory, session, simulated=now.simulated).own(session)
 
 
+def _own_before(now: _Now) -> Any:
+    """What a programme is measured against: by the listening runs, or as the prescription says."""
+    own, found = _own(now), now.prescribed
+    if own is not None or found is None or found.baseline_spm is None:
+        return own
+    # measured elsewhere: taken for as sure as the shortest listening of our own
+    return Own(found.baseline_spm, 0.0, 0.0, LISTEN_S)
+
+
 # Beginning and ending.
 
 
@@ -151,7 +161,7 @@ def _start(args: argparse.Namespace) -> int:
         raise GaitpiError(f"there is no {focus} target yet to run a programme with.", todo)
     name = found.id if found is not None and ordered else f"own-{secrets.token_hex(4)}"
     before = next((r for r in now.journal.records if isinstance(r, Started) and r.id == name), None)
-    own = _own(now) if before is None else None
+    own = _own_before(now) if before is None else None
     coach = config.coach
     started = Started(
         wall_s=now.now_s,

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from gaitpi.coach.policy import Coach
+from gaitpi.coach.policy import LEAN_RETURN, Coach
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
-from gaitpi.config import Config
+from gaitpi.config import CoachConfig, Config
 from gaitpi.errors import UsageError
 from gaitpi.review.ledger import (
     CORRECTIONS,
@@ -43,7 +43,10 @@ Kind = Literal["cue", "silence", "no data"]
 
 
 class Thought(NamedTuple):
-    """What the coach thought at a second, as in :class:`gaitpi.coach.policy.Status`."""
+    """What the coach thought at a second, as in :class:`gaitpi.coach.policy.Status`.
+
+    ``returned``: the value was well in band.
+    """
 
     time_s: float
     rule: str
@@ -51,6 +54,7 @@ class Thought(NamedTuple):
     value: float
     low: float
     high: float
+    returned: bool = False
 
     @property
     def out(self) -> bool:
@@ -210,8 +214,18 @@ def think(
                 )
             )
         now = coach.status()
-        thoughts.append(Thought(second.time_s, now.rule, now.reason, now.value, *now.band))
+        well = _well_in(config.coach, now.value)
+        thoughts.append(Thought(second.time_s, now.rule, now.reason, now.value, *now.band, well))
     return thoughts, decisions
+
+
+def _well_in(coach: CoachConfig, value: float) -> bool:
+    """Whether the mean is where ``back`` would come."""
+    if coach.focus == "cadence" and coach.target_spm is not None:
+        return value >= coach.target_spm * (1.0 - min(coach.band_return, coach.band_low))
+    if coach.focus == "lean" and coach.usual_lean_deg is not None:
+        return abs(value - coach.usual_lean_deg) <= LEAN_RETURN * coach.lean_band_deg
+    return False
 
 
 class _Feet:
@@ -317,7 +331,7 @@ def _of_silence(
         since_s = thought.time_s
     kept = [e for e in found if e.withheld and e.cue != "back" and e.time_s < at_s + 1.0]
     would = None
-    if out_s > 0 and kept and kept[-1].time_s >= at_s - out_s - 1.0:
+    if out_s > 0 and kept and kept[-1].time_s >= min(at_s - out_s, _away_s(until, now)) - 1.0:
         # nothing has been heard since, or it would have been given
         later = before is None or before.cue == "back" or before.time_s < kept[-1].time_s
         would = kept[-1] if later else None
@@ -327,6 +341,19 @@ def _of_silence(
     if metric == "lean" and now.rule in ("ready", "quiet.turn") and unseen:
         doubts = [*doubts, "whether the runner was turning is not in the file"]
     return _silence("silence", at_s, metric, now, now.reason, since_s, out_s, would, before, doubts)
+
+
+def _away_s(thoughts: Sequence[Thought], now: Thought) -> float:
+    """Since when the rule in force holds back and the value was not well in band, s.
+
+    The coach says once that a rule keeps it quiet, and again only after such a return.
+    """
+    away_s = now.time_s
+    for thought in reversed(thoughts):
+        if thought.rule != now.rule or thought.returned:
+            break
+        away_s = thought.time_s
+    return away_s
 
 
 def _silence(

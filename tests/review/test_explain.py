@@ -180,6 +180,29 @@ def test_what_is_no_time(text: str) -> None:
         parse_time(text)
 
 
+def test_what_a_long_silence_kept_back_is_still_said_minutes_later(tmp_path: Path) -> None:
+    """Low, nearly back, low again: the coach says once that it is held back."""
+
+    def cadence(t: float) -> float:
+        if t > 480.0:
+            return 171.0 if t < 540.0 else 160.0
+        return 163.0 if t % 60.0 < 40.0 else 165.0
+
+    coach = CoachConfig(target_spm=170.0, warmup_s=60.0, programme_part="test", programme_number=1)
+    path = record(tmp_path / "run.gaitpi", Runner(cadence, wander_spm=0.0), 560.0, coach)
+    with RunReader(path) as run:
+        kept = next(e for e in ledger(run) if e.rule == "quiet.programme")
+    late = ask(path, 395.0)
+    assert late.rule == "quiet.programme"
+    assert 0.0 < late.out_s < 395.0 - kept.time_s
+    assert late.would == kept
+    assert "Without that step-up would have come" in " ".join(sentences(late))
+    # he came back by himself: what would have come before that says nothing of the next dip
+    dip = ask(path, 546.0)
+    assert dip.out_s > 0.0
+    assert dip.would is None
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """From samples: virtual chip, daemon, run file."""
