@@ -274,7 +274,7 @@ def _step_row(step: StepTaken) -> dict[str, Any]:
     """In the file a step begins with its contact; there is no more to it without a signal."""
     known = math.isfinite(step.step_s)
     return dict.fromkeys(StepRow._fields, math.nan) | {
-        "ic_s": step.ic_s - step.step_s if known else step.ic_s,
+        "ic_s": step.ic_s,
         "step_s": step.step_s,
         "cadence_spm": MINUTE_S / step.step_s if known else math.nan,
         "side": 0,
