@@ -174,7 +174,7 @@ def read(path: Path) -> tuple[Prescription, str, str]:
         reason = getattr(error, "strerror", None) or error
         raise PrescriptionError(f"{path} cannot be read: {reason}.", "Check the path.") from error
     if len(raw) > SIZE_LIMIT:
-        raise PrescriptionError(f"{path} is larger than {SIZE_LIMIT // 1024} KiB.", _TODO)
+        raise PrescriptionError(f"{path} is larger than {SIZE_LIMIT // 1024} KiB.", _REMEDY)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -186,7 +186,7 @@ def read(path: Path) -> tuple[Prescription, str, str]:
     return parse(text, kind, str(path)), text, kind
 
 
-_TODO: Final = "'gaitpi program template' prints one that fits."
+_REMEDY: Final = "'gaitpi program template' prints one that fits."
 
 
 def parse(text: str, kind: str, where: str = "the prescription") -> Prescription:
@@ -195,15 +195,17 @@ def parse(text: str, kind: str, where: str = "the prescription") -> Prescription
         data = json.loads(text) if kind == "json" else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise PrescriptionError(f"{where} is not valid {kind.upper()}: {words}.", _TODO) from error
+        raise PrescriptionError(
+            f"{where} is not valid {kind.upper()}: {words}.", _REMEDY
+        ) from error
     if not isinstance(data, dict):
-        raise PrescriptionError(f"{where} holds no keys.", _TODO)
+        raise PrescriptionError(f"{where} holds no keys.", _REMEDY)
     if kind == "json":
         data = {key: _json_day(key, value) for key, value in data.items()}
     lines = text.split("\n") if kind == "toml" else []
     problems = [f"{_place(where, lines, key)}: {words}" for key, words in _problems(data)]
     if problems:
-        raise PrescriptionError("\n".join(problems), _TODO)
+        raise PrescriptionError("\n".join(problems), _REMEDY)
     return _made(data, hashlib.sha256(text.encode()).hexdigest())
 
 
