@@ -21,8 +21,8 @@ from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.batch import Batch, SensorInfo
 from gaitpi.imu.chip import Chip, Frames
 from gaitpi.imu.chips import CHIPS
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import hold
 from gaitpi.imu.virtual.transport import VirtualTransport

@@ -25,8 +25,8 @@ from gaitpi.cues.outputs import open_outputs
 from gaitpi.device.daemon import Daemon
 from gaitpi.device.virtual import recorder_in
 from gaitpi.hostclock import SystemClock
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import hold
 from gaitpi.imu.virtual.transport import VirtualTransport

@@ -40,8 +40,8 @@ from gaitpi.device.pipeline import MOMENTS_HZ
 from gaitpi.device.virtual import recorder_in
 from gaitpi.gait import RUNNING, estimate
 from gaitpi.hostclock import SystemClock
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport

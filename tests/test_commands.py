@@ -145,7 +145,7 @@ def test_make_run_without_a_sensor_says_so_and_simulates(
 
 def test_a_recording_is_played(capsys: pytest.CaptureFixture[str], shared_data: Path) -> None:
     path = shared_data / "rbds_semisynthetic" / "002_T25.npz"
-    assert main(["demo", "--play", str(path), "--chip", "lsm6ds"]) == 0
+    assert main(["demo", "--play", str(path), "--chip", "lsm6dsox"]) == 0
     assert "[002_T25]" in capsys.readouterr().out
     assert main(["runs", "--json"]) == 0
     # 74 contacts on the force plate; the last one has no next

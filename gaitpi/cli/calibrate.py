@@ -160,7 +160,7 @@ def _reader(config: Config, clock: "HostClock", *, virtual: bool) -> "Reader":
 
     transport: Transport
     if virtual:
-        from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
+        from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
         from gaitpi.imu.virtual.runner import RunnerParams
         from gaitpi.imu.virtual.standing import Standing
         from gaitpi.imu.virtual.transport import VirtualTransport

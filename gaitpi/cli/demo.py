@@ -27,7 +27,7 @@ EPILOG: Final = """examples:
   gaitpi demo
   gaitpi demo --story lean --realtime
   gaitpi demo --story fade --no-answers
-  gaitpi demo --play recording.npz --chip lsm6ds"""
+  gaitpi demo --play recording.npz --chip lsm6dsox"""
 
 ANSWERS: Final = (
     "The simulated runner answers cues, by a model and not as people do; with\n"
@@ -53,7 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the simulated runner answers the cues (default), or ignores them",
     )
     parser.add_argument(
-        "--chip", choices=("mpu6050", "lsm6ds"), default="mpu6050", help="virtual chip"
+        "--chip",
+        default="mpu6050",
+        metavar="NAME",
+        help="virtual chip, by its family or part, e.g. lsm6dsox (default: mpu6050)",
     )
     parser.add_argument("--realtime", action="store_true", help="at the speed of life")
     parser.add_argument("--bell", action="store_true", help="ring the terminal's bell for cues")

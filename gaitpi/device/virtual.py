@@ -14,21 +14,32 @@ from gaitpi.cues.outputs import Output, Outputs
 from gaitpi.device.daemon import Daemon, Ended, Progress
 from gaitpi.device.ears import Ears
 from gaitpi.device.status import StatusFile
+from gaitpi.errors import UsageError
 from gaitpi.hostclock import HostClock, SystemClock, VirtualClock
+from gaitpi.imu.chips import twins
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.chip import LOOK_AHEAD, VirtualChip
+from gaitpi.imu.virtual.chip import LOOK_AHEAD, Twin
 from gaitpi.imu.virtual.live import AnsweringRunner
-from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.source import SignalSource
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.writer import RunWriter, run_path, settle
 
-CHIPS = ("mpu6050", "lsm6ds")
 LIVE_SAMPLES = 16
 """Samples asked at once of a runner who hears: what is made cannot answer any more."""
+
+
+def twin_of(name: str) -> Twin:
+    """The virtual part of a family's ``name``, or of a part's as the maker writes it.
+
+    Capital letters do not matter. Raises UsageError with the names there are.
+    """
+    for twin in twins():
+        if name.lower() in (twin.name, twin.part.lower()):
+            return twin
+    names = ", ".join(dict.fromkeys(twin.name for twin in twins()))
+    raise UsageError(f"{name} is no virtual chip.", f"Use one of: {names}.")
 
 
 def recorder_in(
@@ -67,7 +78,7 @@ def play(
     said: Callable[[str], None] | None = None,
     auto: bool = False,
 ) -> Ended:
-    """Play ``source`` through a virtual ``chip`` and the daemon into a run file.
+    """Play ``source`` through a virtual ``chip`` (:func:`twin_of`) and the daemon into a run file.
 
     ``recording`` is the bare name for the header. In virtual time (``realtime`` False) it runs
     as fast as the machine can. ``until`` may end it early. With ``auto`` runs begin and end by
@@ -80,9 +91,8 @@ def play(
         config = replace(config, imu=replace(config.imu, rate_hz=wanted))
     clock: HostClock = SystemClock() if realtime else VirtualClock(wall_s=time.time())
     sound_clock: HostClock = clock if realtime else VirtualClock()
-    make = VirtualLsm6ds if chip == "lsm6ds" else VirtualMpu6050
     ahead = LIVE_SAMPLES if isinstance(source, AnsweringRunner) else LOOK_AHEAD
-    twin: VirtualChip = make(source, clock, rate_error=rate_error, look_ahead=ahead)
+    twin = twin_of(chip).make(source, clock, rate_error=rate_error, look_ahead=ahead)
     if isinstance(source, AnsweringRunner):
         ears = Ears(source, lambda: clock.monotonic() - twin.source_start_s, sound_clock)
         outputs = [*outputs, ears]

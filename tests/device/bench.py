@@ -19,8 +19,8 @@ from gaitpi.device.heat import Thermometer
 from gaitpi.device.replay import open_recording, replay
 from gaitpi.device.virtual import recorder_in
 from gaitpi.hostclock import VirtualClock
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.source import SignalSource
 from gaitpi.imu.virtual.story import Phase

@@ -27,8 +27,8 @@ from gaitpi.gait import STEP_DTYPE, GaitEstimator, Trace
 from gaitpi.gait.types import V_ACTIVITY, VALUES
 from gaitpi.hostclock import SystemClock, VirtualClock
 from gaitpi.imu.batch import Batch
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import Reader, open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.source import RecordingSource, SignalSource
 from gaitpi.imu.virtual.story import Phase

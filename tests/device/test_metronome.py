@@ -17,8 +17,8 @@ from gaitpi.device.pipeline import Pipeline
 from gaitpi.device.replay import Gap, Item, open_recording, replay
 from gaitpi.device.virtual import play, recorder_in
 from gaitpi.hostclock import VirtualClock
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport

@@ -117,4 +117,4 @@ def test_every_recording_live_replayed_and_by_csv(
 @pytest.mark.parametrize("folder", ["rbds_semisynthetic", "ipol_lowback_walk"])
 def test_the_other_family_plays_them_too(folder: str, shared_data: Path, tmp_path: Path) -> None:
     path = sorted((shared_data / folder).glob("*.npz"))[0]
-    assert _through(path, tmp_path, "lsm6ds") > 10
+    assert _through(path, tmp_path, "lsm6dsox") > 10

@@ -20,9 +20,9 @@ from gaitpi.device.trial import Trial, try_programme
 from gaitpi.device.virtual import recorder_in
 from gaitpi.errors import GaitpiError
 from gaitpi.hostclock import VirtualClock
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
 from gaitpi.imu.virtual.answering import AnswerParams
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport

@@ -15,10 +15,10 @@ from gaitpi.imu.bus import I2CBus
 from gaitpi.imu.chip import CHUNK_BYTES, Chip, Frames, Setting, TaggedWords, blocks, first_fault
 from gaitpi.imu.chips import CHIPS, known_addresses
 from gaitpi.imu.chips.lsm6ds import LSM6DS3, LSM6DS3TRC, LSM6DSOX
+from gaitpi.imu.chips.lsm6ds.twin import VirtualLsm6ds
 from gaitpi.imu.chips.mpu6050 import MPU6050, MPU6500
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.virtual.chip import VirtualChip
-from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.source import Floats
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0, RAD_PER_DEG

@@ -17,12 +17,12 @@ from gaitpi.errors import ConfigError, SensorError
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.bus import I2CBus
+from gaitpi.imu.chips.lsm6ds.twin import VirtualLsm6ds
 from gaitpi.imu.chips.mpu6050 import MPU6050
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import FAILURES_MAX, Reader, State, find_sensor, open_reader
 from gaitpi.imu.transport import Transport
 from gaitpi.imu.virtual.chip import VirtualChip
-from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.source import Floats
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gaitpi.hostclock import VirtualClock
+from gaitpi.imu.chips.lsm6ds.twin import VirtualLsm6ds
+from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.transport import Transport
 from gaitpi.imu.virtual.chip import VirtualChip
-from gaitpi.imu.virtual.lsm6ds import VirtualLsm6ds
-from gaitpi.imu.virtual.mpu6050 import VirtualMpu6050
 from gaitpi.imu.virtual.source import Floats, RecordingSource
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0, RAD_PER_DEG

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -395,3 +395,39 @@ class VirtualChip(ABC):
 def to_counts(si: Floats, per_count: float) -> NDArray[np.int16]:
     """SI values (n, 3) as counts: rounded half to even, held at the ends of int16."""
     return np.clip(np.rint(si / per_count), -32768, 32767).astype(np.int16)
+
+
+class Make(Protocol):
+    """Makes a virtual part at its usual address; options as :class:`VirtualChip`'s."""
+
+    def __call__(
+        self,
+        source: SignalSource,
+        clock: HostClock,
+        *,
+        address: int = ...,
+        rate_error: float = 0.0,
+        rate_drift: float = 0.0,
+        power_on_s: float | None = None,
+        look_ahead: int = LOOK_AHEAD,
+    ) -> VirtualChip:
+        """A part that feels ``source`` on the host's ``clock``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A virtual part: what a family's folder offers in ``TWINS``.
+
+    ``name``: the :class:`gaitpi.imu.chip.Chip` it stands for; ``part`` as the maker writes it;
+    ``address`` the one ``make`` gives it. ``linux``: the I2C device name under which Linux's
+    own IIO driver binds (as of 6.12), None where mainline has no driver; ``linux_needs_irq``
+    True when that driver refuses a part without an interrupt line.
+    """
+
+    name: str
+    part: str
+    who_am_i: int
+    address: int
+    linux: str | None
+    linux_needs_irq: bool
+    make: Make

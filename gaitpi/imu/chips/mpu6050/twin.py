@@ -5,6 +5,7 @@ PS-MPU-6000A-00 rev. 3.4 ("PS"), RM-MPU-9250A-00 rev. 1.4 ("RM9"; register list 
 FIFO p. 43). Other places are named by the decimal register number the maps are ordered by.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -17,6 +18,7 @@ from gaitpi.imu.virtual.chip import (
     Bytes2d,
     FifoPort,
     Registers,
+    Twin,
     VirtualChip,
     to_counts,
 )
@@ -244,3 +246,16 @@ class VirtualMpu6050(VirtualChip):
 
     def _after(self, register: int) -> int:
         return register if register == FIFO_R_W else super()._after(register)
+
+
+def _twin(name: str, part: str, who_am_i: int, fifo_bytes: Literal[512, 1024], linux: str) -> Twin:
+    make = functools.partial(VirtualMpu6050, who_am_i=who_am_i, fifo_bytes=fifo_bytes)
+    return Twin(name, part, who_am_i, 0x68, linux, False, make)
+
+
+TWINS: Final[tuple[Twin, ...]] = (
+    _twin("mpu6050", "MPU-6050", 0x68, 1024, "mpu6050"),
+    _twin("mpu6500", "MPU-6500", 0x70, 512, "mpu6500"),
+    _twin("mpu6500", "MPU-9250", 0x71, 512, "mpu9250"),
+    _twin("mpu6500", "MPU-9255", 0x73, 512, "mpu9255"),
+)

@@ -131,3 +131,5 @@ LSM6DSOX: Final = Chip(
     zero_c=25.0,
     counts_per_c=256.0,
 )
+
+CHIPS: Final[tuple[Chip, ...]] = (LSM6DS3, LSM6DS3TRC, LSM6DSOX)

@@ -126,3 +126,5 @@ MPU6500: Final = Chip(
     zero_c=21.0,
     counts_per_c=333.87,
 )
+
+CHIPS: Final[tuple[Chip, ...]] = (MPU6050, MPU6500)

@@ -9,6 +9,7 @@ the FIFO, external sensors, the banks behind FUNC_CFG_ACCESS, big-endian output 
 one; only the batching is slower.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from gaitpi.imu.virtual.chip import (
     Bytes2d,
     FifoPort,
     Registers,
+    Twin,
     VirtualChip,
     to_counts,
 )
@@ -385,3 +387,16 @@ def _tags(tag: int, slot: NDArray[np.int64]) -> Bytes2d:
     parity = np.bitwise_xor.reduce(byte[:, None] >> np.arange(8, dtype=np.uint8) & 1, axis=1)
     tags: Bytes2d = (byte | parity.astype(np.uint8))[:, None]
     return tags
+
+
+def _twin(name: str, part: str, who_am_i: int) -> Twin:
+    make = functools.partial(VirtualLsm6ds, who_am_i=who_am_i)
+    return Twin(name, part, who_am_i, 0x6A, part.lower(), False, make)
+
+
+TWINS: Final[tuple[Twin, ...]] = (
+    _twin("lsm6ds3", "LSM6DS3", 0x69),
+    _twin("lsm6ds3tr-c", "LSM6DS3TR-C", 0x6A),
+    _twin("lsm6dsox", "LSM6DSOX", 0x6C),
+    _twin("lsm6dsox", "ISM330DHCX", 0x6B),
+)
