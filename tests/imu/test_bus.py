@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gaitpi.errors import SensorError
 from gaitpi.hostclock import VirtualClock
-from gaitpi.imu.bus import BusFault, FaultCounters, I2CBus
-from gaitpi.imu.smbus import SMBusTransport, opening_error
+from gaitpi.imu.bus import BusFault, FaultCounters, I2CBus, fault_name
+from gaitpi.imu.smbus import SMBusTransport, need_all, opening_error
 
 Outcome = tuple[int, float]  # errno (0 = success), seconds it takes
 
@@ -168,3 +168,11 @@ def test_a_forbidden_bus_names_the_group(tmp_path: Path) -> None:
 def test_any_other_opening_error_is_told_too(tmp_path: Path) -> None:
     error = opening_error(OSError(errno.EBUSY, "Device or resource busy"), tmp_path / "i2c-1")
     assert "Device or resource busy" in str(error)
+
+
+def test_a_transfer_that_was_cut_short_is_an_error() -> None:
+    need_all(2, 2)
+    for done in (0, 1):
+        with pytest.raises(OSError, match=f"{done} of 2") as caught:
+            need_all(done, 2)
+        assert fault_name(caught.value) == "nack"
