@@ -247,11 +247,20 @@ def test_another_page_of_registers_is_left_before_and_while_reading(twin: Twin) 
         assert find_sensor(wired.transport, wired.clock, ImuConfig())[0] is wired.data
         rig = Rig(twin).start()
         rig.run(1.5)
-        page.write(I2CBus(rig.wires, twin.address, rig.clock))
+        bus = I2CBus(rig.wires, twin.address, rig.clock)
+        page.write(bus)
         rig.run(2.5)
         assert rig.state() is State.STREAM
         assert rig.reader.counters
         rig.check_gaps(1)
+        page.write(bus)  # and once more while the sensor is lost
+        rig.wires.unplug(twin.address)
+        rig.run(1.5)
+        assert rig.state() is State.RECOVER
+        rig.wires.replug(twin.address)
+        rig.run(2.5)
+        assert rig.state() is State.STREAM
+        rig.check_gaps(2)
 
 
 @each_chip
