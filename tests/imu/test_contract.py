@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitpi.config import ImuConfig
+from gaitpi.device.virtual import twin_of
 from gaitpi.errors import SensorError
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.bus import I2CBus
@@ -102,6 +103,13 @@ def test_names_are_used_once() -> None:
     assert len({chip.name for chip in CHIPS}) == len(CHIPS)
     assert len({twin.part for twin in twins()}) == len(twins())
     assert list(FAMILIES) == sorted(FAMILIES)
+
+
+@each_twin
+def test_the_demo_takes_it_by_name(twin: Twin) -> None:
+    for name in (twin.part, twin.part.lower(), twin.part.replace("-", "")):
+        assert twin_of(name) is twin
+    assert twin_of(twin.name).name == twin.name
 
 
 def test_knowing_the_chips_loads_no_virtual_part() -> None:
