@@ -1,7 +1,7 @@
 """What the reader needs to know of a chip, as data.
 
-A chip is one file in ``chips/`` that fills a :class:`Chip`, and one line in the registry
-there. Its register table is used twice: it configures the chip, and it is what the chip is
+A family of chips is one folder in ``chips/`` that fills a :class:`Chip` for each kind. Its register
+table is used twice: it configures the chip, and it is what the chip is
 checked against while it runs. Nothing here keeps state.
 """
 
@@ -189,7 +189,8 @@ class Fifo:
 
     ``level`` counts in ``level_bytes``; ``size_bytes`` full; ``overflow`` any bit of it set means
     that samples were lost; ``pattern``, where the chip has one, is 0 when the next word begins a
-    frame; ``flush`` empties it and lets it fill again.
+    frame; ``flush`` empties it and lets it fill again, after which the first ``doubtful`` samples
+    are to be thrown away.
     """
 
     data: int
@@ -200,6 +201,7 @@ class Fifo:
     flush: Table
     layout: Layout
     pattern: Field | None = None
+    doubtful: int = 0
 
     def status(self, bus: I2CBus) -> FifoStatus:
         """How much is there. Raises BusFault."""
@@ -241,6 +243,8 @@ class Chip:
     ``table(rate_hz)`` gives the settings for one of ``rates_hz``, in the order of writing.
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
+    ``home`` selects the first page of registers, where WHO_AM_I and the reset are, on parts that
+    have several; it works from any page and its value is 0 under its mask.
     """
 
     name: str
@@ -259,6 +263,7 @@ class Chip:
     zero_c: float
     counts_per_c: float
     temperature: Field | None = field(default=None)
+    home: Table = ()
 
     def rate(self, wanted_hz: float) -> float:
         """The output data rate nearest to the wanted one, Hz."""
@@ -283,6 +288,23 @@ class Chip:
     def celsius(self, raw: NDArray[np.int16]) -> Floats:
         """Temperatures in °C for raw counts."""
         return self.zero_c + raw.astype(np.float64) / self.counts_per_c
+
+    def astray(self, bus: I2CBus) -> bool:
+        """Whether another page of registers is selected than the first. Raises BusFault.
+
+        Only reads, so that a stranger may be asked: True where a selector's bits are set and
+        all others are clear.
+        """
+        return any(
+            found & setting.mask and not found & ~setting.mask
+            for setting in self.home
+            for found in bus.read(setting.register)
+        )
+
+    def go_home(self, bus: I2CBus) -> None:
+        """Select the first page of registers. Raises BusFault."""
+        for setting in self.home:
+            setting.write(bus)
 
     def read_celsius(self, bus: I2CBus) -> float:
         """Temperature from its register, °C; NaN where there is none. Raises BusFault."""
