@@ -93,14 +93,43 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
                 continue
             answers += [(chip, address, who) for chip in chips if chip.who_am_i == register]
     # A known chip anywhere goes before a stranger: clocks and displays share these addresses.
-    for chip, address, who in answers:
-        if chip.identity(who) != "unknown":
-            return chip, address
+    known = [(chip, at) for chip, at, who in answers if chip.identity(who) != "unknown"]
+    if not known:
+        known = _left_in_a_bank(transport, clock, answers)
+    if known:
+        return min((one for one in known if one[1] == known[0][1]), key=lambda one: one[0].doubt)
     if answers and config.allow_unknown and config.chip != "auto":
         return answers[0][:2]
     if answers:
         raise _stranger(transport, config, *answers[0][1:])
     raise _nobody(transport, addresses, faults)
+
+
+def _left_in_a_bank(
+    transport: Transport, clock: HostClock, answers: list[tuple[Chip, int, int]]
+) -> list[tuple[Chip, int]]:
+    """The chips that hide their id because somebody stopped halfway in another bank.
+
+    Only where the register reads as a bank of that chip is bank 0 selected; a stranger that
+    happens to read so gets its value back.
+    """
+    found = []
+    for chip, address, _ in answers:
+        if chip.banks is None:
+            continue
+        bus = I2CBus(transport, address, clock)
+        try:
+            bank = bus.read(chip.banks.select)[0]
+            if not bank or bank & ~(0x07 << chip.banks.shift):
+                continue
+            bus.write(chip.banks.select, b"\0")
+            if chip.identity(bus.read(chip.who_am_i)[0]) == "unknown":
+                bus.write(chip.banks.select, bytes((bank,)))
+            else:
+                found.append((chip, address))
+        except BusFault:
+            continue
+    return found
 
 
 def _wanted(config: ImuConfig) -> list[Chip]:
@@ -150,7 +179,7 @@ def _stranger(transport: Transport, config: ImuConfig, address: int, who: int) -
 def open_reader(transport: Transport, clock: HostClock, config: ImuConfig) -> "Reader":
     """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`."""
     chip, address = find_sensor(transport, clock, config)
-    return Reader(I2CBus(transport, address, clock), chip, clock, config)
+    return Reader(chip.bus(transport, address, clock), chip, clock, config)
 
 
 class Reader:
@@ -230,6 +259,7 @@ class Reader:
         written to it.
         """
         try:
+            self._bus.home()
             who = self._bus.read(self._chip.who_am_i)[0]
         except BusFault as fault:
             raise _nobody(self._bus.transport, (self._bus.address,), {fault.fault}) from fault
@@ -281,6 +311,7 @@ class Reader:
                     if not self._search():
                         return
                 elif self.state is State.RESET:
+                    self._bus.home()  # in another bank this would be another register
                     self._chip.reset.write(self._bus)
                     self._go(State.CONFIGURE, self.reason, self._chip.reset.wait_s)
                     self._step = 0
@@ -292,6 +323,7 @@ class Reader:
 
     def _search(self) -> bool:
         """Whether the sensor is back; then a reset is on its way."""
+        self._bus.home()
         who = self._bus.read(self._chip.who_am_i)[0]
         if who != self._who:
             self._faults.add("identity")
