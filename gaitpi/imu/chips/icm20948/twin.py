@@ -1,12 +1,12 @@
 """The ICM-20948 with its magnetometer, an AK09916 behind the auxiliary bus.
 
-Register addresses and bits: SparkFun's register header; behaviour: the drivers of SparkFun, Pimoroni,
-ArduPilot and PX4; data sheet DS-000189 rev. 1.3, of which pages 25 (clock) and 30 (I2C) were read.
-From memory: reset values, the latch of FIFO_COUNT. Assumed: what an empty FIFO gives.
+Register addresses and bits: SparkFun's register header; behaviour: the drivers of SparkFun,
+Pimoroni, ArduPilot and PX4; data sheet DS-000189 rev. 1.3, of which pages 25 (clock) and 30 (I2C)
+were read. From memory: reset values, the latch of FIFO_COUNT. Assumed: what an empty FIFO gives.
 
-Not modelled beside what :mod:`gaitpi.imu.virtual.chip` names: low-power (LP_CONFIG), the DMP, offsets.
-Where the two sensors run at different rates, both follow the signal at the faster one. The field the
-magnetometer feels stands still.
+Not modelled beside what :mod:`gaitpi.imu.virtual.chip` names: low-power (LP_CONFIG), the DMP,
+offsets. Where the two sensors run at different rates, both follow the signal at the faster one.
+The field the magnetometer feels stands still.
 """
 
 import functools
@@ -72,16 +72,40 @@ _RESET: Final = {
 }
 # Self-clearing bits (DEVICE_RESET, the resets of USER_CTRL) are commands and read 0.
 _WRITABLE: Final = {
-    **{USER_CTRL: 0xF0, 0x05: 0x70, PWR_MGMT_1: 0x6F, PWR_MGMT_2: 0x3F, INT_PIN_CFG: 0xFE},
-    **{0x10: 0x8F, 0x11: 0x01, 0x12: 0x1F, 0x13: 0x1F, 0x66: 0x0F, FIFO_EN_2: 0x1F},
-    **{FIFO_RST: 0x1F, FIFO_MODE: 0x1F, 0x76: 0x01, REG_BANK_SEL: 0x30},
+    USER_CTRL: 0xF0,
+    0x05: 0x70,
+    PWR_MGMT_1: 0x6F,
+    PWR_MGMT_2: 0x3F,
+    INT_PIN_CFG: 0xFE,
+    0x10: 0x8F,
+    0x11: 0x01,
+    0x12: 0x1F,
+    0x13: 0x1F,
+    0x66: 0x0F,
+    FIFO_EN_2: 0x1F,
+    FIFO_RST: 0x1F,
+    FIFO_MODE: 0x1F,
+    0x76: 0x01,
+    REG_BANK_SEL: 0x30,
     **dict.fromkeys((0x114, 0x117, 0x11A), 0xFF),
     **dict.fromkeys((0x115, 0x118, 0x11B), 0xFE),
-    **{GYRO_SMPLRT_DIV: 0xFF, GYRO_CONFIG_1: 0x3F, 0x202: 0x3F, 0x209: 0x01},
+    GYRO_SMPLRT_DIV: 0xFF,
+    GYRO_CONFIG_1: 0x3F,
+    0x202: 0x3F,
+    0x209: 0x01,
     **dict.fromkeys(range(0x203, 0x209), 0xFF),
-    **{ACCEL_SMPLRT_DIV_1: 0x0F, ACCEL_SMPLRT_DIV_2: 0xFF, 0x212: 0x03, 0x213: 0xFF},
-    **{ACCEL_CONFIG: 0x3F, 0x215: 0x1F, 0x252: 0xBF, 0x253: 0x07, 0x254: 0x01},
-    **{0x300: 0x0F, 0x301: 0x9F, 0x302: 0x9F},
+    ACCEL_SMPLRT_DIV_1: 0x0F,
+    ACCEL_SMPLRT_DIV_2: 0xFF,
+    0x212: 0x03,
+    0x213: 0xFF,
+    ACCEL_CONFIG: 0x3F,
+    0x215: 0x1F,
+    0x252: 0xBF,
+    0x253: 0x07,
+    0x254: 0x01,
+    0x300: 0x0F,
+    0x301: 0x9F,
+    0x302: 0x9F,
     **dict.fromkeys(range(I2C_SLV0_ADDR, 0x317), 0xFF),
 }
 

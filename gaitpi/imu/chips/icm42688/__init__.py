@@ -1,9 +1,9 @@
 """TDK InvenSense ICM-42688-P and the parts of its series with the same registers.
 
 Source: data sheet DS-000347 rev. 1.5 ("DS"), read; sections and pages are its. The relatives are
-those that Linux's inv_icm42600 (6.12) drives with the same registers, ranges and FIFO packets; their
-own sheets were not read. Not among them: ICM-42686 (±32 g and ±4000 °/s by the same codes) and
-ICM-42670 (another register map).
+those that Linux's inv_icm42600 (6.12) drives with the same registers, ranges and FIFO packets;
+their own sheets were not read. Not among them: ICM-42686 (±32 g and ±4000 °/s by the same codes)
+and ICM-42670 (another register map).
 """
 
 from typing import Final
