@@ -86,11 +86,6 @@ class I2CBus:
         self._banks = banks
         self._bank: int | None = None  # the one selected; None = not known
 
-    def home(self) -> None:
-        """Select bank 0, whichever seemed to be selected. Raises BusFault."""
-        self._bank = None
-        self._enter(0)
-
     def read(self, register: int, n: int = 1) -> bytes:
         """``n`` bytes from ``register`` on. Raises BusFault."""
         self._enter(register >> 8)

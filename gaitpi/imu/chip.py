@@ -1,7 +1,7 @@
 """What the reader needs to know of a chip, as data.
 
-A chip is one file in ``chips/`` that fills a :class:`Chip`, and one line in the registry
-there. Its register table is used twice: it configures the chip, and it is what the chip is
+A family of chips is one folder in ``chips/`` that fills a :class:`Chip` for each kind. Its register
+table is used twice: it configures the chip, and it is what the chip is
 checked against while it runs. Nothing here keeps state.
 """
 
@@ -233,7 +233,8 @@ class Fifo:
 
     ``level`` counts in ``level_bytes``; ``size_bytes`` full; ``overflow`` any bit of it set means
     that samples were lost; ``pattern``, where the chip has one, is 0 when the next word begins a
-    frame; ``flush`` empties it and lets it fill again.
+    frame; ``flush`` empties it and lets it fill again, after which the first ``doubtful`` samples
+    are to be thrown away.
     """
 
     data: int
@@ -244,6 +245,7 @@ class Fifo:
     flush: Table
     layout: Layout
     pattern: Field | None = None
+    doubtful: int = 0
 
     def status(self, bus: I2CBus) -> FifoStatus:
         """How much is there. Raises BusFault."""
@@ -285,8 +287,9 @@ class Chip:
     ``table(rate_hz)`` gives the settings for one of ``rates_hz``, in the order of writing.
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
-    ``banks`` where the registers lie in banks; ``who_am_i`` and the FIFO are in bank 0. ``doubt``:
-    where two families claim one part, the one with less is believed.
+    ``home`` selects the first page of registers, where WHO_AM_I and the reset are, on parts that
+    have several; it works from any page and its value is 0 under its mask. ``banks`` where
+    settings lie in other pages too: then registers are numbered bank * 256 + address.
     """
 
     name: str
@@ -305,8 +308,8 @@ class Chip:
     zero_c: float
     counts_per_c: float
     temperature: Field | None = field(default=None)
+    home: Table = ()
     banks: Banks | None = None
-    doubt: int = 0
 
     def bus(self, transport: Transport, address: int, clock: HostClock) -> I2CBus:
         """The registers of such a chip at ``address``."""
@@ -336,6 +339,23 @@ class Chip:
         """Temperatures in °C for raw counts."""
         return self.zero_c + raw.astype(np.float64) / self.counts_per_c
 
+    def astray(self, bus: I2CBus) -> bool:
+        """Whether another page of registers is selected than the first. Raises BusFault.
+
+        Only reads, so that a stranger may be asked: True where a selector's bits are set and
+        all others are clear.
+        """
+        return any(
+            found & setting.mask and not found & ~setting.mask
+            for setting in self.home
+            for found in bus.read(setting.register)
+        )
+
+    def go_home(self, bus: I2CBus) -> None:
+        """Select the first page of registers. Raises BusFault."""
+        for setting in self.home:
+            setting.write(bus)
+
     def read_celsius(self, bus: I2CBus) -> float:
         """Temperature from its register, °C; NaN where there is none. Raises BusFault."""
         if self.temperature is None:
@@ -345,9 +365,9 @@ class Chip:
 
 
 def blocks(table: Table) -> list[Table]:
-    """Settings in runs of neighbouring registers, each run one read."""
+    """Settings in runs of neighbouring registers, each run one read; bank 0 comes last."""
     out: list[list[Setting]] = []
-    for setting in sorted(table, key=lambda s: s.register):
+    for setting in sorted(table, key=lambda s: (-(s.register >> 8), s.register)):
         if out and setting.register == out[-1][-1].register + 1:
             out[-1].append(setting)
         else:

@@ -71,6 +71,9 @@ class _Held:
     temperature_c: float
 
 
+_Answer = tuple[Chip, int, int]  # chip, address, WHO_AM_I as read
+
+
 def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tuple[Chip, int]:
     """The chip on the bus and its address.
 
@@ -80,24 +83,20 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
     """
     wanted = _wanted(config)
     addresses = known_addresses() if config.address is None else (config.address,)
-    answers: list[tuple[Chip, int, int]] = []
+    answers: list[_Answer] = []
     faults: set[str] = set()
-    for address in addresses:
-        bus = I2CBus(transport, address, clock)
-        chips = [chip for chip in wanted if address in chip.addresses] or wanted
-        for register in dict.fromkeys(chip.who_am_i for chip in chips):
-            try:
-                who = bus.read(register)[0]
-            except BusFault as fault:
-                faults.add(fault.fault)
-                continue
-            answers += [(chip, address, who) for chip in chips if chip.who_am_i == register]
-    # A known chip anywhere goes before a stranger: clocks and displays share these addresses.
-    known = [(chip, at) for chip, at, who in answers if chip.identity(who) != "unknown"]
-    if not known:
-        known = _left_in_a_bank(transport, clock, answers)
-    if known:
-        return min((one for one in known if one[1] == known[0][1]), key=lambda one: one[0].doubt)
+    buses = [I2CBus(transport, address, clock) for address in addresses]
+    for bus in buses:
+        answers += _ask(bus, wanted, faults)
+    found = _known(answers)
+    if found is None:
+        # A part whose host died in the middle may have another page of registers in sight.
+        answering = {address for _, address, _ in answers}
+        for bus in buses:
+            if found is None and bus.address in answering:
+                found = _lead_home(bus, wanted, faults)
+    if found is not None:
+        return found
     if answers and config.allow_unknown and config.chip != "auto":
         return answers[0][:2]
     if answers:
@@ -105,31 +104,45 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
     raise _nobody(transport, addresses, faults)
 
 
-def _left_in_a_bank(
-    transport: Transport, clock: HostClock, answers: list[tuple[Chip, int, int]]
-) -> list[tuple[Chip, int]]:
-    """The chips that hide their id because somebody stopped halfway in another bank.
-
-    Only where the register reads as a bank of that chip is bank 0 selected; a stranger that
-    happens to read so gets its value back.
-    """
-    found = []
-    for chip, address, _ in answers:
-        if chip.banks is None:
-            continue
-        bus = I2CBus(transport, address, clock)
+def _ask(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> list[_Answer]:
+    """What each chip that may be at the address would have to make of the answer there."""
+    chips = [chip for chip in wanted if bus.address in chip.addresses] or wanted
+    answers: list[_Answer] = []
+    # Descending: the lowest registers hold factory trim on other parts, of any value.
+    for register in sorted({chip.who_am_i for chip in chips}, reverse=True):
         try:
-            bank = bus.read(chip.banks.select)[0]
-            if not bank or bank & ~(0x07 << chip.banks.shift):
-                continue
-            bus.write(chip.banks.select, b"\0")
-            if chip.identity(bus.read(chip.who_am_i)[0]) == "unknown":
-                bus.write(chip.banks.select, bytes((bank,)))
-            else:
-                found.append((chip, address))
-        except BusFault:
+            who = bus.read(register)[0]
+        except BusFault as fault:
+            faults.add(fault.fault)
             continue
-    return found
+        answers += [(chip, bus.address, who) for chip in chips if chip.who_am_i == register]
+    return answers
+
+
+def _known(answers: list[_Answer]) -> tuple[Chip, int] | None:
+    """The first known chip: it goes before strangers, as clocks and displays share addresses."""
+    for chip, address, who in answers:
+        if chip.identity(who) != "unknown":
+            return chip, address
+    return None
+
+
+def _lead_home(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> tuple[Chip, int] | None:
+    """A known chip that shows itself once its first page of registers is selected."""
+    for chip in wanted:
+        if bus.address not in chip.addresses:
+            continue
+        try:
+            if not chip.astray(bus):
+                continue
+            chip.go_home(bus)
+        except BusFault as fault:
+            faults.add(fault.fault)
+            continue
+        found = _known(_ask(bus, [chip], faults))
+        if found is not None:
+            return found
+    return None
 
 
 def _wanted(config: ImuConfig) -> list[Chip]:
@@ -259,7 +272,6 @@ class Reader:
         written to it.
         """
         try:
-            self._bus.home()
             who = self._bus.read(self._chip.who_am_i)[0]
         except BusFault as fault:
             raise _nobody(self._bus.transport, (self._bus.address,), {fault.fault}) from fault
@@ -311,7 +323,7 @@ class Reader:
                     if not self._search():
                         return
                 elif self.state is State.RESET:
-                    self._bus.home()  # in another bank this would be another register
+                    self._chip.go_home(self._bus)
                     self._chip.reset.write(self._bus)
                     self._go(State.CONFIGURE, self.reason, self._chip.reset.wait_s)
                     self._step = 0
@@ -323,8 +335,10 @@ class Reader:
 
     def _search(self) -> bool:
         """Whether the sensor is back; then a reset is on its way."""
-        self._bus.home()
         who = self._bus.read(self._chip.who_am_i)[0]
+        if who != self._who and self._chip.astray(self._bus):
+            self._chip.go_home(self._bus)
+            who = self._bus.read(self._chip.who_am_i)[0]
         if who != self._who:
             self._faults.add("identity")
             self.reason = f"WHO_AM_I reads 0x{who:02X}, not 0x{self._who or 0:02X}"
@@ -383,6 +397,7 @@ class Reader:
         # Frozen before the reset: one repetition is now enough, so little of it gets out.
         self._run = FROZEN_RUN - 1 if self._suspect else 1
         self._ragged = False  # the level was no whole number of frames
+        self._doubtful = 0  # samples still to be thrown away
         self._after_gap = True
 
     def _lose(self) -> None:
@@ -400,6 +415,7 @@ class Reader:
             self._faults.add(fault)
         self._lose()
         self._dirty = True  # until all of it is written
+        self._doubtful = self._chip.fifo.doubtful
         for setting in self._chip.fifo.flush:
             setting.write(self._bus)
         self._dirty = False
@@ -462,14 +478,12 @@ class Reader:
         return not wrong
 
     def _wrong_register(self) -> str:
-        for run in self._critical:
-            wrong = first_fault(self._bus, run)
-            if wrong:
-                return wrong
-        if not self._rotation:
-            return ""
-        self._turn = (self._turn + 1) % len(self._rotation)
-        return first_fault(self._bus, self._rotation[self._turn])
+        runs = self._critical
+        if self._rotation:
+            # First, so that the last register read is one of bank 0 where there are banks.
+            self._turn = (self._turn + 1) % len(self._rotation)
+            runs = [self._rotation[self._turn], *runs]
+        return next((wrong for run in runs if (wrong := first_fault(self._bus, run))), "")
 
     def _prove(self, status: FifoStatus, complete: bool) -> None:
         """Samples out of the raw bytes, if they can be what the chip measured."""
@@ -481,7 +495,8 @@ class Reader:
         self._raw = self._raw[decoded.used :]
         if len(celsius):
             self._celsius = float(celsius[-1])
-        counts = decoded.counts
+        counts = decoded.counts[self._doubtful :]
+        self._doubtful = max(0, self._doubtful - len(decoded.counts))
         now = self._clock.monotonic()
         if len(counts):
             self._fed_s = now

@@ -90,8 +90,6 @@ BMI160: Final = Chip(
     zero_c=23.0,
     counts_per_c=512.0,
     temperature=Field(_TEMPERATURE, 0xFFFF, 2),
-    # In the MPU-6500 family register 0x00 holds a trim value, which may be anything.
-    doubt=1,
 )
 
 CHIPS: Final = (BMI160,)

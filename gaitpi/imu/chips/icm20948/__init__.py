@@ -40,6 +40,8 @@ _RATES: Final = {_INTERNAL_HZ / (1 + divider): divider for divider in range(10)}
 _SENSORS: Final = 0x1F  # FIFO_EN_2: accelerometer, gyroscope z y x, temperature
 _FIFO_ON: Final = 0x40
 
+_BANK_0: Final = Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x30, critical=True)
+
 
 def _table(rate_hz: float) -> Table:
     divider = _RATES[rate_hz]
@@ -49,7 +51,7 @@ def _table(rate_hz: float) -> Table:
     low_pass = 2 if rate_hz > 180.0 else 3
     config = low_pass << 3 | 0b11 << 1 | 1  # largest range, low-pass and divider in effect
     return (
-        Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x30, critical=True),
+        _BANK_0,
         # After a reset the part sleeps (0x41). 0x01: awake, the best clock there is (p. 25). The
         # gyroscope needs 35 ms from sleep.
         Setting(_PWR_MGMT_1, 0x01, "PWR_MGMT_1", wait_s=0.05, critical=True),
@@ -102,9 +104,8 @@ ICM20948: Final = Chip(
     gyr_range=2000 * RAD_PER_DEG,
     zero_c=21.0,
     counts_per_c=333.87,
+    home=(_BANK_0,),
     banks=Banks(select=_REG_BANK_SEL, shift=4),
-    # In the MPU-6500 family register 0x00 holds a trim value, which may be anything.
-    doubt=1,
 )
 
 CHIPS: Final = (ICM20948,)
