@@ -34,7 +34,7 @@ class Setting:
     The bits of ``mask`` must be ``value``; others are left as found. ``wait_s`` follows the
     write. ``critical``: a wrong value changes the scale, the rate or the layout of the data, so
     it is checked with every batch; the others take turns, but for those not ``checked`` (a
-    command, for instance). Not ``written``: a status that must read so, such as a power mode.
+    command, for instance). Not ``written``: only read, as a status that must be so.
     ``register`` is bank * 256 + address where the chip has banks.
     """
 
@@ -50,6 +50,7 @@ class Setting:
     def write(self, bus: I2CBus) -> None:
         """Bring the register to its value. Raises BusFault."""
         if not self.written:
+            bus.read(self.register)
             return
         value = self.value
         if self.mask != 0xFF:

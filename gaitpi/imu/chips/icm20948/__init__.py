@@ -36,7 +36,7 @@ _ACCEL_SMPLRT_DIV_2: Final = 0x211
 _ACCEL_CONFIG: Final = 0x214
 
 _INTERNAL_HZ: Final = 1125.0
-_RATES: Final = {_INTERNAL_HZ / (1 + divider): divider for divider in range(10)}
+_RATES: Final = {_INTERNAL_HZ / (1 + divider): divider for divider in range(11)}
 _SENSORS: Final = 0x1F  # FIFO_EN_2: accelerometer, gyroscope z y x, temperature
 _FIFO_ON: Final = 0x40
 

@@ -94,7 +94,11 @@ ICM42688: Final = Chip(
         # DS 6.3, p. 40: of 2048 bytes the room of one packet is kept free.
         size_bytes=2032,
         overflow=Field(_INT_STATUS, 0x02),  # FIFO_FULL_INT
-        flush=(Setting(_SIGNAL_PATH_RESET, 0x02, "SIGNAL_PATH_RESET", checked=False),),
+        flush=(
+            Setting(_SIGNAL_PATH_RESET, 0x02, "SIGNAL_PATH_RESET", checked=False),
+            # The first level read after a flush is 0 whatever there is, says Linux's driver.
+            Setting(_FIFO_COUNT + 1, 0x00, "FIFO_COUNTL", checked=False, written=False),
+        ),
         # Packet 3 (DS 6.1, 6.2): header 0b011010xx, acceleration, angular rate, temperature in
         # 8 bits, time stamp.
         layout=HeadedFrames(
