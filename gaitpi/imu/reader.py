@@ -141,7 +141,7 @@ def _lead_home(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> tuple[Chip,
         except BusFault as fault:
             faults.add(fault.fault)
             continue
-        found = _known(_ask(bus, [chip], faults))
+        found = _known(_ask(bus, wanted, faults))
         if found is not None:
             return found
     return None

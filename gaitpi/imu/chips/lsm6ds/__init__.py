@@ -67,8 +67,8 @@ def _table_ds3(rate_hz: float) -> Table:
     return (
         *_table_untagged(rate_hz),
         # This part alone can switch off single axes; all are on after a reset.
-        Setting(_CTRL9_XL, 0x38, "CTRL9_XL", mask=0x38),
-        Setting(_CTRL10_C, 0x38, "CTRL10_C", mask=0x38),
+        Setting(_CTRL9_XL, 0x38, "CTRL9_XL", mask=0x38, critical=True),
+        Setting(_CTRL10_C, 0x38, "CTRL10_C", mask=0x38, critical=True),
     )
 
 
@@ -147,8 +147,8 @@ LSM6DSOX: Final = Chip(
     name="lsm6dsox",
     addresses=_ADDRESSES,
     who_am_i=_WHO_AM_I,
-    tested={0x6C: "LSM6DSOX"},
-    tolerated={0x6B: "ISM330DHCX"},  # same registers as far as they are used here
+    tested={0x6C: "LSM6DSOX", 0x6B: "ISM330DHCX"},
+    tolerated={},
     reset=_RESET,
     rates_hz=tuple(_RATES),
     table=_table_tagged,
