@@ -100,8 +100,8 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
     if answers and config.allow_unknown and config.chip != "auto":
         return answers[0][:2]
     if answers:
-        # A stranger has been asked at several registers; all zeros or ones say the least.
-        telling = next((a for a in answers if a[2] not in (0x00, 0xFF)), answers[0])
+        # A stranger has been asked at several registers; all zeros say the least, then all ones.
+        telling = max(answers, key=lambda answer: (answer[2] not in (0x00, 0xFF), answer[2] != 0))
         raise _stranger(transport, config, *telling[1:])
     raise _nobody(transport, addresses, faults)
 

@@ -65,8 +65,9 @@ BMI160: Final = Chip(
     who_am_i=_CHIP_ID,
     tested={0xD1: "BMI160"},
     tolerated={0xD3: "BMI120 (0xD3)"},  # one driver for both in Linux
-    # Bosch and Linux wait 1 ms; ArduPilot found that not to suffice every time, and waits 100.
-    reset=_command(0xB6, wait_s=0.1),
+    # Bosch and Linux wait 1 ms; ArduPilot (on SPI) found that not to suffice every time. Should
+    # 20 ms not do either, the registers will tell and it all begins again.
+    reset=_command(0xB6, wait_s=0.02),
     rates_hz=tuple(_RATES),
     table=_table,
     fifo=Fifo(
