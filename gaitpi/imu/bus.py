@@ -86,6 +86,11 @@ class I2CBus:
         self._banks = banks
         self._bank: int | None = None  # the one selected; None = not known
 
+    def rest(self) -> None:
+        """Go back to bank 0 if the last register was in another. Raises BusFault."""
+        if self._banks is not None:
+            self._enter(0)
+
     def read(self, register: int, n: int = 1) -> bytes:
         """``n`` bytes from ``register`` on. Raises BusFault."""
         self._enter(register >> 8)

@@ -366,9 +366,9 @@ class Chip:
 
 
 def blocks(table: Table) -> list[Table]:
-    """Settings in runs of neighbouring registers, each run one read; bank 0 comes last."""
+    """Settings in runs of neighbouring registers, each run one read."""
     out: list[list[Setting]] = []
-    for setting in sorted(table, key=lambda s: (-(s.register >> 8), s.register)):
+    for setting in sorted(table, key=lambda s: s.register):
         if out and setting.register == out[-1][-1].register + 1:
             out[-1].append(setting)
         else:

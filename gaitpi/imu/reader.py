@@ -474,18 +474,21 @@ class Reader:
     def _sound(self) -> bool:
         """Whether the registers are as they were set; if not, a reset is on its way."""
         wrong = self._wrong_register()
+        self._bus.rest()
         if wrong:
             self._faults.add("register")
             self._reset(wrong)
         return not wrong
 
     def _wrong_register(self) -> str:
-        runs = self._critical
-        if self._rotation:
-            # First, so that the last register read is one of bank 0 where there are banks.
-            self._turn = (self._turn + 1) % len(self._rotation)
-            runs = [self._rotation[self._turn], *runs]
-        return next((wrong for run in runs if (wrong := first_fault(self._bus, run))), "")
+        for run in self._critical:
+            wrong = first_fault(self._bus, run)
+            if wrong:
+                return wrong
+        if not self._rotation:
+            return ""
+        self._turn = (self._turn + 1) % len(self._rotation)
+        return first_fault(self._bus, self._rotation[self._turn])
 
     def _prove(self, status: FifoStatus, complete: bool) -> None:
         """Samples out of the raw bytes, if they can be what the chip measured."""
