@@ -158,7 +158,7 @@ class _Change(NamedTuple):
 class VirtualBmi160(VirtualChip):
     """A BMI160, suspended after power-up and reset.
 
-    ``int1`` is its interrupt line. ``power_on_s``: monotonic time at which its supply comes up,
+    ``int1()`` is its interrupt line. ``power_on_s``: monotonic time at which its supply comes up,
     None = it has power.
     """
 
@@ -189,7 +189,6 @@ class VirtualBmi160(VirtualChip):
             look_ahead=look_ahead,
         )
 
-    @property
     def int1(self) -> bool:
         """True while INT1, if it is an output, has a reason to be active."""
         self._catch_up()

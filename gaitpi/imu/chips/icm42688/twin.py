@@ -157,7 +157,7 @@ _WRITABLE: Final = {
 class VirtualIcm42688(VirtualChip):
     """An ICM-42688-P, or with its ``who_am_i`` one of the relatives with the same registers.
 
-    ``int1`` is its interrupt line. ``power_on_s``: monotonic time at which its supply comes up,
+    ``int1()`` is its interrupt line. ``power_on_s``: monotonic time at which its supply comes up,
     None = it has power.
     """
 
@@ -188,7 +188,6 @@ class VirtualIcm42688(VirtualChip):
             look_ahead=look_ahead,
         )
 
-    @property
     def int1(self) -> bool:
         """True while a flag that INT_SOURCE0 lets through waits to be read (latched mode)."""
         self._catch_up()
