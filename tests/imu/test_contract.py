@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitpi.config import ImuConfig
+from gaitpi.device.virtual import twin_of
 from gaitpi.errors import SensorError
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.bus import I2CBus
@@ -103,6 +104,13 @@ def test_names_are_used_once() -> None:
     assert len({chip.name for chip in CHIPS}) == len(CHIPS)
     assert len({twin.part for twin in twins()}) == len(twins())
     assert list(FAMILIES) == sorted(FAMILIES)
+
+
+@each_twin
+def test_the_demo_takes_it_by_name(twin: Twin) -> None:
+    for name in (twin.part, twin.part.lower(), twin.part.replace("-", "")):
+        assert twin_of(name) is twin
+    assert twin_of(twin.name).name == twin.name
 
 
 def test_knowing_the_chips_loads_no_virtual_part() -> None:
@@ -254,11 +262,20 @@ def test_another_page_of_registers_is_left_before_and_while_reading(twin: Twin) 
         assert find_sensor(wired.transport, wired.clock, ImuConfig())[0] is wired.data
         rig = Rig(twin).start()
         rig.run(1.5)
-        page.write(rig.data.bus(rig.wires, twin.address, rig.clock))
+        bus = I2CBus(rig.wires, twin.address, rig.clock)
+        page.write(bus)
         rig.run(2.5)
         assert rig.state() is State.STREAM
         assert rig.reader.counters
         rig.check_gaps(1)
+        page.write(bus)  # and once more while the sensor is lost
+        rig.wires.unplug(twin.address)
+        rig.run(1.5)
+        assert rig.state() is State.RECOVER
+        rig.wires.replug(twin.address)
+        rig.run(2.5)
+        assert rig.state() is State.STREAM
+        rig.check_gaps(2)
 
 
 @each_chip

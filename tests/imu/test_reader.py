@@ -517,11 +517,48 @@ def test_a_configured_address_is_the_only_one_asked() -> None:
     assert find_sensor(transport, clock, ImuConfig(address=0x68)) == (MPU6050, 0x68)
 
 
+class Stranger:
+    """Something at every address that is no sensor; writing to it would do harm."""
+
+    name = "virtual"
+
+    def __init__(self, content: int) -> None:
+        self._content = content
+
+    def write_read(self, address: int, out: bytes, n: int) -> bytes:
+        return bytes((self._content,)) * n
+
+    def write(self, address: int, out: bytes) -> None:
+        raise AssertionError(f"written to 0x{address:02X}")
+
+    def close(self) -> None:
+        pass
+
+
+def test_nothing_is_written_to_a_stranger() -> None:
+    known = {who for chip in CHIPS for who in (*chip.tested, *chip.tolerated)}
+    selectors = {setting.mask for chip in CHIPS for setting in chip.home}
+    for content in range(256):
+        looks_astray = any(content & mask and not content & ~mask for mask in selectors)
+        if content not in known and not looks_astray:
+            with pytest.raises(SensorError):
+                find_sensor(Stranger(content), VirtualClock(), ImuConfig())
+
+
 def test_a_hanging_bus_is_told_from_an_empty_one() -> None:
     bus = Faulty(VirtualTransport([]))
-    bus.rule = lambda register, n: errno.ETIMEDOUT
+    asked: list[int] = []
+
+    def hang(register: int, n: int) -> int:
+        asked.append(register)
+        return errno.ETIMEDOUT
+
+    bus.rule = hang
     with pytest.raises(SensorError, match="hangs"):
         find_sensor(bus, VirtualClock(), ImuConfig())
+    # Each time costs 50 ms: nobody who does not answer is asked twice.
+    registers = {(a, chip.who_am_i) for chip in CHIPS for a in chip.addresses}
+    assert len(asked) == len(registers)
 
 
 def test_a_chip_name_nobody_knows_is_a_configuration_error() -> None:
