@@ -12,8 +12,10 @@ from typing import Final, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitpi.hostclock import HostClock
 from gaitpi.imu.batch import Counts, Floats
-from gaitpi.imu.bus import I2CBus
+from gaitpi.imu.bus import Banks, I2CBus
+from gaitpi.imu.transport import Transport
 
 CHUNK_BYTES: Final = 252
 """Longest FIFO transfer: 6 ms at 400 kHz, 23 ms at the Pi's default of 100 kHz (9 clocks a
@@ -31,7 +33,9 @@ class Setting:
 
     The bits of ``mask`` must be ``value``; others are left as found. ``wait_s`` follows the
     write. ``critical``: a wrong value changes the scale, the rate or the layout of the data, so
-    it is checked with every batch; the others take turns, but for those not ``checked``.
+    it is checked with every batch; the others take turns, but for those not ``checked`` (a
+    command, for instance). Not ``written``: only read, as a status that must be so.
+    ``register`` is bank * 256 + address where the chip has banks.
     """
 
     register: int
@@ -41,9 +45,13 @@ class Setting:
     wait_s: float = 0.0
     critical: bool = False
     checked: bool = True
+    written: bool = True
 
     def write(self, bus: I2CBus) -> None:
         """Bring the register to its value. Raises BusFault."""
+        if not self.written:
+            bus.read(self.register)
+            return
         value = self.value
         if self.mask != 0xFF:
             value |= bus.read(self.register)[0] & ~self.mask & 0xFF
@@ -133,6 +141,43 @@ class Frames:
         temperature = [] if self.temperature is None else [self.temperature]
         counts = np.ascontiguousarray(frames[:, list(self.columns)])
         return Decoded(counts, frames[:, temperature].ravel(), len(raw), True)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadedFrames:
+    """Frames of ``size`` bytes: a header byte that tells what follows, and six 16-bit words.
+
+    The bits of ``header_mask`` are ``header`` in every whole frame. ``columns``: where ax ay az
+    gx gy gz stand among the words; ``temperature``: offset of an 8-bit temperature in the frame;
+    ``invalid``: the count the chip writes where it has not measured.
+    """
+
+    size: int
+    header: int
+    header_mask: int
+    order: ByteOrder
+    columns: tuple[int, int, int, int, int, int]
+    temperature: int | None = None
+    invalid: int | None = None
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of a frame."""
+        return self.size
+
+    def decode(self, raw: bytes) -> Decoded:
+        """Samples out of whole frames, up to the first that cannot be one."""
+        frames = np.frombuffer(raw, dtype=np.uint8).reshape(-1, self.size)
+        kind = ">i2" if self.order == "big" else "<i2"
+        words = np.ascontiguousarray(frames[:, 1:13]).view(kind).astype(np.int16)
+        counts = np.ascontiguousarray(words[:, list(self.columns)])
+        sound = frames[:, 0] & self.header_mask == self.header
+        if self.invalid is not None:
+            sound &= (counts != self.invalid).all(axis=1)
+        n = len(sound) if sound.all() else int(sound.argmin())
+        hot = [] if self.temperature is None else [self.temperature]
+        temperature = frames[:n, hot].ravel().view(np.int8).astype(np.int16)
+        return Decoded(counts[:n], temperature, n * self.size, n == len(sound))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +289,8 @@ class Chip:
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
     ``home`` selects the first page of registers, where WHO_AM_I and the reset are, on parts that
-    have several; it works from any page and its value is 0 under its mask.
+    have several; it works from any page and its value is 0 under its mask. ``banks`` where
+    settings lie in other pages too: then registers are numbered bank * 256 + address.
     """
 
     name: str
@@ -264,6 +310,11 @@ class Chip:
     counts_per_c: float
     temperature: Field | None = field(default=None)
     home: Table = ()
+    banks: Banks | None = None
+
+    def bus(self, transport: Transport, address: int, clock: HostClock) -> I2CBus:
+        """The registers of such a chip at ``address``."""
+        return I2CBus(transport, address, clock, self.banks)
 
     def rate(self, wanted_hz: float) -> float:
         """The output data rate nearest to the wanted one, Hz."""

@@ -100,7 +100,9 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
     if answers and config.allow_unknown and config.chip != "auto":
         return answers[0][:2]
     if answers:
-        raise _stranger(transport, config, *answers[0][1:])
+        # A stranger has been asked at several registers; all zeros say the least, then all ones.
+        telling = max(answers, key=lambda answer: (answer[2] not in (0x00, 0xFF), answer[2] != 0))
+        raise _stranger(transport, config, *telling[1:])
     raise _nobody(transport, addresses, faults)
 
 
@@ -135,13 +137,15 @@ def _lead_home(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> tuple[Chip,
         try:
             if not chip.astray(bus):
                 continue
+            before = [(s.register, bus.read(s.register)) for s in chip.home]
             chip.go_home(bus)
+            found = _known(_ask(bus, wanted, faults))
+            if found is not None:
+                return found
+            for register, value in before:  # a stranger after all: it gets its values back
+                bus.write(register, value)
         except BusFault as fault:
             faults.add(fault.fault)
-            continue
-        found = _known(_ask(bus, wanted, faults))
-        if found is not None:
-            return found
     return None
 
 
@@ -192,7 +196,7 @@ def _stranger(transport: Transport, config: ImuConfig, address: int, who: int) -
 def open_reader(transport: Transport, clock: HostClock, config: ImuConfig) -> "Reader":
     """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`."""
     chip, address = find_sensor(transport, clock, config)
-    return Reader(I2CBus(transport, address, clock), chip, clock, config)
+    return Reader(chip.bus(transport, address, clock), chip, clock, config)
 
 
 class Reader:
@@ -472,6 +476,7 @@ class Reader:
     def _sound(self) -> bool:
         """Whether the registers are as they were set; if not, a reset is on its way."""
         wrong = self._wrong_register()
+        self._bus.rest()
         if wrong:
             self._faults.add("register")
             self._reset(wrong)

@@ -382,7 +382,7 @@ def test_every_clipped_sample_is_counted(part: Twin, sign: int) -> None:
     rig.run(0.5)
     rig.source.spike_ms2 = G0
     rig.run(0.5)
-    extreme = [np.abs(b.counts[:, 2].astype(int)) >= 32767 for b in rig.batches]
+    extreme = [np.abs(b.counts[:, 2].astype(int)) >= 32766 for b in rig.batches]
     assert [batch.clipped for batch in rig.batches] == [int(e.sum()) for e in extreme]
     assert sum(batch.clipped for batch in rig.batches) == pytest.approx(0.5 * rig.rate, abs=12)
 
