@@ -7,13 +7,16 @@ checked against while it runs. Nothing here keeps state.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.imu.batch import Counts, Floats
 from gaitpi.imu.bus import I2CBus
+
+if TYPE_CHECKING:
+    from gaitpi.imu.selftest import SelfTest
 
 CHUNK_BYTES: Final = 252
 """Longest FIFO transfer: 6 ms at 400 kHz, 23 ms at the Pi's default of 100 kHz (9 clocks a
@@ -241,6 +244,7 @@ class Chip:
     ``table(rate_hz)`` gives the settings for one of ``rates_hz``, in the order of writing.
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
+    ``self_test``: how the chip tests itself, where that is known.
     """
 
     name: str
@@ -259,6 +263,7 @@ class Chip:
     zero_c: float
     counts_per_c: float
     temperature: Field | None = field(default=None)
+    self_test: "SelfTest | None" = None
 
     def rate(self, wanted_hz: float) -> float:
         """The output data rate nearest to the wanted one, Hz."""

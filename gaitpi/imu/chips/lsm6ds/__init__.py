@@ -9,6 +9,7 @@ Linux's st_lsm6dsx (FIFO order and tags, registers of the untagged parts) and th
 from typing import Final
 
 from gaitpi.imu.chip import Chip, Field, Fifo, Frames, Setting, Table, TaggedWords
+from gaitpi.imu.chips.lsm6ds.selftest import SELF_TEST_DS3, SELF_TEST_OX
 from gaitpi.units import G0, RAD_PER_DEG
 
 _WHO_AM_I: Final = 0x0F
@@ -100,6 +101,7 @@ def _untagged(
         zero_c=25.0,
         counts_per_c=counts_per_c,
         temperature=Field(_OUT_TEMP, 0xFFFF, 2),
+        self_test=SELF_TEST_DS3,
     )
 
 
@@ -130,6 +132,7 @@ LSM6DSOX: Final = Chip(
     gyr_range=2000 * RAD_PER_DEG,
     zero_c=25.0,
     counts_per_c=256.0,
+    self_test=SELF_TEST_OX,
 )
 
 CHIPS: Final[tuple[Chip, ...]] = (LSM6DS3, LSM6DS3TRC, LSM6DSOX)
