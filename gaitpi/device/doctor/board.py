@@ -174,4 +174,6 @@ def radio(s: Surroundings) -> Finding:
         how = "by a switch" if "hard" in blocked else "by rfkill"
         evidence = f"{names}, blocked {how}; gaitpi does not need it"
         return Finding("radio", "skip", evidence, figures=figures)
-    return Finding("radio", "pass", f"{names}, not blocked (gaitpi does not need it)", figures=figures)
+    return Finding(
+        "radio", "pass", f"{names}, not blocked (gaitpi does not need it)", figures=figures
+    )

@@ -22,7 +22,9 @@ POLL_S: Final = 0.02
 def findings(s: Surroundings, reader: Reader | None) -> Iterator[Finding]:
     """The outputs one by one, then the button."""
     if s.status is not None:
-        yield Finding("outputs", "skip", "the daemon has the pins; 'gaitpi sounds play' sounds them")
+        yield Finding(
+            "outputs", "skip", "the daemon has the pins; 'gaitpi sounds play' sounds them"
+        )
         return
     if not s.has_pins:
         if s.is_pi:
@@ -163,7 +165,9 @@ def button(s: Surroundings) -> Finding:
         todo = "Did you press? Else its wire is off: one leg to the pin, the other to ground."
         return Finding("button", "warn", evidence, todo)
     figures = {"gesture": press.gesture}
-    return Finding("button", "pass", f"a press came on GPIO {pin}: {press.gesture}", figures=figures)
+    return Finding(
+        "button", "pass", f"a press came on GPIO {pin}: {press.gesture}", figures=figures
+    )
 
 
 def _held(s: Surroundings, down: bool, still: Callable[[], bool]) -> bool:

@@ -200,7 +200,9 @@ def self_test(bus: I2CBus, chip: Chip) -> Finding:
         figures[name] = round(size, 1)
         words.append(f"{size:{form}}")
         if not shift.sound:
-            bad.append(f"{shift.sensor} {shift.axis} {size:.0f} {unit}, not {low:.0f} to {high:.0f}")
+            bad.append(
+                f"{shift.sensor} {shift.axis} {size:.0f} {unit}, not {low:.0f} to {high:.0f}"
+            )
     if bad:
         todo = "Lay it still and try again. The same axis twice: the sensor is broken, replace it."
         return Finding("self-test", "fail", "; ".join(bad), todo, figures=figures)

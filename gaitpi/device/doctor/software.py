@@ -83,7 +83,11 @@ def _room(s: Surroundings, kind: str, took: list[float]) -> Finding:
         "sync_max_s": round(slowest, 4),
         "filesystem": kind,
     }
-    evidence = f"{free / 1e9:.1f} GB free: {hours:.0f} h; synced in {usual * 1e3:.0f} ms"
+    room = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free / 1e6:.0f} MB"
+    evidence = (
+        f"{room} free: {hours:.1f} h" if hours < FREE_WARN_H else f"{room} free: {hours:.0f} h"
+    )
+    evidence += f"; synced in {usual * 1e3:.0f} ms"
     evidence += f" ({slowest * 1e3:.0f} at worst)"
     if hours < FREE_FAIL_H:
         todo = f"Delete or move old runs in {s.runs}."
@@ -159,7 +163,9 @@ def cache(s: Surroundings) -> Finding:
         todo = "gaitpi warmup (a minute or so on a Pi), else the next start takes as long."
         fix = partial(_warm, s, warm)
         return Finding("cache", "warn", f"{what}, in {s.cache}", todo, fix, figures)
-    return Finding("cache", "pass", f"{len(kept)} kernels compiled by numba {version}", figures=figures)
+    return Finding(
+        "cache", "pass", f"{len(kept)} kernels compiled by numba {version}", figures=figures
+    )
 
 
 def _warm(s: Surroundings, command: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from msgspec import structs
 
@@ -44,10 +45,10 @@ class BenchBuzzer:
         self.silence()
 
 
-def on_bench(clock: HostClock, bench: Bench, who_am_i: int = 0x68) -> VirtualChip:
-    """A virtual part with this id that lies on ``bench``."""
-    twin = next(twin for twin in twins() if twin.who_am_i == who_am_i)
-    chip = twin.make(bench, clock, look_ahead=1)
+def on_bench(clock: HostClock, bench: Bench, part: int = 0x68, **options: Any) -> VirtualChip:
+    """The virtual part with the id ``part``, lying on ``bench``; ``options`` as it takes them."""
+    twin = next(twin for twin in twins() if twin.who_am_i == part)
+    chip = twin.make(bench, clock, **{"look_ahead": 1, **options})
     bench.began = lambda: chip.source_start_s
     return chip
 
