@@ -22,6 +22,7 @@ from gaitpi.config import Config, CuesConfig, ImuConfig
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import Outputs, open_outputs
 from gaitpi.device.doctor import again, outputs, software
+from gaitpi.device.doctor.bus import untouched
 from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.sensor import Patient
 from gaitpi.device.doctor.surroundings import Person, Surroundings
@@ -40,8 +41,10 @@ ADDRESS: Final = 0x68
 
 
 class EventfulClock(VirtualClock):
-    """A virtual clock at which things happen: ``at`` holds (time, what), ``late`` (every n-th
-    sleep, s) is a machine that is held up."""
+    """A virtual clock at which things happen.
+
+    ``at`` holds (time, what); ``late`` (every n-th sleep, s) is a machine that is held up.
+    """
 
     def __init__(self, start_s: float, wall_s: float) -> None:
         super().__init__(start_s, wall_s)
@@ -60,9 +63,12 @@ class EventfulClock(VirtualClock):
 
 
 class Wire:
-    """A transport with faults: ``nack`` (share), ``flip`` (share of reads with a wrong bit),
-    ``hang`` (a wire held low), ``byte_s`` each byte takes, ``stall`` (every n-th, s) a clock
-    that is held low for a while, ``cut_s`` when it comes off."""
+    """A transport with faults.
+
+    ``nack`` share of transfers unanswered, ``flip`` share of reads with a wrong bit; ``hang`` a
+    wire held low; ``byte_s`` each byte takes; ``stall`` (every n-th transfer, s) a clock that is
+    held low for a while; ``cut_s`` when it comes off.
+    """
 
     name = "virtual"
 
@@ -244,7 +250,7 @@ class Machine:
     def _ask(self, question: str) -> bool | None:
         return next((yes for word, yes in self.answers.items() if word in question), None)
 
-    def _say(self, text: str) -> None:
+    def _say(self, _text: str) -> None:
         """A person hears it, and presses the button a second later."""
         pin = self.factory.pin(self.config.cues.button_pin or 27)
         now = self.clock.monotonic()
@@ -312,7 +318,7 @@ def running(**changes: Any) -> Status:
     sensor = SensorStatus(
         chip="MPU-6050", address=ADDRESS, bus="/dev/i2c-1", identity="tested", rate_hz=200.0
     )
-    fields = {
+    fields: dict[str, Any] = {
         "pid": 321,
         "version": "1",
         "boot_id": "one",
@@ -340,6 +346,8 @@ def findings(machine: Machine, check: str) -> Iterator[Finding]:
         yield heard(s)
     elif check == "stand":
         yield software.stand(s, "MPU-6050", ADDRESS)
+    elif (known := untouched(s)) is not None:
+        yield known
     else:
         patient = Patient(s)
         try:

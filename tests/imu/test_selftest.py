@@ -21,7 +21,9 @@ def chip_of(twin: Twin) -> Chip:
     return next(c for c in CHIPS if c.name == twin.name and c.identity(twin.who_am_i) != "unknown")
 
 
-def shifts_of(twin: Twin, broken: int | None = None) -> tuple[tuple[Shift, ...], VirtualChip, I2CBus]:
+def shifts_of(
+    twin: Twin, broken: int | None = None
+) -> tuple[tuple[Shift, ...], VirtualChip, I2CBus]:
     clock = VirtualClock(10.0)
     chip = twin.make(Bench(clock.monotonic), clock)
     if broken is not None:
@@ -50,7 +52,7 @@ def test_a_broken_axis_is_named_and_no_other(twin: Twin, axis: int) -> None:
 
 @pytest.mark.parametrize("twin", TESTED, ids=lambda twin: twin.part)
 def test_the_chip_is_left_reset(twin: Twin) -> None:
-    _, chip, bus = shifts_of(twin)
+    _, _, bus = shifts_of(twin)
     fresh = twin.make(Bench(bus.clock.monotonic), VirtualClock(bus.clock.monotonic()))
     other = I2CBus(VirtualTransport([fresh]), twin.address, bus.clock)
     for register in (0x10, 0x11, 0x14, 0x1B, 0x1C, 0x6B):

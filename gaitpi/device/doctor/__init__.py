@@ -30,6 +30,7 @@ BEFORE: Final[tuple[tuple[str, Check], ...]] = (
     ("rights", bus.rights),
 )
 """Checks of the machine, in the order they are told; the sensor and the outputs follow."""
+_UNKNOWN: Final = Finding("chip", "skip", "not looked at yet")
 
 
 def examine(s: Surroundings) -> Iterator[Finding]:
@@ -57,6 +58,11 @@ def told(name: str, check: Callable[[], Finding]) -> Finding:
 
 def _parts(s: Surroundings) -> Iterator[Finding]:
     """The sensor, the stand kept for it, and what is sounded, lit and pressed."""
+    known = told("chip", lambda: bus.untouched(s) or _UNKNOWN)
+    if known is not _UNKNOWN:
+        yield known
+        yield from outputs.findings(s, None)
+        return
     from gaitpi.device.doctor.sensor import Patient
 
     patient = Patient(s)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gaitpi.device.doctor.finding import Finding
+from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.device.heat import HOT_C, STOP_C, ZONES, Thermometer
 from gaitpi.runs.schema import SUFFIX
@@ -42,7 +42,7 @@ def power(s: Surroundings) -> Finding:
         return Finding("power", "skip", f"{what}; no flags of under-voltage here")
     s.load(LOAD_S)
     after = _flags(s) or 0
-    figures = {"flags_before": before, "flags_after": after}
+    figures: dict[str, Figure] = {"flags_before": before, "flags_after": after}
     now = [name for bit, name in _NOW.items() if after & bit]
     came = [name for bit, name in _NOW.items() if (after & ~before) >> _SINCE & bit]
     was = [name for bit, name in _NOW.items() if after >> _SINCE & bit]
@@ -99,7 +99,7 @@ def heat(s: Surroundings) -> Finding:
     if math.isnan(celsius):
         return Finding("heat", "skip", "no thermal zone can be read here")
     evidence = f"{celsius:.0f} °C (quiet from {HOT_C:.0f}, a run ends at {STOP_C:.0f})"
-    figures = {"celsius": celsius}
+    figures: dict[str, Figure] = {"celsius": celsius}
     if celsius >= STOP_C:
         return Finding("heat", "fail", evidence, "Let it cool; give the pack air.", figures=figures)
     if celsius >= HOT_C:
@@ -117,7 +117,12 @@ def clock(s: Surroundings) -> Finding:
     jump = (s.clock.wall() - wall) - (s.clock.monotonic() - mono)
     synchronised = s.synchronised()
     rtc = any(s.root.glob("sys/class/rtc/rtc*"))
-    figures = {"wall_s": wall, "jump_s": jump, "synchronised": synchronised, "rtc": rtc}
+    figures: dict[str, Figure] = {
+        "wall_s": wall,
+        "jump_s": jump,
+        "synchronised": synchronised,
+        "rtc": rtc,
+    }
     date = datetime.fromtimestamp(max(0.0, wall), UTC).strftime("%Y-%m-%d %H:%M UTC")
     kept = "set by the network" if synchronised else "not set by the network now"
     kept += f", {'a' if rtc else 'no'} battery clock"
@@ -169,7 +174,7 @@ def radio(s: Surroundings) -> Finding:
         if _word(switch / kind) == "1"
     ]
     names = ", ".join(adapters)
-    figures = {"adapters": names, "blocked": bool(blocked)}
+    figures: dict[str, Figure] = {"adapters": names, "blocked": bool(blocked)}
     if blocked:
         how = "by a switch" if "hard" in blocked else "by rfkill"
         evidence = f"{names}, blocked {how}; gaitpi does not need it"

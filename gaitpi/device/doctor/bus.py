@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from gaitpi.device.doctor import boot
-from gaitpi.device.doctor.finding import Finding
+from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.errors import GaitpiError
 
 SLOW_HZ: Final = 200_000
 """Slower, and a full read takes a good part of the time between two reads (23 of 50 ms)."""
+LOOSE: Final = "Shorten the wires (20 cm), press the plugs home, keep them off the supply's lead."
 _ON: Final = "dtparam=i2c_arm=on"
 _FAST: Final = "dtparam=i2c_arm_baudrate=400000"
 _OTHERS_SHOWN: Final = 4
@@ -112,3 +113,29 @@ def _join(s: Surroundings, groups: str) -> str:
         raise GaitpiError("Only root may change groups.", "Run: sudo gaitpi doctor --fix")
     s.command(("usermod", "-aG", groups, s.person.name))
     return f"put {s.person.name} into {groups}; log in again"
+
+
+def untouched(s: Surroundings) -> Finding | None:
+    """Why the sensor itself is not looked at, or what is known of it all the same; else None."""
+    if s.status is not None:
+        return by_daemon(s)
+    if not s.virtual and not s.node.exists():
+        return Finding("chip", "skip", f"no {s.node} to look on")
+    return None
+
+
+def by_daemon(s: Surroundings) -> Finding:
+    """The sensor as the running daemon sees it; the bus is left alone."""
+    status = s.status
+    sensor = status.sensor if status is not None else None
+    if status is None or sensor is None:
+        return Finding("chip", "skip", "the daemon has the bus and does not say what is on it")
+    hz = status.rate_hz
+    faults = ", ".join(f"{name} {n}" for name, n in sorted(status.counters.items()) if n)
+    evidence = f"{sensor.chip} at 0x{sensor.address:02X}"
+    evidence += f", {hz:.1f} Hz" if hz is not None else ", rate not known yet"
+    evidence += f", by the daemon; faults: {faults or 'none'}"
+    figures: dict[str, Figure] = {"chip": sensor.chip, "address": sensor.address, "rate_hz": hz}
+    if faults:
+        return Finding("chip", "warn", evidence, LOOSE, figures=figures)
+    return Finding("chip", "pass", evidence, figures=figures)

@@ -70,7 +70,7 @@ def compare(
 
     ``tries``: how often this is asked in all; chance is multiplied by it.
     """
-    k, n, _ = windows.shape
+    n = windows.shape[1]
     taper = np.hanning(n)[None, :, None]
     flat = windows - windows.mean(axis=1, keepdims=True)
     amplitude = 2.0 * np.abs(np.fft.rfft(flat * taper, axis=1)) / taper.sum()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gaitpi.cues.button import Press
 from gaitpi.cues.outputs import Outputs, fitted
@@ -10,7 +10,9 @@ from gaitpi.device.doctor import boot
 from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.errors import GaitpiError, OutputError
-from gaitpi.imu.reader import Reader
+
+if TYPE_CHECKING:
+    from gaitpi.imu.reader import Reader
 
 BLINKS: Final = 3
 BLINK_S: Final = 0.4
@@ -19,7 +21,7 @@ STUCK_S: Final = 1.0
 POLL_S: Final = 0.02
 
 
-def findings(s: Surroundings, reader: Reader | None) -> Iterator[Finding]:
+def findings(s: Surroundings, reader: "Reader | None") -> Iterator[Finding]:
     """The outputs one by one, then the button."""
     if s.status is not None:
         yield Finding(
@@ -40,7 +42,7 @@ def findings(s: Surroundings, reader: Reader | None) -> Iterator[Finding]:
     yield button(s)
 
 
-def _sounders(s: Surroundings, reader: Reader | None) -> Iterator[Finding]:
+def _sounders(s: Surroundings, reader: "Reader | None") -> Iterator[Finding]:
     said: list[str] = []
     try:
         outputs = s.outputs(said.append)
@@ -79,7 +81,7 @@ def opened(s: Surroundings, name: str, said: list[str]) -> Finding:
     return Finding(short, "pass", f"{name} can be driven{tail}")
 
 
-def heard(s: Surroundings, outputs: Outputs, reader: Reader | None) -> Finding:
+def heard(s: Surroundings, outputs: Outputs, reader: "Reader | None") -> Finding:
     """Tones on and off: the accelerometer beside the buzzer must feel them."""
     from gaitpi.device.doctor import hearing
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gaitpi.device.doctor import rest as resting
+from gaitpi.device.doctor.bus import LOOSE
 from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.errors import GaitpiError
@@ -21,7 +22,6 @@ CLOCKS_PER_BYTE: Final = 9
 SHARE_WARN: Final = 0.5
 """A bus so busy leaves no room for a second try."""
 FRAME_BYTES: Final = 14
-_TODO: Final = "Shorten the wires (20 cm), press the plugs home, keep them off the supply's lead."
 
 
 class Patient:
@@ -41,12 +41,6 @@ class Patient:
     def findings(self) -> Iterator[Finding]:
         """Chip, wire, self-test, rate and what it says at rest, as far as it gets."""
         s = self._s
-        if s.status is not None:
-            yield by_daemon(s)
-            return
-        if not s.virtual and not s.node.exists():
-            yield Finding("chip", "skip", f"no {s.node} to look on")
-            return
         try:
             self._transport = s.transport()
             chip, address = find_sensor(self._transport, s.clock, s.config.imu)
@@ -69,23 +63,6 @@ class Patient:
             return
         yield from resting.findings(resting.measure(reader, s.clock, s.config.imu.poll_s))
         self.reader = reader
-
-
-def by_daemon(s: Surroundings) -> Finding:
-    """The sensor as the running daemon sees it; the bus is left alone."""
-    status = s.status
-    sensor = status.sensor if status is not None else None
-    if status is None or sensor is None:
-        return Finding("chip", "skip", "the daemon has the bus and does not say what is on it")
-    hz = status.rate_hz
-    faults = ", ".join(f"{name} {n}" for name, n in sorted(status.counters.items()) if n)
-    evidence = f"{sensor.chip} at 0x{sensor.address:02X}"
-    evidence += f", {hz:.1f} Hz" if hz is not None else ", rate not known yet"
-    evidence += f", by the daemon; faults: {faults or 'none'}"
-    figures: dict[str, Figure] = {"chip": sensor.chip, "address": sensor.address, "rate_hz": hz}
-    if faults:
-        return Finding("chip", "warn", evidence, _TODO, figures=figures)
-    return Finding("chip", "pass", evidence, figures=figures)
 
 
 def found(s: Surroundings, transport: Transport) -> dict[int, str]:
@@ -113,7 +90,7 @@ def identity(s: Surroundings, bus: I2CBus, chip: Chip, others: dict[int, str]) -
     also = [f"{part} at 0x{at:02X}" for at, part in others.items() if at != bus.address]
     if also:
         evidence += f"; also {', '.join(also)}"
-    figures = {
+    figures: dict[str, Figure] = {
         "chip": chip.part(who),
         "address": bus.address,
         "who_am_i": who,
@@ -156,10 +133,10 @@ def wire(s: Surroundings, bus: I2CBus, chip: Chip) -> Finding:
         khz = speed * CLOCKS_PER_BYTE / 1000
         evidence += f"; {speed / 1000:.1f} kB/s, as of a {khz:.0f} kHz clock"
     if wrong or failed:
-        todo = f"{_TODO} Or lower dtparam=i2c_arm_baudrate."
+        todo = f"{LOOSE} Or lower dtparam=i2c_arm_baudrate."
         return Finding("wire", "fail", evidence, todo, figures=figures)
     if faults:
-        return Finding("wire", "warn", evidence, _TODO, figures=figures)
+        return Finding("wire", "warn", evidence, LOOSE, figures=figures)
     need = FRAME_BYTES * chip.rate(s.config.imu.rate_hz)
     if speed and need > SHARE_WARN * speed:
         evidence += f", {need / speed:.0%} of it for the samples"
@@ -188,7 +165,7 @@ def self_test(bus: I2CBus, chip: Chip) -> Finding:
         shifts = selftest.run(bus, chip.reset, chip.self_test)
     except BusFault as fault:
         evidence = f"the sensor stopped answering in it ({fault.fault})"
-        return Finding("self-test", "fail", evidence, _TODO)
+        return Finding("self-test", "fail", evidence, LOOSE)
     figures: dict[str, Figure] = {"source": chip.self_test.source}
     words, bad = [], []
     for shift in shifts:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitpi import calibrationfile
-from gaitpi.device.doctor.finding import Finding
+from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.kernelcache import compiled
 
@@ -36,7 +36,7 @@ def daemon(s: Surroundings) -> Finding:
     status = s.status
     if status is None:
         return Finding("daemon", "skip", "not running, so the parts themselves are looked at")
-    figures = {"pid": status.pid, "version": status.version}
+    figures: dict[str, Figure] = {"pid": status.pid, "version": status.version}
     evidence = f"running (process {status.pid}): {status.state}"
     if status.recorder_problem:
         evidence = f"running, but not recording: {status.recorder_problem}"
@@ -76,7 +76,7 @@ def _room(s: Surroundings, kind: str, took: list[float]) -> Finding:
     free = s.free_bytes(s.runs)
     hours = free / (MB_PER_HOUR * 1e6)
     slowest, usual = took[-1], took[len(took) // 2]
-    figures = {
+    figures: dict[str, Figure] = {
         "free_bytes": free,
         "hours": round(hours, 1),
         "sync_median_s": round(usual, 4),
@@ -124,7 +124,7 @@ def _mounted(s: Surroundings) -> tuple[str, tuple[str, ...]]:
 
 def card(s: Surroundings) -> Finding:
     """Errors that the file system has met."""
-    counts = {}
+    counts: dict[str, Figure] = {}
     for path in sorted(s.root.glob("sys/fs/ext4/*/errors_count")):
         try:
             counts[path.parent.name] = int(path.read_text())
@@ -154,7 +154,7 @@ def cache(s: Surroundings) -> Finding:
         return Finding("cache", "fail", evidence, "Check who owns it, or set NUMBA_CACHE_DIR.")
     kept = compiled(s.cache)
     version = metadata.version("numba")
-    figures = {"kernels": len(kept), "directory": str(s.cache), "numba": version}
+    figures: dict[str, Figure] = {"kernels": len(kept), "directory": str(s.cache), "numba": version}
     # each index begins with the version of numba that wrote it
     old = [path for path in kept if version.encode() not in path.read_bytes()[:64]]
     warm = (sys.executable, "-m", "gaitpi", "warmup")
@@ -186,7 +186,10 @@ def stand(s: Surroundings, chip: str, address: int) -> Finding:
     wall = s.clock.wall()
     why = calibrationfile.why_not(record, chip, address, wall)
     age = record.age_s(wall)
-    figures = {"grade": record.grade, "age_days": round(age / 86_400, 2) if age == age else None}
+    figures: dict[str, Figure] = {
+        "grade": record.grade,
+        "age_days": round(age / 86_400, 2) if age == age else None,
+    }
     if why:
         return Finding("stand", "warn", f"kept, but not used: {why}", todo, figures=figures)
     when = f"{age / 86_400:.0f} days old" if age == age else "of unknown age"

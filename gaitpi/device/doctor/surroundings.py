@@ -48,7 +48,8 @@ class Surroundings:
     ``free_bytes(path)`` and ``sync_s(path)``, the seconds each of some synced writes took (raises
     OSError), are of the card; ``command`` runs a program and raises OSError with its words.
     ``ask`` puts a question to a person, None = nobody is there or no answer; ``say`` tells one
-    something. ``has_pins`` False where there are no GPIO pins at all. ``virtual``: the sensor is the virtual one, the pins too.
+    something. ``has_pins`` False where there are no GPIO pins at all. ``virtual``: the sensor is
+    the virtual one, the pins too.
     """
 
     root: Path
@@ -244,7 +245,7 @@ def machine(
     sound: bool,
     asks: bool,
 ) -> Surroundings:
-    """This machine with its sensor and its pins."""
+    """The machine this runs on, with its sensor and its pins."""
     from gaitpi.config import runs_directory
     from gaitpi.device import status
     from gaitpi.hostclock import SystemClock

@@ -99,7 +99,8 @@ _WRITABLE_6500: Final = {
 }
 
 # What the factory writes is different in each part; this one has these codes, and shifts as they
-# say. 6050, RM registers 13 to 16: acc 17, 14, 20, gyro 15, 12, 18. 6500: RM9 registers 0 to 2, 13 to 15.
+# say. 6050, RM registers 13 to 16: acc 17, 14, 20, gyro 15, 12, 18. 6500: RM9 registers 0 to 2
+# and 13 to 15.
 _TRIM_6050: Final = {0x0D: 4 << 5 | 15, 0x0E: 3 << 5 | 12, 0x0F: 5 << 5 | 18, 0x10: 0b01_10_00}
 _TRIM_6500: Final = {0x00: 180, 0x01: 190, 0x02: 200, 0x0D: 90, 0x0E: 100, 0x0F: 110}
 _SHIFT_6050: Final = (
