@@ -110,6 +110,7 @@ def test_simulate_gives_samples_and_truth(capsys: pytest.CaptureFixture[str]) ->
         (["demo", "--play", "text.npz"], 1, ["not a recording"]),
         (["demo", "--play", "other.db"], 1, ["neither .npz nor .csv"]),
         (["demo", "--story", "sad"], 2, ["sad", "steady"]),
+        (["demo", "--chip", "mpu1234"], 2, ["mpu1234", "mpu6050", "lsm6dsox"]),
         (["simulate", "--rate", "5", "--out", "x.csv"], 2, ["--rate 5"]),
         (["simulate", "--out", "no/such/x.csv"], 2, ["cannot be written"]),
     ],

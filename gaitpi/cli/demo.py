@@ -65,17 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play it, then show the verdict."""
+    from gaitpi.device.status import StatusFile, own_path
+    from gaitpi.device.virtual import play, twin_of
     from gaitpi.review.verdict import judge, lines
     from gaitpi.runs.reader import RunReader
 
+    twin_of(args.chip)  # before anything is said
     source, name, has_gyro = _source(args)
     config = _config(args, name)
     if args.play is None:
         print(NO_ANSWERS if args.answers is False else ANSWERS)
     line = LiveLine(source.duration_s)
-    from gaitpi.device.status import StatusFile, own_path
-    from gaitpi.device.virtual import play
-
     stop = threading.Event()
     before = signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     try:

@@ -33,13 +33,18 @@ LIVE_SAMPLES = 16
 def twin_of(name: str) -> Twin:
     """The virtual part of a family's ``name``, or of a part's as the maker writes it.
 
-    Capital letters do not matter. Raises UsageError with the names there are.
+    Capital letters and hyphens do not matter. Raises UsageError with the names there are.
     """
+    wanted = _plain(name)
     for twin in twins():
-        if name.lower() in (twin.name, twin.part.lower()):
+        if wanted in (_plain(twin.name), _plain(twin.part)):
             return twin
     names = ", ".join(dict.fromkeys(twin.name for twin in twins()))
     raise UsageError(f"{name} is no virtual chip.", f"Use one of: {names}.")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "")
 
 
 def recorder_in(

@@ -3,7 +3,7 @@
 import errno
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from gaitpi.hostclock import HostClock
 from gaitpi.imu.transport import Transport
@@ -56,25 +56,47 @@ class BusFault(OSError):  # noqa: N818 (faults are counted, not errors)
         self.fault = fault
 
 
+class Banks(NamedTuple):
+    """Registers in banks: they are numbered bank * 256 + address.
+
+    The register ``select``, at the same address in all banks, takes the bank, ``shift`` bits up.
+    """
+
+    select: int
+    shift: int
+
+
 class I2CBus:
     """Registers of the device at ``address`` behind ``transport``.
+
+    With ``banks`` the bank of a register is selected where it is not the last one used.
 
     A failed transfer is repeated at most twice. A timeout is not: it has already cost 50 ms,
     and a bus that is held low does not come free by asking again. No call takes longer than
     60 ms on an adapter with a timeout of 50 ms.
     """
 
-    def __init__(self, transport: Transport, address: int, clock: HostClock) -> None:
+    def __init__(
+        self, transport: Transport, address: int, clock: HostClock, banks: Banks | None = None
+    ) -> None:
         self.transport = transport
         self.address = address
         self.clock = clock
         self.faults = FaultCounters()
+        self._banks = banks
+        self._bank: int | None = None  # the one selected; None = not known
+
+    def rest(self) -> None:
+        """Go back to bank 0 if the last register was in another. Raises BusFault."""
+        if self._banks is not None:
+            self._enter(0)
 
     def read(self, register: int, n: int = 1) -> bytes:
         """``n`` bytes from ``register`` on. Raises BusFault."""
+        self._enter(register >> 8)
 
         def transfer() -> bytes:
-            data = self.transport.write_read(self.address, bytes((register,)), n)
+            data = self.transport.write_read(self.address, bytes((register & 0xFF,)), n)
             if len(data) != n:
                 raise OSError(errno.EIO, f"{len(data)} bytes came, not {n}")
             return data
@@ -83,6 +105,20 @@ class I2CBus:
 
     def write(self, register: int, data: bytes) -> None:
         """Write ``data`` from ``register`` on. Raises BusFault."""
+        self._enter(register >> 8)
+        self._write(register & 0xFF, data)
+
+    def _enter(self, bank: int) -> None:
+        """Select ``bank``; nothing to do for a chip without banks. Raises BusFault."""
+        if self._banks is None:
+            if bank:
+                raise ValueError(f"bank {bank} of a chip without banks")
+        elif bank != self._bank:
+            self._bank = None  # the write may have worked although it seems to have failed
+            self._write(self._banks.select, bytes((bank << self._banks.shift,)))
+            self._bank = bank
+
+    def _write(self, register: int, data: bytes) -> None:
         out = bytes((register,)) + data
 
         def transfer() -> bytes:

@@ -1,7 +1,7 @@
 """What the reader needs to know of a chip, as data.
 
-A chip is one file in ``chips/`` that fills a :class:`Chip`, and one line in the registry
-there. Its register table is used twice: it configures the chip, and it is what the chip is
+A family of chips is one folder in ``chips/`` that fills a :class:`Chip` for each kind. Its register
+table is used twice: it configures the chip, and it is what the chip is
 checked against while it runs. Nothing here keeps state.
 """
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitpi.hostclock import HostClock
 from gaitpi.imu.batch import Counts, Floats
-from gaitpi.imu.bus import I2CBus
+from gaitpi.imu.bus import Banks, I2CBus
+from gaitpi.imu.transport import Transport
 
 if TYPE_CHECKING:
     from gaitpi.imu.selftest import SelfTest
@@ -34,7 +36,9 @@ class Setting:
 
     The bits of ``mask`` must be ``value``; others are left as found. ``wait_s`` follows the
     write. ``critical``: a wrong value changes the scale, the rate or the layout of the data, so
-    it is checked with every batch; the others take turns, but for those not ``checked``.
+    it is checked with every batch; the others take turns, but for those not ``checked`` (a
+    command, for instance). Not ``written``: only read, as a status that must be so.
+    ``register`` is bank * 256 + address where the chip has banks.
     """
 
     register: int
@@ -44,9 +48,13 @@ class Setting:
     wait_s: float = 0.0
     critical: bool = False
     checked: bool = True
+    written: bool = True
 
     def write(self, bus: I2CBus) -> None:
         """Bring the register to its value. Raises BusFault."""
+        if not self.written:
+            bus.read(self.register)
+            return
         value = self.value
         if self.mask != 0xFF:
             value |= bus.read(self.register)[0] & ~self.mask & 0xFF
@@ -139,6 +147,43 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadedFrames:
+    """Frames of ``size`` bytes: a header byte that tells what follows, and six 16-bit words.
+
+    The bits of ``header_mask`` are ``header`` in every whole frame. ``columns``: where ax ay az
+    gx gy gz stand among the words; ``temperature``: offset of an 8-bit temperature in the frame;
+    ``invalid``: the count the chip writes where it has not measured.
+    """
+
+    size: int
+    header: int
+    header_mask: int
+    order: ByteOrder
+    columns: tuple[int, int, int, int, int, int]
+    temperature: int | None = None
+    invalid: int | None = None
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of a frame."""
+        return self.size
+
+    def decode(self, raw: bytes) -> Decoded:
+        """Samples out of whole frames, up to the first that cannot be one."""
+        frames = np.frombuffer(raw, dtype=np.uint8).reshape(-1, self.size)
+        kind = ">i2" if self.order == "big" else "<i2"
+        words = np.ascontiguousarray(frames[:, 1:13]).view(kind).astype(np.int16)
+        counts = np.ascontiguousarray(words[:, list(self.columns)])
+        sound = frames[:, 0] & self.header_mask == self.header
+        if self.invalid is not None:
+            sound &= (counts != self.invalid).all(axis=1)
+        n = len(sound) if sound.all() else int(sound.argmin())
+        hot = [] if self.temperature is None else [self.temperature]
+        temperature = frames[:n, hot].ravel().view(np.int8).astype(np.int16)
+        return Decoded(counts[:n], temperature, n * self.size, n == len(sound))
+
+
+@dataclass(frozen=True, slots=True)
 class TaggedWords:
     """Words of a tag byte (sensor in bits 7-3, time slot in bits 2-1) and three values.
 
@@ -192,7 +237,8 @@ class Fifo:
 
     ``level`` counts in ``level_bytes``; ``size_bytes`` full; ``overflow`` any bit of it set means
     that samples were lost; ``pattern``, where the chip has one, is 0 when the next word begins a
-    frame; ``flush`` empties it and lets it fill again.
+    frame; ``flush`` empties it and lets it fill again, after which the first ``doubtful`` samples
+    are to be thrown away.
     """
 
     data: int
@@ -203,6 +249,7 @@ class Fifo:
     flush: Table
     layout: Layout
     pattern: Field | None = None
+    doubtful: int = 0
 
     def status(self, bus: I2CBus) -> FifoStatus:
         """How much is there. Raises BusFault."""
@@ -245,6 +292,9 @@ class Chip:
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
     ``self_test``: how the chip tests itself, where that is known.
+    ``home`` selects the first page of registers, where WHO_AM_I and the reset are, on parts that
+    have several; it works from any page and its value is 0 under its mask. ``banks`` where
+    settings lie in other pages too: then registers are numbered bank * 256 + address.
     """
 
     name: str
@@ -264,6 +314,12 @@ class Chip:
     counts_per_c: float
     temperature: Field | None = field(default=None)
     self_test: "SelfTest | None" = None
+    home: Table = ()
+    banks: Banks | None = None
+
+    def bus(self, transport: Transport, address: int, clock: HostClock) -> I2CBus:
+        """The registers of such a chip at ``address``."""
+        return I2CBus(transport, address, clock, self.banks)
 
     def rate(self, wanted_hz: float) -> float:
         """The output data rate nearest to the wanted one, Hz."""
@@ -288,6 +344,23 @@ class Chip:
     def celsius(self, raw: NDArray[np.int16]) -> Floats:
         """Temperatures in °C for raw counts."""
         return self.zero_c + raw.astype(np.float64) / self.counts_per_c
+
+    def astray(self, bus: I2CBus) -> bool:
+        """Whether another page of registers is selected than the first. Raises BusFault.
+
+        Only reads, so that a stranger may be asked: True where a selector's bits are set and
+        all others are clear.
+        """
+        return any(
+            found & setting.mask and not found & ~setting.mask
+            for setting in self.home
+            for found in bus.read(setting.register)
+        )
+
+    def go_home(self, bus: I2CBus) -> None:
+        """Select the first page of registers. Raises BusFault."""
+        for setting in self.home:
+            setting.write(bus)
 
     def read_celsius(self, bus: I2CBus) -> float:
         """Temperature from its register, °C; NaN where there is none. Raises BusFault."""

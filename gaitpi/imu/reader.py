@@ -71,6 +71,9 @@ class _Held:
     temperature_c: float
 
 
+_Answer = tuple[Chip, int, int]  # chip, address, WHO_AM_I as read
+
+
 def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tuple[Chip, int]:
     """The chip on the bus and its address.
 
@@ -80,27 +83,68 @@ def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tu
     """
     wanted = _wanted(config)
     addresses = known_addresses() if config.address is None else (config.address,)
-    answers: list[tuple[Chip, int, int]] = []
+    answers: list[_Answer] = []
     faults: set[str] = set()
-    for address in addresses:
-        bus = I2CBus(transport, address, clock)
-        chips = [chip for chip in wanted if address in chip.addresses] or wanted
-        for register in dict.fromkeys(chip.who_am_i for chip in chips):
-            try:
-                who = bus.read(register)[0]
-            except BusFault as fault:
-                faults.add(fault.fault)
-                continue
-            answers += [(chip, address, who) for chip in chips if chip.who_am_i == register]
-    # A known chip anywhere goes before a stranger: clocks and displays share these addresses.
-    for chip, address, who in answers:
-        if chip.identity(who) != "unknown":
-            return chip, address
+    buses = [I2CBus(transport, address, clock) for address in addresses]
+    for bus in buses:
+        answers += _ask(bus, wanted, faults)
+    found = _known(answers)
+    if found is None:
+        # A part whose host died in the middle may have another page of registers in sight.
+        answering = {address for _, address, _ in answers}
+        for bus in buses:
+            if found is None and bus.address in answering:
+                found = _lead_home(bus, wanted, faults)
+    if found is not None:
+        return found
     if answers and config.allow_unknown and config.chip != "auto":
         return answers[0][:2]
     if answers:
-        raise _stranger(transport, config, *answers[0][1:])
+        # A stranger has been asked at several registers; all zeros say the least, then all ones.
+        telling = max(answers, key=lambda answer: (answer[2] not in (0x00, 0xFF), answer[2] != 0))
+        raise _stranger(transport, config, *telling[1:])
     raise _nobody(transport, addresses, faults)
+
+
+def _ask(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> list[_Answer]:
+    """What each chip that may be at the address would have to make of the answer there."""
+    chips = [chip for chip in wanted if bus.address in chip.addresses] or wanted
+    answers: list[_Answer] = []
+    # Descending: the lowest registers hold factory trim on other parts, of any value.
+    for register in sorted({chip.who_am_i for chip in chips}, reverse=True):
+        try:
+            who = bus.read(register)[0]
+        except BusFault as fault:
+            faults.add(fault.fault)
+            continue
+        answers += [(chip, bus.address, who) for chip in chips if chip.who_am_i == register]
+    return answers
+
+
+def _known(answers: list[_Answer]) -> tuple[Chip, int] | None:
+    """The first known chip: it goes before strangers, as clocks and displays share addresses."""
+    for chip, address, who in answers:
+        if chip.identity(who) != "unknown":
+            return chip, address
+    return None
+
+
+def _lead_home(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> tuple[Chip, int] | None:
+    """A known chip that shows itself once its first page of registers is selected."""
+    for chip in wanted:
+        if bus.address not in chip.addresses:
+            continue
+        try:
+            if not chip.astray(bus):
+                continue
+            chip.go_home(bus)
+        except BusFault as fault:
+            faults.add(fault.fault)
+            continue
+        found = _known(_ask(bus, wanted, faults))
+        if found is not None:
+            return found
+    return None
 
 
 def _wanted(config: ImuConfig) -> list[Chip]:
@@ -150,7 +194,7 @@ def _stranger(transport: Transport, config: ImuConfig, address: int, who: int) -
 def open_reader(transport: Transport, clock: HostClock, config: ImuConfig) -> "Reader":
     """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`."""
     chip, address = find_sensor(transport, clock, config)
-    return Reader(I2CBus(transport, address, clock), chip, clock, config)
+    return Reader(chip.bus(transport, address, clock), chip, clock, config)
 
 
 class Reader:
@@ -281,6 +325,7 @@ class Reader:
                     if not self._search():
                         return
                 elif self.state is State.RESET:
+                    self._chip.go_home(self._bus)
                     self._chip.reset.write(self._bus)
                     self._go(State.CONFIGURE, self.reason, self._chip.reset.wait_s)
                     self._step = 0
@@ -293,6 +338,9 @@ class Reader:
     def _search(self) -> bool:
         """Whether the sensor is back; then a reset is on its way."""
         who = self._bus.read(self._chip.who_am_i)[0]
+        if who != self._who and self._chip.astray(self._bus):
+            self._chip.go_home(self._bus)
+            who = self._bus.read(self._chip.who_am_i)[0]
         if who != self._who:
             self._faults.add("identity")
             self.reason = f"WHO_AM_I reads 0x{who:02X}, not 0x{self._who or 0:02X}"
@@ -351,6 +399,7 @@ class Reader:
         # Frozen before the reset: one repetition is now enough, so little of it gets out.
         self._run = FROZEN_RUN - 1 if self._suspect else 1
         self._ragged = False  # the level was no whole number of frames
+        self._doubtful = 0  # samples still to be thrown away
         self._after_gap = True
 
     def _lose(self) -> None:
@@ -368,6 +417,7 @@ class Reader:
             self._faults.add(fault)
         self._lose()
         self._dirty = True  # until all of it is written
+        self._doubtful = self._chip.fifo.doubtful
         for setting in self._chip.fifo.flush:
             setting.write(self._bus)
         self._dirty = False
@@ -424,6 +474,7 @@ class Reader:
     def _sound(self) -> bool:
         """Whether the registers are as they were set; if not, a reset is on its way."""
         wrong = self._wrong_register()
+        self._bus.rest()
         if wrong:
             self._faults.add("register")
             self._reset(wrong)
@@ -449,7 +500,8 @@ class Reader:
         self._raw = self._raw[decoded.used :]
         if len(celsius):
             self._celsius = float(celsius[-1])
-        counts = decoded.counts
+        counts = decoded.counts[self._doubtful :]
+        self._doubtful = max(0, self._doubtful - len(decoded.counts))
         now = self._clock.monotonic()
         if len(counts):
             self._fed_s = now

@@ -361,6 +361,63 @@ def test_mpu_temperature_is_that_of_a_room_and_drifts_slowly(
     assert 0 < max(np.diff(seen)) < 1.0
 
 
+def aux_transfer(b: Bench) -> int:
+    """The bus master on for a sample at 50 Hz, as Linux does it; gives its status."""
+    b.put(0x19, 19)
+    b.put(0x6A, 0x20)
+    b.clock.sleep(0.03)
+    b.put(0x6A, 0x00)
+    b.put(0x27, 0x00)
+    return b.reg(0x36)
+
+
+def aux_read(b: Bench, register: int, n: int, control: int = 0x80) -> bytes:
+    b.put(0x25, 0x80 | 0x0C, register, control | n)
+    assert aux_transfer(b) == 0
+    return b.get(0x49, n)
+
+
+def aux_write(b: Bench, register: int, value: int) -> None:
+    b.put(0x63, value)
+    b.put(0x25, 0x0C, register, 0x81)
+    assert aux_transfer(b) == 0
+
+
+def test_mpu9250_compass_answers_on_the_auxiliary_bus() -> None:
+    b = mpu(who_am_i=0x71)
+    b.put(0x1A, 0x04)
+    assert aux_read(b, 0x00, 1) == b"\x48"
+    assert aux_read(b, 0x10, 3) == bytes(3)  # not in this mode
+    aux_write(b, 0x0A, 0x0F)  # fuse ROM
+    assert aux_read(b, 0x10, 3) == b"\x80\x80\x80"
+    aux_write(b, 0x0B, 0x01)  # reset
+    assert aux_read(b, 0x10, 3) == bytes(3)
+    aux_write(b, 0x0A, 0x11)  # a single measurement, 16 bits
+    assert aux_read(b, 0x02, 1) == b"\x01"
+    assert aux_read(b, 0x02, 8) == b"\x01" + bytes(6) + b"\x10"
+    assert aux_read(b, 0x02, 1) == b"\x00"
+    # Words swapped from an odd register on: 0x0A comes first, then 0x09.
+    aux_write(b, 0x0A, 0x11)
+    assert aux_read(b, 0x09, 2, 0xD0) == b"\x10\x10"
+    aux_write(b, 0x0A, 0x0F)
+    assert aux_read(b, 0x09, 2, 0xD0) == b"\x0f\x00"
+    assert aux_read(b, 0x09, 2, 0xC0) == b"\x00\x0f"
+    b.chip.power_cycle()
+    b.put(0x1A, 0x04)
+    assert aux_read(b, 0x10, 3) == bytes(3)
+
+
+@pytest.mark.parametrize("who", [0x68, 0x70])
+def test_mpu_without_compass_has_nobody_on_the_auxiliary_bus(who: int) -> None:
+    b = mpu(who_am_i=who)
+    b.put(0x6B, 0x01)
+    b.put(0x1A, 0x04)
+    b.put(0x25, 0x8C, 0x00, 0x81)
+    assert aux_transfer(b) == 0x01
+    assert b.reg(0x36) == 0  # reading clears it
+    assert b.reg(0x49) == 0
+
+
 # -- LSM6DS ----------------------------------------------------------------------------------
 
 
@@ -634,6 +691,55 @@ def test_lsm_data_ready_and_temperature() -> None:
     celsius = int.from_bytes(b.get(0x20, 2), "little", signed=True) / 16 + 25
     assert 20 < celsius < 30
     assert b.reg(0x1E) == 0
+
+
+def test_lsm_boot_loads_trimming_and_leaves_the_registers() -> None:
+    b = lsm_started()
+    kept = b.get(0x09, 12)
+    b.put(0x12, 0x84)
+    assert b.reg(0x12) & 0x81 == 0x80
+    b.put(0x10, 0x00)  # lost
+    b.clock.sleep(0.016)
+    assert b.reg(0x12) & 0x81 == 0
+    assert b.get(0x09, 12) == kept
+    b.put(0x12, 0x05)
+    b.clock.sleep(0.001)
+    assert b.get(0x10, 2) == bytes(2)
+
+
+@pytest.mark.parametrize(
+    ("who", "page", "register"), [(0x6C, 0x40, 0x15), (0x6C, 0x80, 0x04), (0x69, 0x80, 0x02)]
+)
+def test_lsm_pages_lie_over_the_registers(who: int, page: int, register: int) -> None:
+    b = lsm(who)
+    b.put(0x10, 0x5C, 0x5C)
+    before = b.get(0x02, 0x1C)
+    b.put(0x01, page)
+    assert b.reg(0x01) == page
+    assert b.reg(0x0F) != who
+    b.put(register, 0x3D)
+    assert b.reg(register) == 0x3D
+    b.put(0x01, 0x00)
+    assert b.get(0x02, 0x1C) == before
+    b.put(0x01, page)
+    assert b.reg(register) == 0x3D
+    b.chip.power_cycle()
+    assert (b.reg(0x01), b.reg(0x0F)) == (0, who)
+
+
+def test_lsm_ranges_and_axes_one_part_alone_has() -> None:
+    dhcx, ox, ds3 = lsm(0x6B), lsm(0x6C), lsm(0x69)
+    for b in (dhcx, ox, ds3):
+        b.put(0x10, 0x54, 0x5D)
+        b.put(0x18, 0x10)
+        b.put(0x19, 0x20)
+        b.clock.sleep(1.0)
+    assert (dhcx.reg(0x11), ox.reg(0x11)) == (0x5D, 0x5C)  # FS_4000
+    full, half = (np.frombuffer(b.get(0x22, 6), "<i2").astype(int) for b in (ox, dhcx))
+    assert np.abs(full - 2 * half).max() <= 1
+    assert np.abs(full).min() > 100
+    on = np.frombuffer(ds3.get(0x22, 12), "<i2") != 0
+    assert on.tolist() == [False, False, True, False, True, False]
 
 
 # -- time, power, bus ------------------------------------------------------------------------

@@ -27,10 +27,16 @@ LOOK_AHEAD: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Registers:
-    """A register map of 128: reset values and writable bits; all others are 0 and read-only."""
+    """A register map: reset values and writable bits; all others are 0 and read-only.
+
+    Registers are numbered bank * 256 + address, addresses below 128; ``select`` is the one that
+    all ``banks`` share.
+    """
 
     reset: Mapping[int, int]
     writable: Mapping[int, int]
+    banks: int = 1
+    select: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class VirtualChip(ABC):
         self._powered_s = clock.monotonic() if power_on_s is None else power_on_s
         self._start: float | None = None
         self._pointer = 0
-        self._r = bytearray(128)
+        self._r = bytearray(256 * registers.banks)
         self._fifo = bytearray()
         self._broken: frozenset[int] = frozenset()
         self._begin()
@@ -144,7 +150,7 @@ class VirtualChip(ABC):
         self._catch_up()
         self._pointer = data[0] & 0x7F
         for value in data[1:]:
-            self._store(self._pointer, value)
+            self._store(self._register(), value)
             self._pointer = self._after(self._pointer)
 
     def read(self, n: int) -> bytes:
@@ -152,12 +158,19 @@ class VirtualChip(ABC):
         self._catch_up()
         out = b""
         while len(out) < n:
-            if 0 <= self._pointer - self.port.register < self.port.unit:
+            register = self._register()
+            if 0 <= register - self.port.register < self.port.unit:
                 out += self._read_fifo(n - len(out))
             else:
-                out += bytes((self._load(self._pointer),))
+                out += bytes((self._load(register),))
                 self._pointer = self._after(self._pointer)
         return out
+
+    def _register(self) -> int:
+        """Number of the register the pointer is at."""
+        if self._pointer == self._map.select:
+            return self._pointer
+        return self._bank() << 8 | self._pointer
 
     # -- what a family of chips fills in --
 
@@ -206,14 +219,31 @@ class VirtualChip(ABC):
         return None
 
     def _after(self, register: int) -> int:
-        """The next register of a burst."""
+        """The address after ``register`` in a burst."""
         return (register + 1) & 0x7F
+
+    def _bank(self) -> int:
+        """The bank that is selected."""
+        return 0
+
+    def _entry(self) -> int:
+        """Bytes that a full FIFO drops or refuses together."""
+        return self.port.unit
+
+    def _overwrite(self, size: int) -> None:
+        """A full FIFO drops its ``size`` oldest bytes."""
+        self._drop(size)
+
+    def _now(self) -> float:
+        """Host time (monotonic, s) at which the chip is."""
+        return self._clock.monotonic()
 
     # -- registers and power --
 
     def _begin(self) -> None:
         """Reset values, empty FIFO, nothing measured: power-up, or a soft reset done."""
-        self._r = bytearray(self._map.reset.get(register, 0) for register in range(128))
+        registers = range(256 * self._map.banks)
+        self._r = bytearray(self._map.reset.get(register, 0) for register in registers)
         self._fifo.clear()
         self._last_entry = bytes(self.port.unit)
         self._held: bytes | None = None
@@ -267,7 +297,7 @@ class VirtualChip(ABC):
         if self._rate is None:
             return self._next
         if self._start is None:
-            self._start = max(self._clock.monotonic(), self._powered_s)
+            self._start = max(self._now(), self._powered_s)
             return 0
         return self._due()
 
@@ -277,7 +307,7 @@ class VirtualChip(ABC):
         """How many samples of the source are over at the present time."""
         if self._rate is None or self._start is None:
             return self._next
-        t = self._clock.monotonic() - self._start
+        t = self._now() - self._start
         return math.floor(self._rate * (t + 0.5 * self._drift * t * t)) + 1
 
     def _catch_up(self) -> None:
@@ -367,12 +397,13 @@ class VirtualChip(ABC):
             first += n
         excess = len(self._fifo) - self._depth() * self.port.unit
         if excess > 0:
+            excess = -(-excess // self._entry()) * self._entry()
             self._overflowed = self._overwritten = True
             if stops:
                 del self._fifo[-excess:]
                 self._stopped = self.stays_stopped
             else:
-                self._drop(excess)
+                self._overwrite(excess)
 
     def _block_at(self, first: int) -> _Block:
         block = self._block

@@ -1,10 +1,16 @@
-"""The LSM6DS family of ST, with tagged and with patterned FIFO, from the datasheets.
+"""The LSM6DS family of ST, with tagged and with patterned FIFO.
 
-Sources: LSM6DSOX DS12814 ("OX") and AN5272; LSM6DS3 DocID026899 rev. 8 ("DS3") and AN4650;
-LSM6DS3TR-C / LSM6DSL DocID028475 rev. 7 ("DSL"). Sections by register name.
+Register addresses, bits and tags agree with ST's own drivers (the *-pid repositories of each part)
+and with what Linux 6.12's st_lsm6dsx does to the part; which pages of data sheets were read is
+said in the folder's ``__init__``. From memory, by register name: reset values, the overrun flags'
+ways (LSM6DSOX DS12814 "OX", LSM6DS3 DocID026899 "DS3", LSM6DSL DocID028475 "DSL"), and that BOOT
+leaves the registers as they are (AN5272).
+
+FUNC_CFG_ACCESS lays another page over all other registers. Pages keep what is written to them and
+do nothing; the sensor hub's master finds nobody and reads zeros.
 
 Not modelled beside what :mod:`gaitpi.imu.virtual.chip` names: compression and time stamps in
-the FIFO, external sensors, the banks behind FUNC_CFG_ACCESS, big-endian output (BLE), and the
+the FIFO, external sensors, the functions behind the pages, big-endian output (BLE), and the
 1.6 Hz mode. Where the two sensors run at different rates both follow the signal at the faster
 one; only the batching is slower.
 """
@@ -12,7 +18,7 @@ one; only the batching is slower.
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -31,6 +37,7 @@ from gaitpi.imu.virtual.chip import (
 from gaitpi.imu.virtual.source import Floats, SignalSource
 from gaitpi.units import G0, RAD_PER_DEG
 
+FUNC_CFG_ACCESS: Final = 0x01
 WHO_AM_I: Final = 0x0F
 CTRL1_XL: Final = 0x10
 CTRL2_G: Final = 0x11
@@ -60,6 +67,10 @@ ODR_HZ: Final = (None, 12.5, 26.0, 52.0, 104.0, 208.0, 416.0, 833.0, 1660.0, 333
 ACC_MG: Final = (0.061, 0.488, 0.122, 0.244)
 GYR_MDPS: Final = (8.75, 17.5, 35.0, 70.0)
 GYR_MDPS_125: Final = 4.375
+GYR_MDPS_4000: Final = 140.0
+
+RESET_S: Final = 50e-6
+BOOT_S: Final = 0.015
 
 TAG_GYRO: Final = 0x01
 TAG_ACC: Final = 0x02
@@ -69,15 +80,21 @@ DECIMATION: Final = (0, 1, 2, 3, 4, 8, 16, 32)  # DEC_FIFO_*, 0 = not in the FIF
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What differs between the parts: registers, FIFO, temperature counts per °C."""
+    """What differs between the parts: registers, FIFO, temperature counts per °C.
+
+    ``pages``: by the bits of FUNC_CFG_ACCESS, the writable bits of what they bring into sight.
+    ``axes``: each axis has an enable bit, in CTRL9_XL (accelerometer) and CTRL10_C (gyroscope).
+    """
 
     tagged: bool
     depth: int
     per_c: float
     fth_mask: int
     stop: tuple[int, int]
+    pages: Mapping[int, Mapping[int, int]]
     reset: Mapping[int, int]
     writable: Mapping[int, int]
+    axes: bool = False
 
 
 _OX = _Kind(
@@ -86,8 +103,15 @@ _OX = _Kind(
     per_c=256.0,
     fth_mask=0x1FF,
     stop=(0x08, 0x80),  # FIFO_CTRL2, STOP_ON_WTM
+    pages={
+        # Sensor hub: MASTER_CONFIG to DATAWRITE_SLV0. Embedded functions: PAGE_SEL to PAGE_RW,
+        # the two pages of advanced features behind them left out.
+        0x40: {0x14: 0xFF, **dict.fromkeys(range(0x15, 0x22), 0xFF)},
+        0x80: {0x02: 0xF1, 0x04: 0xFF, 0x05: 0xFF, 0x17: 0xE0},
+    },
     reset={0x02: 0x3F, CTRL3_C: IF_INC, CTRL9_XL: 0xE0},
     writable={
+        FUNC_CFG_ACCESS: 0xC0,
         0x02: 0xC0,
         0x07: 0xFF,
         0x08: 0xD7,
@@ -117,8 +141,11 @@ _DS3 = _Kind(
     per_c=16.0,
     fth_mask=0xFFF,
     stop=(CTRL4_C, 0x01),  # STOP_ON_FTH
+    # SLV0_ADD to SM_THS, PEDO_DEB_REG, STEP_COUNT_DELTA, soft and hard iron.
+    pages={0x80: dict.fromkeys((*range(0x02, 0x16), *range(0x24, 0x33)), 0xFF)},
     reset={CTRL3_C: IF_INC, CTRL9_XL: 0x38, CTRL10_C: 0x38},
     writable={
+        FUNC_CFG_ACCESS: 0x80,
         0x06: 0xFF,
         0x07: 0xCF,
         0x08: 0x3F,
@@ -137,8 +164,10 @@ _DS3 = _Kind(
         0x17: 0xE5,
         CTRL9_XL: 0x3C,
         CTRL10_C: 0x3F,
+        0x1A: 0xDF,  # MASTER_CONFIG
         **dict.fromkeys(range(0x58, 0x60), 0xFF),
     },
+    axes=True,
 )
 _DSL = _Kind(
     tagged=False,
@@ -146,9 +175,14 @@ _DSL = _Kind(
     per_c=256.0,
     fth_mask=0x7FF,
     stop=(0x09, 0x80),  # FIFO_CTRL4, STOP_ON_FTH
+    pages={
+        0x80: _DS3.pages[0x80],
+        0xA0: dict.fromkeys((*range(0x50, 0x5B),), 0xFF),  # bank B: tilt
+    },
     reset={CTRL3_C: IF_INC, CTRL9_XL: 0xE0},
     writable={
         **_DS3.writable,
+        FUNC_CFG_ACCESS: 0xE0,
         0x09: 0xFF,
         0x0B: 0x80,
         CTRL4_C: 0xFE,
@@ -161,7 +195,8 @@ _DSL = _Kind(
         **dict.fromkeys(range(0x73, 0x76), 0xFF),
     },
 )
-_KINDS: Final = {0x69: _DS3, 0x6A: _DSL, 0x6B: _OX, 0x6C: _OX}
+_DHCX = replace(_OX, writable={**_OX.writable, CTRL2_G: 0xFF})  # bit 0: FS_4000
+_KINDS: Final = {0x69: _DS3, 0x6A: _DSL, 0x6B: _DHCX, 0x6C: _OX}
 
 
 class VirtualLsm6ds(VirtualChip):
@@ -173,7 +208,7 @@ class VirtualLsm6ds(VirtualChip):
     """
 
     port: FifoPort
-    reset_s = 50e-6  # AN5272 and AN4650, "Boot and reset": 50 µs
+    reset_s = RESET_S
     stays_stopped = True  # FIFO mode: restarts by way of bypass mode only
 
     def __init__(
@@ -211,7 +246,22 @@ class VirtualLsm6ds(VirtualChip):
 
     def _begin(self) -> None:
         self._fresh = 0
+        self._pages = {bits: bytearray(128) for bits in self._kind.pages}
+        self._booted_s = -math.inf
         super()._begin()
+
+    def _page(self, register: int) -> int:
+        """Bits of FUNC_CFG_ACCESS of the page over ``register``; 0 = none."""
+        return 0 if register == FUNC_CFG_ACCESS else self._r[FUNC_CFG_ACCESS] & 0xE0
+
+    def _store(self, register: int, value: int) -> None:
+        page = self._page(register)
+        if not page:
+            super()._store(register, value)
+        elif page in self._pages and not self._resetting():
+            mask = self._kind.pages[page].get(register, 0)
+            kept = self._pages[page]
+            kept[register] = kept[register] & ~mask | value & mask
 
     def _codes(self) -> tuple[int, int]:
         """ODR codes of gyroscope and accelerometer; 0 = power-down or a reserved code."""
@@ -278,11 +328,18 @@ class VirtualLsm6ds(VirtualChip):
         """Counts (n, 3) by tag, in the ranges of CTRL1_XL and CTRL2_G."""
         fs_g = self._r[CTRL2_G]
         mdps = GYR_MDPS_125 if fs_g & 0x02 else GYR_MDPS[fs_g >> 2 & 3]
+        if fs_g & 0x01:
+            mdps = GYR_MDPS_4000
         mg = ACC_MG[self._r[CTRL1_XL] >> 2 & 3]
         return {
-            TAG_GYRO: to_counts(gyr, mdps * 1e-3 * RAD_PER_DEG),
-            TAG_ACC: to_counts(acc, mg * 1e-3 * G0),
+            TAG_GYRO: to_counts(gyr, mdps * 1e-3 * RAD_PER_DEG) * self._axes(CTRL10_C),
+            TAG_ACC: to_counts(acc, mg * 1e-3 * G0) * self._axes(CTRL9_XL),
         }
+
+    def _axes(self, register: int) -> NDArray[np.int16]:
+        """1 for each axis x, y, z that is on; bits 3, 4, 5."""
+        bits = self._r[register] >> 3 if self._kind.axes else 7
+        return np.array([bits >> axis & 1 for axis in range(3)], dtype=np.int16)
 
     def _temperature_counts(self, celsius: Floats) -> NDArray[np.int16]:
         """OUT_TEMP: 0 at 25 °C."""
@@ -330,7 +387,13 @@ class VirtualLsm6ds(VirtualChip):
             self._fresh = 0x04 | 0x02 * (gyr_code > 0) | 0x01 * (acc_code > 0)
             self._new_data = False
 
+    def _resetting(self) -> bool:
+        return super()._resetting() or self._clock.monotonic() < self._booted_s
+
     def _load(self, register: int) -> int:
+        page = self._page(register)
+        if page:
+            return self._pages[page][register] if page in self._pages else 0
         if register == STATUS_REG:
             return self._fresh
         if OUT_TEMP_L <= register < OUTX_L_G + 6 or OUTX_L_XL <= register <= OUTZ_H_XL:
@@ -338,7 +401,8 @@ class VirtualLsm6ds(VirtualChip):
         if FIFO_STATUS1 <= register <= FIFO_STATUS4:
             return self._load_fifo_status(register)
         if register == CTRL3_C and self._resetting():
-            return self._r[register] | SW_RESET
+            booting = self._clock.monotonic() < self._booted_s
+            return self._r[register] | (BOOT if booting else SW_RESET)
         return self._r[register]
 
     def _load_data(self, register: int) -> int:
@@ -381,8 +445,11 @@ class VirtualLsm6ds(VirtualChip):
         return self._taken % (3 * sum(cycle // divisor for divisor in divisors))
 
     def _command(self, register: int, value: int) -> None:
-        if register == CTRL3_C and value & (SW_RESET | BOOT):
+        if register == CTRL3_C and value & SW_RESET:
             self._soft_reset()
+        elif register == CTRL3_C and value & BOOT:
+            # Trimming is loaded anew; what the registers hold stays.
+            self._booted_s = self._clock.monotonic() + BOOT_S
         elif register == 0x0A and value & 0x07 == 0:
             self._clear_fifo()  # bypass mode empties the FIFO
 

@@ -1,10 +1,18 @@
 """TDK InvenSense MPU-6050 and its relatives MPU-6500, MPU-9250, MPU-9255.
 
-Sources: MPU-6000/6050 Register Map RM-MPU-6000A-00 rev. 4.2 and Product Specification
-PS-MPU-6000A-00 rev. 3.4; MPU-6500 RM-MPU-6500A-00 rev. 2.1; MPU-9250 RM-MPU-9250A-00
-rev. 1.6. The maps are ordered by register number, given below in decimal as they do.
-Not read for this file: the sheets are named, and their figures given, from memory. What has been
-checked is that the values agree with the virtual twin and with one independent model of the 6050.
+The maps are ordered by register number, given below in decimal as they do. Read for this folder:
+
+- RM, the Register Map RM-MPU-6000A-00 rev. 4.2 of the MPU-6000/6050: p. 8 (USER_CTRL to WHO_AM_I,
+  reset values), p. 12 (sample rate), section 4.18 (temperature), pp. 40 and 41 (reset, sleep,
+  clock), p. 43 (FIFO count, its latch), p. 44 (order of the FIFO, overflow, reading when empty).
+- PS, the Product Specification PS-MPU-6000A-00 rev. 3.4: p. 12 (16.4 counts a °/s, 30 ms from
+  power-on to ±1 °/s), p. 13 (2048 counts a g), p. 14 (340 counts a °C).
+- RM9, the MPU-9250's RM-MPU-9250A-00 rev. 1.4: p. 9 (map, reset values), p. 43 (FIFO, FIFO_MODE).
+- Linux 6.12, inv_mpu6050: WHO_AM_I and FIFO size of each part, temperature lines, start-up times;
+  and the register names of the i2cdevlib library.
+
+From memory: the bandwidths behind DLPF_CFG and A_DLPFCFG, FIFO_EN's bits (as Linux has them) and
+that FIFO_RESET wants the FIFO off. The MPU-6500's own map (RM-MPU-6500A-00) was not read.
 """
 
 from typing import Final
@@ -36,9 +44,9 @@ _DIVIDERS: Final = range(10)
 def _table(rate_hz: float) -> Table:
     return (
         # After a reset the part sleeps (PWR_MGMT_1 = 0x40) and every sample is zero. 0x01:
-        # awake, clocked by the gyroscope's oscillator, which the maker recommends. The
-        # gyroscope needs 30 to 35 ms from sleep.
-        Setting(_PWR_MGMT_1, 0x01, "PWR_MGMT_1", wait_s=0.04, critical=True),
+        # awake, clocked by the gyroscope's oscillator, which the maker recommends. Linux gives
+        # the gyroscope 60 ms (6050) or 70 ms (6500), twice what the sheet calls typical.
+        Setting(_PWR_MGMT_1, 0x01, "PWR_MGMT_1", wait_s=0.07, critical=True),
         Setting(_PWR_MGMT_2, 0x00, "PWR_MGMT_2", critical=True),
         Setting(_SMPLRT_DIV, round(_INTERNAL_HZ / rate_hz) - 1, "SMPLRT_DIV", critical=True),
         # DLPF 2: 94 Hz (accelerometer), 98 Hz (gyroscope), 3 ms delay. Foot strike reaches

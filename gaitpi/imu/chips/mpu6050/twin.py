@@ -2,7 +2,12 @@
 
 Sources: RM-MPU-6000A-00 rev. 4.2 ("RM"; register list up to p. 8, FIFO pp. 43–44),
 PS-MPU-6000A-00 rev. 3.4 ("PS"), RM-MPU-9250A-00 rev. 1.4 ("RM9"; register list up to p. 9,
-FIFO p. 43). Other places are named by the decimal register number the maps are ordered by.
+FIFO p. 43). Other places are named by the decimal register number the maps are ordered by. Which
+pages were read is said in the folder's ``__init__``; what is at others is from memory, checked
+against what Linux 6.12's inv_mpu6050 does to the part.
+
+Offset registers keep what is written and change nothing. The auxiliary bus serves slaves 0 to 3
+into EXT_SENS_DATA, not into the FIFO; the bypass of INT_PIN_CFG leads nowhere.
 """
 
 import functools
@@ -30,10 +35,14 @@ CONFIG: Final = 0x1A
 GYRO_CONFIG: Final = 0x1B
 ACCEL_CONFIG: Final = 0x1C
 FIFO_EN: Final = 0x23
+I2C_SLV0_ADDR: Final = 0x25  # then _REG and _CTRL; three registers for each of slaves 0 to 3
+I2C_MST_STATUS: Final = 0x36
 INT_PIN_CFG: Final = 0x37
 INT_STATUS: Final = 0x3A
 ACCEL_XOUT_H: Final = 0x3B
 GYRO_ZOUT_L: Final = 0x48
+EXT_SENS_DATA_00: Final = 0x49
+I2C_SLV0_DO: Final = 0x63
 USER_CTRL: Final = 0x6A
 PWR_MGMT_1: Final = 0x6B
 PWR_MGMT_2: Final = 0x6C
@@ -45,6 +54,7 @@ WHO_AM_I: Final = 0x75
 DEVICE_RESET: Final = 0x80
 SLEEP: Final = 0x40
 USER_FIFO_EN: Final = 0x40
+USER_I2C_MST_EN: Final = 0x20
 USER_FIFO_RESET: Final = 0x04
 FIFO_MODE: Final = 0x40
 INT_RD_CLEAR: Final = 0x10
@@ -64,8 +74,10 @@ The last three are played as a 6500, whatever finer differences they have.
 # Writable bits, register list of RM. Self-clearing bits (DEVICE_RESET, the resets of USER_CTRL and
 # SIGNAL_PATH_RESET) are left out: they are commands and read 0.
 _WRITABLE_6050: Final = {
+    **dict.fromkeys(range(0x06, 0x0C), 0xFF),  # accelerometer offsets
     **dict.fromkeys(range(0x0D, 0x10), 0xFF),  # self test
     0x10: 0x3F,
+    **dict.fromkeys(range(0x13, 0x19), 0xFF),  # gyroscope offsets
     SMPLRT_DIV: 0xFF,
     CONFIG: 0x3F,
     GYRO_CONFIG: 0xF8,
@@ -86,7 +98,6 @@ _WRITABLE_6050: Final = {
 _WRITABLE_6500: Final = {
     **_WRITABLE_6050,
     **dict.fromkeys(range(0x03), 0xFF),  # gyroscope self test
-    **dict.fromkeys(range(0x13, 0x19), 0xFF),  # gyroscope offsets
     CONFIG: 0x7F,
     GYRO_CONFIG: 0xFB,
     0x1D: 0x0F,
@@ -111,6 +122,44 @@ _SHIFT_6500: Final = (
     2620 * 1.01 ** (np.array([90, 100, 110]) - 1.0) / 16384 * G0,
     2620 * 1.01 ** (np.array([180, 190, 200]) - 1.0) / 131 * RAD_PER_DEG,
 )
+
+
+IDS_AK8963: Final = frozenset({0x71, 0x73})
+"""Parts with a magnetometer in the same package, on the auxiliary bus."""
+
+AK_ADDRESS: Final = 0x0C
+AK_CNTL1: Final = 0x0A
+AK_CNTL2: Final = 0x0B
+AK_ASAX: Final = 0x10
+AK_FUSE: Final = 0x0F
+_AK_RESET: Final = bytes((0x48, *bytes(0x12)))  # WIA
+
+
+class _Ak8963:
+    """The magnetometer of the MPU-9250 and 9255, in a field of zero: no source has one.
+
+    Table and modes as Linux's inv_mpu_magn uses them, and RM9 section 5. A measurement is ready
+    at once.
+    """
+
+    def __init__(self) -> None:
+        self._r = bytearray(_AK_RESET)
+
+    def read(self, register: int) -> int:
+        if AK_ASAX <= register < AK_ASAX + 3:  # 0x80 = no adjustment; only in fuse mode
+            return 0x80 if self._r[AK_CNTL1] & 0x0F == AK_FUSE else 0
+        if register == 0x09:  # ST2 repeats the output width; reading it ends the measurement
+            self._r[0x02] = 0
+            return self._r[AK_CNTL1] & 0x10
+        return self._r[register] if register < len(self._r) else 0
+
+    def write(self, register: int, value: int) -> None:
+        if register == AK_CNTL2 and value & 0x01:
+            self._r = bytearray(_AK_RESET)
+        elif register == AK_CNTL1:
+            single = value & 0x0F == 0x01
+            self._r[0x02] = 0x01 * single  # ST1: data ready, then powered down by itself
+            self._r[AK_CNTL1] = value & 0x10 if single else value & 0x1F
 
 
 class VirtualMpu6050(VirtualChip):
@@ -145,6 +194,7 @@ class VirtualMpu6050(VirtualChip):
             raise ValueError(f"an MPU has a FIFO of 1024 or 512 bytes, not {fifo_bytes}")
         self._fifo_bytes = fifo_bytes
         self._is_6500 = who_am_i in IDS_6500
+        self._compass = _Ak8963() if who_am_i in IDS_AK8963 else None
         super().__init__(
             source,
             clock,
@@ -166,6 +216,12 @@ class VirtualMpu6050(VirtualChip):
     def _begin(self) -> None:
         self._latched = bytes(2)
         super()._begin()
+
+    def power_cycle(self, off_s: float = 0.0) -> None:
+        """Power fails for both dies of the package."""
+        super().power_cycle(off_s)
+        if self._compass is not None:
+            self._compass = _Ak8963()
 
     def read(self, n: int) -> bytes:
         """One read transfer; with INT_RD_CLEAR any read clears the status (RM register 55)."""
@@ -228,6 +284,33 @@ class VirtualMpu6050(VirtualChip):
         ]
         return [self._sensors(acc, gyr, self._temperature_c(slots))[:, columns]]
 
+    def _catch_up(self) -> None:
+        before = self._next
+        super()._catch_up()
+        if self._next > before and self._r[USER_CTRL] & USER_I2C_MST_EN:
+            self._ask_slaves()
+
+    def _ask_slaves(self) -> None:
+        """The auxiliary bus: slaves 0 to 3 are served once a sample (RM registers 37 to 54).
+
+        However many samples were due it is done once: the field does not change.
+        """
+        at = EXT_SENS_DATA_00
+        for n in range(4):
+            address, register, control = self._r[I2C_SLV0_ADDR + 3 * n : I2C_SLV0_ADDR + 3 * n + 3]
+            size = control & 0x0F
+            if not control & 0x80:
+                continue
+            if self._compass is None or address & 0x7F != AK_ADDRESS:
+                self._r[I2C_MST_STATUS] |= 1 << n  # no acknowledge
+            elif address & 0x80:
+                data = bytes(self._compass.read(register + i) for i in range(size))
+                data = _swapped(data, register, control)[: EXT_SENS_DATA_00 + 24 - at]
+                self._r[at : at + len(data)] = data
+            else:
+                self._compass.write(register, self._r[I2C_SLV0_DO + n])
+            at += size * (address >> 7)
+
     def _data(self, acc: Floats, gyr: Floats) -> bytes:
         return self._sensors(acc, gyr, self._temperature_c()).tobytes()
 
@@ -257,6 +340,8 @@ class VirtualMpu6050(VirtualChip):
         elif ACCEL_XOUT_H <= register <= GYRO_ZOUT_L:
             data = self._data_now()
             value = 0 if data is None else data[register - ACCEL_XOUT_H]
+        elif register == I2C_MST_STATUS:  # RM register 54: cleared by reading
+            self._r[register] = 0
         elif register == PWR_MGMT_1 and self._resetting():
             value |= DEVICE_RESET
         return value
@@ -273,6 +358,19 @@ class VirtualMpu6050(VirtualChip):
 
     def _after(self, register: int) -> int:
         return register if register == FIFO_R_W else super()._after(register)
+
+
+def _swapped(data: bytes, register: int, control: int) -> bytes:
+    """Words with their bytes exchanged where I2C_SLVx_BYTE_SW asks for it (RM register 39).
+
+    I2C_SLVx_GRP = 1: words begin at odd registers.
+    """
+    out = bytearray(data)
+    if control & 0x40:
+        begin = (control >> 4 ^ register) & 1
+        for i in range(begin, len(data) - 1, 2):
+            out[i], out[i + 1] = data[i + 1], data[i]
+    return bytes(out)
 
 
 def _twin(name: str, part: str, who_am_i: int, fifo_bytes: Literal[512, 1024], linux: str) -> Twin:
