@@ -287,14 +287,13 @@ class VirtualMpu6050(VirtualChip):
     def _catch_up(self) -> None:
         before = self._next
         super()._catch_up()
-        if self._next > before and self._r[USER_CTRL] & USER_I2C_MST_EN:
-            self._ask_slaves()
+        if self._r[USER_CTRL] & USER_I2C_MST_EN:
+            # A read shows what a write of the sample before began; the field never changes.
+            for _ in range(min(self._next - before, 2)):
+                self._ask_slaves()
 
     def _ask_slaves(self) -> None:
-        """The auxiliary bus: slaves 0 to 3 are served once a sample (RM registers 37 to 54).
-
-        However many samples were due it is done once: the field does not change.
-        """
+        """The auxiliary bus: slaves 0 to 3 are served once a sample (RM registers 37 to 54)."""
         at = EXT_SENS_DATA_00
         for n in range(4):
             address, register, control = self._r[I2C_SLV0_ADDR + 3 * n : I2C_SLV0_ADDR + 3 * n + 3]
