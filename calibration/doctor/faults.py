@@ -413,7 +413,7 @@ SENSOR: Final = (
     _fault(
         "jitter", "a host held up by 250 ms", "fail", "longest wait 300 ms", _attr(hold=(20, 0.25))
     ),
-    _fault("noise", "noise of 20 mg", "warn", "20.", _set("bench", acc_noise=0.020 * G0)),
+    _fault("noise", "noise of 20 mg", "warn", "mg, 0.06", _set("bench", acc_noise=0.020 * G0)),
     _fault("noise", "noise of 60 mg", "fail", "mg", _set("bench", acc_noise=0.060 * G0)),
     _fault(
         "noise",

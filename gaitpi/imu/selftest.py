@@ -89,6 +89,7 @@ def run(bus: I2CBus, reset: Setting, test: SelfTest) -> tuple[Shift, ...]:
             ]
     finally:
         _write((reset,), bus)
+        bus.rest()
     return tuple(shifts)
 
 

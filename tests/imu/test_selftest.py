@@ -14,11 +14,12 @@ from gaitpi.imu.virtual.chip import Twin, VirtualChip
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import DEG_PER_RAD, G0
 
-TESTED = [twin for twin in twins() if twin.part in {"MPU-6050", "MPU-6500", "LSM6DS3", "LSM6DSOX"}]
-
 
 def chip_of(twin: Twin) -> Chip:
     return next(c for c in CHIPS if c.name == twin.name and c.identity(twin.who_am_i) != "unknown")
+
+
+TESTED = [twin for twin in twins() if chip_of(twin).self_test is not None]
 
 
 def shifts_of(

@@ -47,7 +47,7 @@ class Patient:
         except GaitpiError as error:
             yield Finding("chip", "fail", error.found.rstrip("."), error.todo)
             return
-        bus = I2CBus(self._transport, address, s.clock)
+        bus = chip.bus(self._transport, address, s.clock)
         yield identity(s, bus, chip, found(s, self._transport))
         yield wire(s, bus, chip)
         yield self_test(bus, chip)

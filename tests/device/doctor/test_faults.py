@@ -1,5 +1,6 @@
 """Each check passes on a healthy machine and finds each fault that is put in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,12 @@ def test_the_table_of_the_docs_is_what_was_found(looked: dict[tuple[str, str], s
         pytest.skip("only some of the faults were looked at in this run")
     rows = [looked[fault.check, fault.what] for fault in FAULTS]
     table = "\n".join((*HEADER, *rows))
-    assert table in DOCS.read_text(), "python -m calibration.doctor prints it"
+    # a chip that begins a millisecond later has other noise: words and verdicts are compared
+    assert _masked(table) in _masked(DOCS.read_text()), "python -m calibration.doctor prints it"
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"[-+]?\d+(\.\d+)?", "#", text)
 
 
 def test_every_check_has_a_fault_and_is_in_the_docs() -> None:

@@ -58,6 +58,14 @@ def test_a_knock_or_steps_on_the_floor_are_not_heard() -> None:
         assert not compare(windows, on, 200.0, 3040.0).sure
 
 
+def test_a_steady_hum_a_twentieth_louder_by_chance_is_not_heard() -> None:
+    """Windows that are alike scatter less than noise: that makes no small difference sure."""
+    on = pattern(WINDOWS)
+    hum = np.repeat(noise(5)[:1], WINDOWS, axis=0)
+    hum *= np.where(on, 1.05, 1.0)[:, None, None]
+    assert not compare(hum, on, 200.0, 3040.0).sure
+
+
 def test_a_dead_axis_is_silent() -> None:
     windows = noise(1)
     windows[:, :, 2] = 0.0
