@@ -20,7 +20,8 @@ def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
         text.update(path.read_bytes())
     named = environ.get("NUMBA_CACHE_DIR") or environ.get("CACHE_DIRECTORY")
     base = environ.get("XDG_CACHE_HOME")
-    root = Path(named) if named else (Path(base) if base else Path.home() / ".cache") / "gaitpi"
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    root = Path(named) if named else (Path(base) if base else home / ".cache") / "gaitpi"
     return root / f"kernels-{text.hexdigest()[:16]}"
 
 

@@ -126,6 +126,7 @@ class Machine:
         self.cues: dict[str, Any] = {"pwm": "software"}
         self.bench: dict[str, Any] = {}
         self.chip: dict[str, Any] = {}
+        self.part = 0x68
         self.others: list[VirtualChip] = []
         self.broken: int | None = None
         self.wire: dict[str, Any] = {}
@@ -136,7 +137,9 @@ class Machine:
         self.unplugged = self.stuck = False
         self.kept: list[Any] = []
         self.hold: tuple[int, float] | None = None
-        self.person = Person("pi", 1000, frozenset({"pi", "i2c", "gpio"}), frozenset({"i2c"}))
+        self.person = Person(
+            "pi", 1000, frozenset({"pi", "i2c", "gpio"}), frozenset({"i2c", "gpio"})
+        )
         self.refused: frozenset[str] = frozenset()
         self.factory = MockFactory(pin_class=self._pins())
         self._feeling = feeling
@@ -222,11 +225,11 @@ class Machine:
         self.clock.late = self.hold
         if self._feeling:
             self._made = Bench(self.clock.monotonic, **self.bench)
-            chip = on_bench(self.clock, self._made)
+            chip = on_bench(self.clock, self._made, self.part)
         else:
             # nothing is played: many samples at once, which is quicker
             bench = Bench(self.clock.monotonic, **self.bench)
-            chip = on_bench(self.clock, bench, look_ahead=256, **self.chip)
+            chip = on_bench(self.clock, bench, self.part, look_ahead=256, **self.chip)
         if self.broken is not None:
             chip.break_axis(self.broken)
         wire = Wire(VirtualTransport([chip, *chips]), self.clock)

@@ -122,8 +122,11 @@ def _surroundings(args: argparse.Namespace) -> "Surroundings":
 def _config(args: argparse.Namespace) -> "tuple[Config, Path, str]":
     """Configuration, its file and what is wrong with it: then the defaults."""
     from gaitpi.config import Config, default_path
+    from gaitpi.device.doctor.surroundings import own_environment
 
-    file = args.config or default_path()
+    file = args.config or default_path(own_environment())
+    if args.config is None and file != default_path() and file.exists():
+        args.config = file  # behind sudo the user's is meant, not root's
     try:
         return load_config(args), file, ""
     except ConfigError as error:

@@ -15,6 +15,10 @@ LOAD_S: Final = 3.0
 """All cores busy for so long: what a weak supply does not stand."""
 STEP_S: Final = 0.05
 """A clock that moves so much against the other within a second has been set."""
+_THROTTLED: Final = (
+    "sys/devices/platform/*/*firmware/get_throttled",
+    "sys/devices/platform/*/*/*firmware/get_throttled",
+)
 _UNDER_VOLTAGE: Final = 0x1
 _NOW: Final = {0x1: "under-voltage", 0x2: "clock capped", 0x4: "throttled", 0x8: "hot"}
 _SINCE: Final = 16
@@ -61,7 +65,7 @@ def power(s: Surroundings) -> Finding:
 
 def _flags(s: Surroundings) -> int | None:
     """get_throttled: bits 0-3 now, 16-19 since the start; else hwmon's alarm as bit 16."""
-    places = sorted(s.root.glob("sys/devices/platform/**/*firmware/get_throttled"))
+    places = [path for pattern in _THROTTLED for path in sorted(s.root.glob(pattern))]
     values = [value for path in places if (value := _number(path, 16)) is not None]
     for sensor in sorted(s.root.glob("sys/class/hwmon/hwmon*")):
         if _word(sensor / "name") == "rpi_volt":

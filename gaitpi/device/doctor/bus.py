@@ -88,24 +88,30 @@ def rights(s: Surroundings) -> Finding:
     if not wanted:
         return Finding("rights", "skip", "neither bus nor pins here that would need rights")
     person = s.person
-    refused = [(path, group) for path, group in wanted if not s.may(path)]
+    refused = [(path, group) for path, group in wanted if not _may(s, path, group)]
     if not refused:
         what = " and ".join(str(path) for path, _ in wanted)
-        who = "root" if s.is_root and person.name == "root" else person.name
-        return Finding("rights", "pass", f"{who} may use {what}")
+        return Finding("rights", "pass", f"{person.name} may use {what}")
     paths = ", ".join(str(path) for path, _ in refused)
     groups = [group for _, group in refused]
     evidence = f"{person.name} may not use {paths}"
     if all(group in person.listed and group not in person.groups for group in groups):
         evidence += f": in the group {' and '.join(groups)}, but not in this session"
         return Finding("rights", "fail", evidence, "Log in again (or restart the Pi).")
-    if all(group in person.groups for group in groups):
+    if not s.behind_sudo and all(group in person.groups for group in groups):
         evidence += f", in spite of the group {' and '.join(groups)}"
         todo = "ls -l shows who may; the rules of udev in /lib/udev/rules.d give it to the group."
         return Finding("rights", "fail", evidence, todo)
     joined = ",".join(groups)
     todo = f"sudo usermod -aG {joined} {person.name}, then log in again."
     return Finding("rights", "fail", evidence, todo, partial(_join, s, joined))
+
+
+def _may(s: Surroundings, path: Path, group: str) -> bool:
+    """Root may everything: behind sudo it is asked for the user, by his groups."""
+    if s.behind_sudo:
+        return group in s.person.listed
+    return s.may(path)
 
 
 def _join(s: Surroundings, groups: str) -> str:

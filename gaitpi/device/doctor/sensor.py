@@ -22,6 +22,7 @@ CLOCKS_PER_BYTE: Final = 9
 SHARE_WARN: Final = 0.5
 """A bus so busy leaves no room for a second try."""
 FRAME_BYTES: Final = 14
+STRANGER: Final = "something unknown"
 
 
 class Patient:
@@ -78,7 +79,7 @@ def found(s: Surroundings, transport: Transport) -> dict[int, str]:
             if chip.identity(who) != "unknown":
                 out[address] = chip.part(who)
                 break
-            out.setdefault(address, "something unknown")
+            out.setdefault(address, STRANGER)
     return out
 
 
@@ -103,7 +104,8 @@ def identity(s: Surroundings, bus: I2CBus, chip: Chip, others: dict[int, str]) -
     if worth == "unknown":
         todo = "imu.allow_unknown lets it in, and every run says so. Mind the lines below."
         return Finding("chip", "warn", f"{evidence} (not a known id)", todo, figures=figures)
-    if len(also) and s.config.imu.address is None:
+    rivals = [part for at, part in others.items() if at != bus.address and part != STRANGER]
+    if rivals and s.config.imu.address is None:
         todo = f"The first is used; set imu.address to 0x{bus.address:02X} to be sure."
         return Finding("chip", "warn", evidence, todo, figures=figures)
     return Finding("chip", "pass", evidence, figures=figures)

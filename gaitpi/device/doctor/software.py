@@ -9,6 +9,7 @@ from typing import Final
 from gaitpi import calibrationfile
 from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
+from gaitpi.errors import GaitpiError
 from gaitpi.kernelcache import compiled
 
 MB_PER_HOUR: Final = 9.0
@@ -53,7 +54,7 @@ def storage(s: Surroundings) -> Finding:
     """Room, speed and kind of what the runs are kept on."""
     if not s.runs.is_dir():
         evidence = f"{s.runs} is not there yet"
-        fix = partial(_make, s.runs)
+        fix = partial(_make, s)
         return Finding("storage", "warn", evidence, "The first run makes it.", fix)
     kind, flags = _mounted(s)
     if kind in _FLEETING:
@@ -104,9 +105,16 @@ def _room(s: Surroundings, kind: str, took: list[float]) -> Finding:
     return Finding("storage", "pass", evidence, figures=figures)
 
 
-def _make(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"made {folder}"
+def _make(s: Surroundings) -> str:
+    _not_for_another(s)
+    s.runs.mkdir(parents=True, exist_ok=True)
+    return f"made {s.runs}"
+
+
+def _not_for_another(s: Surroundings) -> None:
+    """What root made in a user's folders the user could not change."""
+    if s.behind_sudo:
+        raise GaitpiError(f"It is {s.person.name}'s own.", "Run: gaitpi doctor --fix (no sudo)")
 
 
 def _mounted(s: Surroundings) -> tuple[str, tuple[str, ...]]:
@@ -169,6 +177,7 @@ def cache(s: Surroundings) -> Finding:
 
 
 def _warm(s: Surroundings, command: tuple[str, ...]) -> str:
+    _not_for_another(s)
     s.command(command)
     return "compiled the estimator"
 

@@ -108,6 +108,11 @@ class Surroundings:
         """Whether system files may be changed."""
         return self.person.uid == 0
 
+    @property
+    def behind_sudo(self) -> bool:
+        """Whether root acts for a user, whose rights and folders are meant."""
+        return self.is_root and self.person.name != "root"
+
 
 # ---------------------------------------------------------------------- the real ones
 
@@ -117,7 +122,20 @@ def this_person() -> Person:
     uid = os.geteuid()
     name = os.environ.get("SUDO_USER") or _user(uid)
     listed = {group.gr_name for group in grp.getgrall() if name in group.gr_mem}
+    with contextlib.suppress(KeyError):
+        listed.add(_group(pwd.getpwnam(name).pw_gid))
     return Person(name, uid, frozenset(map(_group, os.getgroups())), frozenset(listed))
+
+
+def own_environment(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """The environment of whoever is meant: behind sudo with the home of the user in front of it."""
+    name = environ.get("SUDO_USER", "")
+    if os.geteuid() or name in ("", "root"):
+        return environ
+    try:
+        return {**environ, "HOME": pwd.getpwnam(name).pw_dir}
+    except KeyError:
+        return environ
 
 
 def _user(uid: int) -> str:
@@ -253,6 +271,7 @@ def machine(
 
     clock = SystemClock()
     pins = Pins(config, clock)
+    environ = own_environment()
     found: Status | None = None
     with contextlib.suppress(GaitpiError):  # one that makes no sense is no running daemon
         found = status.find()
@@ -262,12 +281,12 @@ def machine(
         config=config,
         config_file=config_file,
         config_problem=config_problem,
-        runs=runs_directory(config),
-        cache=cache_directory(),
+        runs=runs_directory(config, environ),
+        cache=cache_directory(environ),
         status=found if running else None,
         clock=clock,
         person=this_person(),
-        environ=os.environ,
+        environ=environ,
         transport=lambda: _bus(config),
         outputs=pins.outputs,
         button=pins.button,

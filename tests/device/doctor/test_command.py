@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,13 @@ import pytest
 from gaitpi.cli import main
 from gaitpi.cli.doctor import lines, summary
 from gaitpi.device.doctor.finding import Finding
-from gaitpi.device.doctor.surroundings import kernel_synchronised, sync_times, this_person
+from gaitpi.device.doctor.surroundings import (
+    ask_terminal,
+    kernel_synchronised,
+    own_environment,
+    sync_times,
+    this_person,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -131,3 +138,15 @@ def test_what_is_asked_of_this_machine(tmp_path: Path) -> None:
     assert len(took) == 3
     assert all(one > 0.0 for one in took)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_behind_sudo_the_users_home_is_meant() -> None:
+    given = {"SUDO_USER": "nobody", "HOME": "/root"}
+    home = pwd.getpwnam("nobody").pw_dir
+    assert own_environment(given)["HOME"] == (home if os.geteuid() == 0 else "/root")
+    assert own_environment({"HOME": "/x"}) == {"HOME": "/x"}
+    assert own_environment({"SUDO_USER": "no such user", "HOME": "/x"})["HOME"] == "/x"
+
+
+def test_nobody_is_asked_where_nobody_sits() -> None:
+    assert ask_terminal("Do you hear it?") is None

@@ -9,7 +9,10 @@ from calibration.doctor.__main__ import HEADER, finds, look
 from calibration.doctor.faults import FAULTS, Fault
 from calibration.doctor.machine import Machine, findings, first, running
 from gaitpi.device.doctor import BEFORE, again, examine
+from gaitpi.imu.chip import Chip
+from gaitpi.imu.chips import CHIPS, twins
 from gaitpi.imu.transport import Transport
+from gaitpi.imu.virtual.chip import Twin
 
 DOCS = Path(__file__).parents[3] / "docs" / "doctor.md"
 CHECKS = sorted({fault.check for fault in FAULTS} - {"outputs"})
@@ -142,3 +145,22 @@ def test_the_wire_is_timed(tmp_path: Path) -> None:
     assert found is not None
     assert found.status == "pass"
     assert "as of a 400 kHz clock" in found.evidence
+
+
+@pytest.mark.parametrize("twin", twins(), ids=lambda twin: twin.part)
+def test_every_virtual_part_is_well(twin: Twin, tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.part = twin.who_am_i
+    found = {one.name: one for one in findings(machine, "all")}
+    assert list(found)[-1] == "gravity"
+    worth = chip_of(twin).identity(twin.who_am_i)
+    assert found["chip"].status == ("pass" if worth == "tested" else "warn")
+    assert twin.part in found["chip"].evidence
+    tests_itself = chip_of(twin).self_test is not None
+    assert found["self-test"].status == ("pass" if tests_itself else "skip")
+    others = {name: one for name, one in found.items() if name not in ("chip", "self-test")}
+    assert [one for one in others.values() if one.status != "pass"] == []
+
+
+def chip_of(twin: Twin) -> Chip:
+    return next(c for c in CHIPS if c.name == twin.name and c.identity(twin.who_am_i) != "unknown")

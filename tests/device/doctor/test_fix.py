@@ -11,7 +11,7 @@ from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.surroundings import Person, Surroundings
 from gaitpi.errors import GaitpiError
 
-ROOT = Person("pi", 0, frozenset({"root"}), frozenset())
+ROOT = Person("pi", 0, frozenset({"root"}), frozenset({"i2c", "gpio"}))
 CONFIG = "boot/firmware/config.txt"
 
 
@@ -80,13 +80,14 @@ def test_without_a_config_txt_there_is_no_fix(tmp_path: Path) -> None:
 
 def test_a_user_is_put_into_the_groups_by_root_alone(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    machine.refused = frozenset({"i2c-1", "gpiochip0"})
+    # root itself may use everything; it is asked for the user in front of sudo
     machine.person = Person("anna", 0, frozenset({"root"}), frozenset())
     fix = check(machine.surroundings(), "rights").fix
     assert fix is not None
     assert "log in again" in fix()
     assert machine.commands == [("usermod", "-aG", "i2c,gpio", "anna")]
     machine.person = replace(machine.person, uid=1000)
+    machine.refused = frozenset({"i2c-1"})
     fix = check(machine.surroundings(), "rights").fix
     assert fix is not None
     with pytest.raises(GaitpiError, match="Only root"):
@@ -108,6 +109,20 @@ def test_the_folder_is_made_and_the_kernels_are_compiled(tmp_path: Path) -> None
         fix()
     assert check(s, "storage").status == "pass"
     assert machine.commands[0][1:] == ("-m", "gaitpi", "warmup")
+
+
+def test_root_makes_nothing_in_a_users_folders(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    for path in (*machine.runs.iterdir(), *machine.cache.glob("**/*.nbi")):
+        path.unlink()
+    machine.runs.rmdir()
+    for name in ("storage", "cache"):
+        fix = check(as_root(machine), name).fix
+        assert fix is not None
+        with pytest.raises(GaitpiError, match="no sudo"):
+            fix()
+    assert not machine.runs.exists()
+    assert machine.commands == []
 
 
 def test_the_module_is_loaded_by_root(tmp_path: Path) -> None:
