@@ -137,13 +137,15 @@ def _lead_home(bus: I2CBus, wanted: list[Chip], faults: set[str]) -> tuple[Chip,
         try:
             if not chip.astray(bus):
                 continue
+            before = [(s.register, bus.read(s.register)) for s in chip.home]
             chip.go_home(bus)
+            found = _known(_ask(bus, wanted, faults))
+            if found is not None:
+                return found
+            for register, value in before:  # a stranger after all: it gets its values back
+                bus.write(register, value)
         except BusFault as fault:
             faults.add(fault.fault)
-            continue
-        found = _known(_ask(bus, wanted, faults))
-        if found is not None:
-            return found
     return None
 
 

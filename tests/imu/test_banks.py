@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitpi.config import ImuConfig
+from gaitpi.errors import SensorError
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.bus import Banks, BusFault, I2CBus
 from gaitpi.imu.chip import Setting
@@ -179,3 +180,13 @@ def test_scale_and_rate_in_bank_2_are_checked_with_every_batch() -> None:
     rig.check_gaps(1)
     assert math.isfinite(rig.batches[-1].temperature_c)
     assert np.isfinite(rig.batches[-1].times()).all()
+
+
+def test_a_stranger_that_looks_as_if_in_another_bank_gets_its_value_back() -> None:
+    """A clock, say, whose register 0x76 happens to read 3."""
+    stranger = Paged()
+    stranger.registers[0, 0x76] = 3
+    with pytest.raises(SensorError, match="not a known chip"):
+        find_sensor(stranger, VirtualClock(), ImuConfig(address=0x68))
+    assert stranger.registers[0, 0x76] == 3
+    assert set(stranger.registers) == {(0, 0x76)}

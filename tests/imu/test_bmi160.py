@@ -300,9 +300,13 @@ def test_a_frame_of_another_kind_in_the_fifo_is_flushed_and_told() -> None:
     rig.check_gaps(1)
 
 
-def test_a_reader_held_up_for_long_counts_one_overflow() -> None:
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_reader_held_up_for_long_counts_one_overflow(flag: bool) -> None:
+    """By the flag for a full FIFO or, without it, by the level."""
     for held_up_s, lost in ((0.37, False), (0.4, True), (0.9, True), (20.0, True)):
         rig = Rig(PART, error=0.0).start()
+        if not flag:
+            rig.bus.after = lambda register, data: bytes(1) if register == 0x1D else data
         rig.run(2.0)
         rig.clock.sleep(held_up_s - rig.poll_s)
         rig.run(2.0)

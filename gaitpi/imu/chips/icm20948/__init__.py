@@ -40,7 +40,8 @@ _RATES: Final = {_INTERNAL_HZ / (1 + divider): divider for divider in range(11)}
 _SENSORS: Final = 0x1F  # FIFO_EN_2: accelerometer, gyroscope z y x, temperature
 _FIFO_ON: Final = 0x40
 
-_BANK_0: Final = Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x30, critical=True)
+# Not in the table: in another bank every register of the table reads wrong.
+_BANK_0: Final = Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x30)
 
 
 def _table(rate_hz: float) -> Table:
@@ -51,7 +52,6 @@ def _table(rate_hz: float) -> Table:
     low_pass = 2 if rate_hz > 180.0 else 3
     config = low_pass << 3 | 0b11 << 1 | 1  # largest range, low-pass and divider in effect
     return (
-        _BANK_0,
         # After a reset the part sleeps (0x41). 0x01: awake, the best clock there is (p. 25). The
         # gyroscope needs 35 ms from sleep.
         Setting(_PWR_MGMT_1, 0x01, "PWR_MGMT_1", wait_s=0.05, critical=True),

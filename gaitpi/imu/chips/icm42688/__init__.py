@@ -39,13 +39,13 @@ _INTF_CONFIG6: Final = 0x17C  # bank 1
 # folds back.
 _RATES: Final = {100.0: (0x8, 0), 200.0: (0x7, 1), 500.0: (0xF, 2), 1000.0: (0x6, 4)}
 
-_BANK_0: Final = Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x07, critical=True)
+# Not in the table: in another bank every register of the table reads wrong.
+_BANK_0: Final = Setting(_REG_BANK_SEL, 0x00, "REG_BANK_SEL", mask=0x07)
 
 
 def _table(rate_hz: float) -> Table:
     odr, low_pass = _RATES[rate_hz]
     return (
-        _BANK_0,
         # DS 12.3 for I2C: I3C data off, slow edges. The first may cost its own acknowledge, says
         # a remark in Linux's driver; the repetition has it.
         Setting(_INTF_CONFIG6, 0x10, "INTF_CONFIG6", mask=0x1F, checked=False),
