@@ -29,8 +29,8 @@ def shifts_of(
     chip = twin.make(Bench(clock.monotonic), clock)
     if broken is not None:
         chip.break_axis(broken)
-    bus = I2CBus(VirtualTransport([chip]), twin.address, clock)
     data = chip_of(twin)
+    bus = data.bus(VirtualTransport([chip]), twin.address, clock)
     assert data.self_test is not None
     return run(bus, data.reset, data.self_test), chip, bus
 
@@ -55,7 +55,7 @@ def test_a_broken_axis_is_named_and_no_other(twin: Twin, axis: int) -> None:
 def test_the_chip_is_left_reset(twin: Twin) -> None:
     _, _, bus = shifts_of(twin)
     fresh = twin.make(Bench(bus.clock.monotonic), VirtualClock(bus.clock.monotonic()))
-    other = I2CBus(VirtualTransport([fresh]), twin.address, bus.clock)
+    other = chip_of(twin).bus(VirtualTransport([fresh]), twin.address, bus.clock)
     for register in (0x10, 0x11, 0x14, 0x1B, 0x1C, 0x6B):
         assert bus.read(register) == other.read(register)
 
