@@ -1,8 +1,8 @@
 """The self-test of the ICM-20948: the 6500's trim, in other registers.
 
 Read: the maker's Linux driver for this generation (inv_mpu_selftest): trim table, limits, ±250 °/s
-and ±2 g. From memory: registers and bits (SELF_TEST_* in bank 1, GYRO_CONFIG_2 and ACCEL_CONFIG_2 in
-bank 2).
+and ±2 g. From memory: registers and bits (SELF_TEST_* in bank 1, GYRO_CONFIG_2 and ACCEL_CONFIG_2
+in bank 2).
 """
 
 from typing import Final
