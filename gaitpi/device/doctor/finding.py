@@ -30,9 +30,3 @@ class Finding:
     def ill(self) -> bool:
         """Whether there is something to mend."""
         return self.status in ("warn", "fail")
-
-
-def worst(*verdicts: Verdict) -> Verdict:
-    """The gravest of several."""
-    order: tuple[Verdict, ...] = ("skip", "pass", "warn", "fail")
-    return max(verdicts, key=order.index)
