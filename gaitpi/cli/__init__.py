@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
     "program": ("gaitpi.cli.program", "sessions whose cues fade, and what is kept"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
+    "doctor": ("gaitpi.cli.doctor", "every part looked at: what is wrong, what to do"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),
     "config": ("gaitpi.cli.config", "show, explain, check and change settings"),

@@ -169,6 +169,11 @@ class Button:
         self._device.when_activated = lambda: self._edge(True)
         self._device.when_deactivated = lambda: self._edge(False)
 
+    @property
+    def down(self) -> bool:
+        """Whether it is pressed at this moment, as the pin says it."""
+        return bool(self._device.value)
+
     def presses(self) -> list[Press]:
         """The gestures finished since the last call."""
         out: list[Press] = []

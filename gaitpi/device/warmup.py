@@ -9,8 +9,9 @@ import numpy as np
 
 from gaitpi.errors import GaitpiError
 from gaitpi.gait import GaitEstimator
-from gaitpi.gait._jit import cache_directory, compilations, is_cached
+from gaitpi.gait._jit import compilations, is_cached
 from gaitpi.gait.belt import BeltSense
+from gaitpi.kernelcache import cache_directory
 
 RATE_HZ = 200.0
 

@@ -5,37 +5,22 @@ Python with the same numbers. No fastmath: NaN must stay NaN.
 """
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import event
 
+from gaitpi.kernelcache import cache_directory, compiled
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def cache_directory() -> Path:
-    """Folder of the compiled kernels.
-
-    Numba notices a change of a kernel's own file but not of the files it calls into, so the
-    folder is named by the text of them all: no stale kernel can survive an update.
-    """
-    text = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        text.update(path.read_bytes())
-    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("CACHE_DIRECTORY")
-    base = os.environ.get("XDG_CACHE_HOME")
-    root = Path(named) if named else (Path(base) if base else Path.home() / ".cache") / "gaitpi"
-    return root / f"kernels-{text.hexdigest()[:16]}"
 
 
 def is_cached() -> bool:
     """Whether the kernels of this version have been compiled on this machine before."""
     disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-    return disabled or any(cache_directory().glob("**/*.nbi"))
+    return disabled or bool(compiled(cache_directory()))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ checked against while it runs. Nothing here keeps state.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from gaitpi.hostclock import HostClock
 from gaitpi.imu.batch import Counts, Floats
 from gaitpi.imu.bus import Banks, I2CBus
 from gaitpi.imu.transport import Transport
+
+if TYPE_CHECKING:
+    from gaitpi.imu.selftest import SelfTest
 
 CHUNK_BYTES: Final = 252
 """Longest FIFO transfer: 6 ms at 400 kHz, 23 ms at the Pi's default of 100 kHz (9 clocks a
@@ -288,6 +291,7 @@ class Chip:
     ``table(rate_hz)`` gives the settings for one of ``rates_hz``, in the order of writing.
     Scales in m/s² and rad/s per count, ranges in m/s² and rad/s; temperature in °C is
     ``zero_c + raw / counts_per_c``. ``temperature``: a register to read where the FIFO has none.
+    ``self_test``: how the chip tests itself, where that is known.
     ``home`` selects the first page of registers, where WHO_AM_I and the reset are, on parts that
     have several; it works from any page and its value is 0 under its mask. ``banks`` where
     settings lie in other pages too: then registers are numbered bank * 256 + address.
@@ -309,6 +313,7 @@ class Chip:
     zero_c: float
     counts_per_c: float
     temperature: Field | None = field(default=None)
+    self_test: "SelfTest | None" = None
     home: Table = ()
     banks: Banks | None = None
 

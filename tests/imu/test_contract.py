@@ -165,7 +165,10 @@ def test_a_number_nobody_knows_is_refused_with_the_number_and_the_wires(twin: Tw
         transport, clock = relabelled(twin, who)
         with pytest.raises(SensorError) as caught:
             open_reader(transport, clock, ImuConfig(address=twin.address))
-        assert f"0x{who:02X}" in caught.value.found
+        # all bits equal say nothing: then another register may be named, which on a sound part
+        # holds what the factory found out about it
+        if who not in (0x00, 0xFF):
+            assert f"0x{who:02X}" in caught.value.found
         assert "SDA (pin 3)" in caught.value.todo
 
 

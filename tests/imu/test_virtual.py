@@ -105,7 +105,8 @@ def mpu_counts(data: bytes) -> Counts:
 def test_mpu_reset_values_and_sleep() -> None:
     b = mpu()
     values = {register: b.reg(register) for register in range(128) if register != 0x74}
-    assert {r: v for r, v in values.items() if v} == {0x6B: 0x40, 0x75: 0x68}
+    trim = range(0x0D, 0x11)  # what the factory found out: different in each part
+    assert {r: v for r, v in values.items() if v and r not in trim} == {0x6B: 0x40, 0x75: 0x68}
     b.put(0x1B, 0x18, 0x18)
     b.put(0x23, 0x78)
     b.put(0x6A, 0x40)

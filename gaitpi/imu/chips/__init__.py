@@ -1,8 +1,9 @@
 """The chips gaitpi knows: one folder each, found by being here.
 
-A folder is a package of two files. Its ``__init__.py`` has ``CHIPS``, what the reader needs to
-know (light: no twin is imported for it); its ``twin.py`` has ``TWINS``, virtual parts that
-behave as the maker's documents say. Nothing else in gaitpi names a family, so adding a chip
+A folder is a package of two files, or three. Its ``__init__.py`` has ``CHIPS``, what the reader
+needs to know (light: no twin is imported for it), with the chip's own test from ``selftest.py``
+where there is one; its ``twin.py`` has ``TWINS``, virtual parts that behave as the maker's
+documents say. Nothing else in gaitpi names a family, so adding a chip
 touches one folder: docs/adding-a-chip.md.
 """
 

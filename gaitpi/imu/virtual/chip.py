@@ -5,7 +5,7 @@ samples due since the last one go into the FIFO under the registers as they were
 then is the transfer carried out. No time passes inside a transfer.
 
 Not modelled, for any chip: filters and their delay, noise, start-up transients, interrupt
-pins, self-test, motion functions, the auxiliary bus.
+pins, motion functions, the auxiliary bus.
 """
 
 import math
@@ -107,6 +107,7 @@ class VirtualChip(ABC):
         self._pointer = 0
         self._r = bytearray(256 * registers.banks)
         self._fifo = bytearray()
+        self._broken: frozenset[int] = frozenset()
         self._begin()
 
     # -- what a person or a test does to the chip --
@@ -133,6 +134,12 @@ class VirtualChip(ABC):
         self._catch_up()
         self._powered_s = self._clock.monotonic() + off_s
         self._begin()
+
+    def break_axis(self, axis: int) -> None:
+        """Axis 0 to 5 (ax ay az gx gy gz) moves no more: it reads zero from now on."""
+        self._catch_up()
+        self._broken |= {axis}
+        self._apply()
 
     # -- the bus side --
 
@@ -206,6 +213,10 @@ class VirtualChip(ABC):
     @abstractmethod
     def _command(self, register: int, value: int) -> None:
         """Carry out the self-clearing bits of a write, before its other bits are kept."""
+
+    def _pushed(self) -> tuple[Floats, Floats] | None:
+        """What the self-test the registers ask for adds, (3,) m/s² and rad/s; None = it is off."""
+        return None
 
     def _after(self, register: int) -> int:
         """The address after ``register`` in a burst."""
@@ -310,7 +321,19 @@ class VirtualChip(ABC):
         self._next = due
 
     def _signal(self, first: int, n: int) -> tuple[Floats, Floats]:
-        """The source at samples ``first`` … of the chip's own clock, SI."""
+        """What the chip feels at samples ``first`` … of its own clock, SI."""
+        acc, gyr = self._source_at(first, n)
+        pushed = self._pushed()
+        if pushed is not None:
+            acc, gyr = acc + pushed[0], gyr + pushed[1]
+        if self._broken:
+            felt = np.hstack((acc, gyr))
+            felt[:, sorted(self._broken)] = 0.0
+            acc, gyr = felt[:, :3], felt[:, 3:]
+        return acc, gyr
+
+    def _source_at(self, first: int, n: int) -> tuple[Floats, Floats]:
+        """The source at these samples, SI."""
         rate = self._rate
         assert rate is not None
         if not self._drift:

@@ -12,6 +12,7 @@ from typing import Final
 
 from gaitpi.imu.bus import Banks
 from gaitpi.imu.chip import Chip, Field, Fifo, Frames, Setting, Table
+from gaitpi.imu.chips.icm20948.selftest import SELF_TEST
 from gaitpi.units import G0, RAD_PER_DEG
 
 _WHO_AM_I: Final = 0x00
@@ -104,6 +105,7 @@ ICM20948: Final = Chip(
     gyr_range=2000 * RAD_PER_DEG,
     zero_c=21.0,
     counts_per_c=333.87,
+    self_test=SELF_TEST,
     home=(_BANK_0,),
     banks=Banks(select=_REG_BANK_SEL, shift=4),
 )

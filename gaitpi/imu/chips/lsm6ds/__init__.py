@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gaitpi.imu.chip import Chip, Field, Fifo, Frames, Setting, Table, TaggedWords
+from gaitpi.imu.chips.lsm6ds.selftest import SELF_TEST_DS3, SELF_TEST_OX
 from gaitpi.units import G0, RAD_PER_DEG
 
 _FUNC_CFG_ACCESS: Final = 0x01
@@ -134,6 +135,7 @@ def _untagged(
         zero_c=25.0,
         counts_per_c=counts_per_c,
         temperature=Field(_OUT_TEMP, 0xFFFF, 2),
+        self_test=SELF_TEST_DS3,
         home=_HOME_UNTAGGED,
     )
 
@@ -167,6 +169,7 @@ LSM6DSOX: Final = Chip(
     gyr_range=2000 * RAD_PER_DEG,
     zero_c=25.0,
     counts_per_c=256.0,
+    self_test=SELF_TEST_OX,
     home=_HOME_TAGGED,
 )
 

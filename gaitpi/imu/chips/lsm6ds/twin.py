@@ -43,6 +43,7 @@ CTRL1_XL: Final = 0x10
 CTRL2_G: Final = 0x11
 CTRL3_C: Final = 0x12
 CTRL4_C: Final = 0x13
+CTRL5_C: Final = 0x14
 CTRL9_XL: Final = 0x18
 CTRL10_C: Final = 0x19
 STATUS_REG: Final = 0x1E
@@ -364,6 +365,14 @@ class VirtualLsm6ds(VirtualChip):
         out += counts[TAG_GYRO].astype("<i2").tobytes() if gyr_code else bytes(6)
         out += counts[TAG_ACC].astype("<i2").tobytes() if acc_code else bytes(6)
         return out
+
+    def _pushed(self) -> tuple[Floats, Floats] | None:
+        """CTRL5_C: ST_XL 01 pushes up, 10 down; ST_G 01 up, 11 down. Sizes amid the limits."""
+        acc = {1: 0.4, 2: -0.4}.get(self._r[CTRL5_C] & 3, 0.0)
+        gyr = {1: 350.0, 3: -350.0}.get(self._r[CTRL5_C] >> 2 & 3, 0.0)
+        if not (acc or gyr):
+            return None
+        return np.full(3, acc * G0), np.full(3, gyr * RAD_PER_DEG)
 
     def _empty_entry(self) -> bytes:
         """The tagged FIFO gives tag 0 and zeros; the patterned one keeps its last word."""

@@ -18,6 +18,7 @@ that FIFO_RESET wants the FIFO off. The MPU-6500's own map (RM-MPU-6500A-00) was
 from typing import Final
 
 from gaitpi.imu.chip import Chip, Field, Fifo, Frames, Setting, Table
+from gaitpi.imu.chips.mpu6050.selftest import SELF_TEST_6050, SELF_TEST_6500
 from gaitpi.units import G0, RAD_PER_DEG
 
 _SMPLRT_DIV: Final = 0x19  # register 25
@@ -107,6 +108,7 @@ MPU6050: Final = Chip(
     gyr_range=2000 * RAD_PER_DEG,
     zero_c=36.53,
     counts_per_c=340.0,
+    self_test=SELF_TEST_6050,
 )
 
 MPU6500: Final = Chip(
@@ -133,6 +135,7 @@ MPU6500: Final = Chip(
     gyr_range=MPU6050.gyr_range,
     zero_c=21.0,
     counts_per_c=333.87,
+    self_test=SELF_TEST_6500,
 )
 
 CHIPS: Final[tuple[Chip, ...]] = (MPU6050, MPU6500)

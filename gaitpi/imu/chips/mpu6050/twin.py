@@ -109,6 +109,20 @@ _WRITABLE_6500: Final = {
     **dict.fromkeys((0x78, 0x7B, 0x7E), 0xFE),
 }
 
+# What the factory writes is different in each part; this one has these codes, and shifts as they
+# say. 6050, RM registers 13 to 16: acc 17, 14, 20, gyro 15, 12, 18. 6500: RM9 registers 0 to 2
+# and 13 to 15.
+_TRIM_6050: Final = {0x0D: 4 << 5 | 15, 0x0E: 3 << 5 | 12, 0x0F: 5 << 5 | 18, 0x10: 0b01_10_00}
+_TRIM_6500: Final = {0x00: 180, 0x01: 190, 0x02: 200, 0x0D: 90, 0x0E: 100, 0x0F: 110}
+_SHIFT_6050: Final = (
+    np.array([0.34 * (0.92 / 0.34) ** ((code - 1) / 30) for code in (17, 14, 20)]) * G0,
+    np.array([25, -25, 25]) * 1.046 ** (np.array([15, 12, 18]) - 1.0) * RAD_PER_DEG,
+)
+_SHIFT_6500: Final = (
+    2620 * 1.01 ** (np.array([90, 100, 110]) - 1.0) / 16384 * G0,
+    2620 * 1.01 ** (np.array([180, 190, 200]) - 1.0) / 131 * RAD_PER_DEG,
+)
+
 
 IDS_AK8963: Final = frozenset({0x71, 0x73})
 """Parts with a magnetometer in the same package, on the auxiliary bus."""
@@ -186,7 +200,11 @@ class VirtualMpu6050(VirtualChip):
             clock,
             address,
             Registers(
-                {WHO_AM_I: who_am_i, PWR_MGMT_1: 0x01 if self._is_6500 else SLEEP},
+                {
+                    WHO_AM_I: who_am_i,
+                    PWR_MGMT_1: 0x01 if self._is_6500 else SLEEP,
+                    **(_TRIM_6500 if self._is_6500 else _TRIM_6050),
+                },
                 _WRITABLE_6500 if self._is_6500 else _WRITABLE_6050,
             ),
             rate_error=rate_error,
@@ -294,6 +312,15 @@ class VirtualMpu6050(VirtualChip):
 
     def _data(self, acc: Floats, gyr: Floats) -> bytes:
         return self._sensors(acc, gyr, self._temperature_c()).tobytes()
+
+    def _pushed(self) -> tuple[Floats, Floats] | None:
+        """RM registers 27, 28: a bit for each axis from 7 (x) to 5 (z)."""
+        asked = [self._r[register] >> 5 for register in (ACCEL_CONFIG, GYRO_CONFIG)]
+        if not any(asked):
+            return None
+        on = [np.array([bits >> 2 & 1, bits >> 1 & 1, bits & 1]) for bits in asked]
+        acc, gyr = _SHIFT_6500 if self._is_6500 else _SHIFT_6050
+        return acc * on[0], gyr * on[1]
 
     def _empty_entry(self) -> bytes:
         """RM p. 44: the byte read last, again and again."""
