@@ -65,6 +65,12 @@ class Stand:
         return self.verdict in ("good", "fair", "lying")
 
     @property
+    def force(self) -> tuple[float, float, float]:
+        """Mean specific force (3,) as read, m/s²."""
+        x, y, z = self.up
+        return x * self.gravity, y * self.gravity, z * self.gravity
+
+    @property
     def upright(self) -> bool:
         """Whether somebody stood."""
         return self.verdict in ("good", "fair")
