@@ -34,8 +34,10 @@ TWIST_DEG: Final = 20.0
 FAST_DEG: Final = 15.0
 """Gravity at the deepest off by more than this: too fast to be measured."""
 SIDEWAYS_DEG: Final = GaitParams().front_max_deg
-STILL_MAX: Final = 4.0 * RAD_PER_DEG
-"""Rate within half a second that is still upright, rad/s: twice that of standing."""
+STILL_MAX: Final = 2.0 * RAD_PER_DEG
+"""Mean rate of half a second that is still upright, rad/s: twice that of standing."""
+STIR_MAX: Final = 20.0 * RAD_PER_DEG
+"""The same for a single sample."""
 STILL_S: Final = 0.5
 LONGEST_S: Final = 12.0
 """A bow that takes longer is none, s."""
@@ -132,7 +134,7 @@ class BowMeasurement:
         fastest = float(np.max(np.abs(np.mean([w for _, w in self._block], axis=0))))
         shaken = float(np.max(np.abs([w for _, w in self._block])))
         self._block.clear()
-        still = fastest < STILL_MAX and shaken < 5.0 * STILL_MAX
+        still = fastest < STILL_MAX and shaken < STIR_MAX
         if self._up0 is None:
             if still:
                 self._stand(force)

@@ -1,5 +1,4 @@
-"""A sensor that is turned from pose to pose, as a signal for the virtual chip: a box in six
-positions, or somebody who bows.
+"""A sensor turned from pose to pose, as a signal for the virtual chip: a box, or a bow.
 
 Between poses it turns about one axis, beginning and ending gently, about the sensor itself: so
 gravity is all the accelerometer feels, seen through its errors.
@@ -16,11 +15,12 @@ from gaitpi.imu.virtual.source import Floats
 from gaitpi.units import G0, RAD_PER_DEG
 
 BLOCK: Final = 1024
+TREMOR_HZ: Final = (0.7, 1.3, 8.0)
 
 
 @dataclass(frozen=True)
 class SensorErrors:
-    """What is wrong with a sensor: ``read = response @ true + offset`` + noise, and the gyro's bias.
+    """What is wrong with a sensor: it reads ``response @ true + offset`` and noise; its gyro's bias.
 
     ``response`` (3, 3); ``offset`` m/s²; ``acc_noise`` m/s² and ``gyr_noise`` rad/s RMS per sample
     (as a real MPU-6050 at 100 Hz); ``gyr_bias`` rad/s; ``tremor_deg`` of a hand that holds it.
@@ -33,6 +33,16 @@ class SensorErrors:
     gyr_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tremor_deg: float = 0.0
     seed: int = 1
+
+
+REAL: Final = SensorErrors(
+    response=np.diag([1.005, 1.002, 1.011]),
+    offset=(0.105, 0.138, -0.232),
+    gyr_bias=(0.079, 0.001, 0.020),
+)
+"""What a real MPU-6050 was found to have: ``python -m calibration.sensor``."""
+SWAY: Final = ((0.13, 0.25), (0.29, 0.15), (0.47, 0.05))
+"""Frequency (Hz) and amplitude (deg) of quiet standing, as in ``standing``."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +67,23 @@ def facing(up: Sequence[float]) -> Floats:
 
 
 class Posed:
-    """The poses in order, as a signal; ``samples`` as in ``SignalSource``."""
+    """The poses in order, as a signal; ``samples`` as in ``SignalSource``.
+
+    With ``sways`` it is worn by somebody who stands between them.
+    """
 
     rate_hz: float | None = None
 
     def __init__(
-        self, poses: Sequence[Pose], duration_s: float, errors: SensorErrors | None = None
+        self,
+        poses: Sequence[Pose],
+        duration_s: float,
+        errors: SensorErrors | None = None,
+        *,
+        sways: bool = False,
     ) -> None:
         self._poses = list(poses)
+        self._sways = SWAY if sways else ()
         self.duration_s = duration_s
         self._errors = errors or SensorErrors()
 
@@ -99,13 +118,11 @@ class Posed:
         force *= G0
         rng = np.random.Generator(np.random.Philox(key=[e.seed, block]))
         noise = rng.standard_normal((BLOCK, 6))
-        if e.tremor_deg:
-            shake = e.tremor_deg * RAD_PER_DEG
-            for k, hz in enumerate((0.7, 1.3, 8.0)):
-                w = 2.0 * math.pi * hz
-                axis = np.eye(3)[k]
-                force += shake * np.sin(w * t + k)[:, None] * np.cross(force, axis)
-                rate += shake * w * np.cos(w * t + k)[:, None] * axis
+        shakes = [(hz, e.tremor_deg) for hz in TREMOR_HZ if e.tremor_deg]
+        for k, (hz, deg) in enumerate((*shakes, *self._sways)):
+            w, size, axis = 2.0 * math.pi * hz, deg * RAD_PER_DEG, np.eye(3)[k % 3]
+            force += size * np.sin(w * t + k)[:, None] * np.cross(force, axis)
+            rate += size * w * np.cos(w * t + k)[:, None] * axis
         acc = force @ e.response.T + np.array(e.offset) + e.acc_noise * noise[:, :3]
         return acc, rate + np.array(e.gyr_bias) + e.gyr_noise * noise[:, 3:]
 
@@ -137,7 +154,14 @@ SIX: Final = tuple(sign * np.eye(3)[k] for k in range(3) for sign in (1.0, -1.0)
 """The six sides, as directions of the sensor that are up."""
 TILTED: Final = tuple(
     np.eye(3)[i] + sign * np.eye(3)[j]
-    for i, j, sign in ((0, 1, 1.0), (0, 1, -1.0), (0, 2, 1.0), (0, 2, -1.0), (1, 2, 1.0), (1, 2, -1.0))
+    for i, j, sign in (
+        (0, 1, 1.0),
+        (0, 1, -1.0),
+        (0, 2, 1.0),
+        (0, 2, -1.0),
+        (1, 2, 1.0),
+        (1, 2, -1.0),
+    )
 )
 """Six edges, two for each pair of axes."""
 
@@ -150,7 +174,7 @@ def box(
     placed_deg: float = 0.0,
     seed: int = 1,
 ) -> Posed:
-    """A box laid with each of ``ups`` up, ``hold_s`` each; put down wrongly by ``placed_deg`` RMS."""
+    """A box laid with each of ``ups`` up, ``hold_s`` each, wrongly by ``placed_deg`` RMS an axis."""
     rng = np.random.default_rng(seed)
     poses = []
     for k, up in enumerate(ups):
@@ -169,10 +193,12 @@ def bow(
     down_s: float = 2.0,
     after_s: float = 3.0,
     errors: SensorErrors | None = None,
+    sways: bool = False,
 ) -> Posed:
     """Somebody stands, bows forward about the hips and comes up; ``mount`` (3, 3) sensor <- body.
 
-    ``aside_deg`` turns the bow to the left: 90 is a bend to the side.
+    ``aside_deg`` turns the bow to the left: 90 is a bend to the side. At its deepest it is held for
+    half a second.
     """
     aside, deep = aside_deg * RAD_PER_DEG, deep_deg * RAD_PER_DEG
     axis = np.array([-math.sin(aside), math.cos(aside), 0.0])  # the left of the way he bows
@@ -182,4 +208,9 @@ def bow(
         Pose(quiet_s + down_s, mount @ bent, down_s),
         Pose(quiet_s + 2.0 * down_s + 0.5, mount, down_s),
     ]
-    return Posed(poses, quiet_s + 2.0 * down_s + 0.5 + after_s, errors)
+    return Posed(poses, quiet_s + 2.0 * down_s + 0.5 + after_s, errors, sways=sways)
+
+
+def upright() -> Floats:
+    """A pack on the back, its sensor's y axis up and z axis forward: (3, 3) sensor <- body."""
+    return np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
