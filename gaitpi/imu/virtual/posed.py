@@ -20,7 +20,7 @@ TREMOR_HZ: Final = (0.7, 1.3, 8.0)
 
 @dataclass(frozen=True)
 class SensorErrors:
-    """What is wrong with a sensor: it reads ``response @ true + offset`` and noise; its gyro's bias.
+    """What is wrong with a sensor: it reads ``response @ true + offset`` and noise; gyro's bias.
 
     ``response`` (3, 3); ``offset`` m/s²; ``acc_noise`` m/s² and ``gyr_noise`` rad/s RMS per sample
     (as a real MPU-6050 at 100 Hz); ``gyr_bias`` rad/s; ``tremor_deg`` of a hand that holds it.
@@ -174,7 +174,7 @@ def box(
     placed_deg: float = 0.0,
     seed: int = 1,
 ) -> Posed:
-    """A box laid with each of ``ups`` up, ``hold_s`` each, wrongly by ``placed_deg`` RMS an axis."""
+    """A box laid with each of ``ups`` up for ``hold_s``, wrongly by ``placed_deg`` RMS an axis."""
     rng = np.random.default_rng(seed)
     poses = []
     for k, up in enumerate(ups):
