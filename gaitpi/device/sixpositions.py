@@ -267,13 +267,13 @@ def solve(positions: list[Position], *, squared: bool = False, gravity: float = 
     sd = np.array([math.hypot(p.acc_sd, READ_SD) for p in positions])
     if squared:
         return _squared(positions, sd, gravity)
-    nine = _lengths(read, sd, gravity, cross=True) if len(read) >= 9 else None
+    nine = by_length(read, sd, gravity, cross=True) if len(read) >= 9 else None
     if nine is not None and nine[3].max() <= CROSS_SD / 3.0:
         return _judged(*nine, cross="tilted", n=len(read))
-    return _judged(*_lengths(read, sd, gravity, cross=False), cross="none", n=len(read))
+    return _judged(*by_length(read, sd, gravity, cross=False), cross="none", n=len(read))
 
 
-def _lengths(
+def by_length(
     read: Floats, sd: Floats, gravity: float, *, cross: bool
 ) -> tuple[Floats, Floats, Floats, Floats, float]:
     """By the length of gravity: K (3, 3), b (3,), sd of offset and scale (6,), of cross, residual.
