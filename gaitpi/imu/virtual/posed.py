@@ -82,7 +82,7 @@ class Posed:
         *,
         sways: bool = False,
     ) -> None:
-        self._poses = list(poses)
+        self.poses = list(poses)
         self._sways = SWAY if sways else ()
         self.duration_s = duration_s
         self._errors = errors or SensorErrors()
@@ -104,8 +104,8 @@ class Posed:
         e = self._errors
         t = np.minimum(np.arange(block * BLOCK, (block + 1) * BLOCK) / rate_hz, self.duration_s)
         force, rate = np.empty((BLOCK, 3)), np.zeros((BLOCK, 3))
-        force[:] = self._poses[0].turn[:, 2]
-        for before, pose in zip(self._poses, self._poses[1:], strict=False):
+        force[:] = self.poses[0].turn[:, 2]
+        for before, pose in zip(self.poses, self.poses[1:], strict=False):
             share = np.clip((t - pose.begin_s) / pose.within_s + 1.0, 0.0, 1.0)
             axis, angle = _turn_between(before.turn, pose.turn)
             moved = share > 0.0
