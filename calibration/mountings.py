@@ -204,31 +204,35 @@ GIVEN: Final[tuple[tuple[str, Callable[[Floats], Found]], ...]] = (
 )
 
 
-def path_table(tally: "Counter[str]", random: int = RANDOM) -> Iterator[str]:
-    """One line for each mounting; the verdicts are counted in ``tally``."""
+Ways = Sequence[tuple[str, Floats]]
+
+
+def path_table(tally: "Counter[str]", ways: Ways) -> Iterator[str]:
+    """One line for each mounting of ``ways``; the verdicts are counted in ``tally``."""
     yield f"{'fwd, left, up':<13} {'verdict':<11} {'off':>7} {'lean':>5}  what the belt said"
-    for name, turn in mountings(random):
+    for name, turn in ways:
         found = whole_path(turn)
         tally[found.verdict] += 1
         axes = found.said.removeprefix("sensor's ")
         off = f"{max(found.front_deg, found.up_deg):.1f} deg"
-        yield (f"{name:<13} {found.verdict:<11} {off:>7} {found.lean_deg:>5.1f}  {axes}")
-    yield f"{len(mountings(random))} mountings: {_words(tally)}; true lean 5.0"
+        yield f"{name:<13} {found.verdict:<11} {off:>7} {found.lean_deg:>5.1f}  {axes}"
+    yield f"{len(ways)} mountings: {_words(tally)}; true lean 5.0"
 
 
-def case_table(tally: "Counter[str]", random: int = RANDOM) -> Iterator[str]:
-    """One line for each case."""
-    yield f"{'case':<42} right  cannot tell  wrong  front off, at most"
+def case_table(tally: "Counter[str]", ways: Ways) -> Iterator[str]:
+    """One line for each case; a mounting that can be configured is one along the axes."""
+    yield f"{'case':<40} right  cannot tell  wrong  front off"
+    along = [turn for _, turn in ways if np.isin(np.abs(turn), (0.0, 1.0)).all()]
     for name, case in (*CASES, *GIVEN):
-        ways = [t for _, t in mountings(0 if (name, case) in GIVEN else random)]
-        found = [case(turn) for turn in ways]
+        turns = along if (name, case) in GIVEN else [turn for _, turn in ways]
+        found = [case(turn) for turn in turns]
         counts = Counter(one.verdict for one in found)
         tally += counts
         fronts = [one.front_deg for one in found if one.verdict == "right"]
         worst = f"{max(fronts):.0f} deg" if fronts else "-"
         yield (
-            f"{name:<42} {counts['right']:>5}  {counts['cannot tell']:>11}  "
-            f"{counts['WRONG']:>5}  {worst:>19}"
+            f"{name:<40} {counts['right']:>5}  {counts['cannot tell']:>11}  "
+            f"{counts['WRONG']:>5}  {worst:>9}"
         )
 
 
@@ -249,7 +253,7 @@ def main() -> int:
     wrong = 0
     for table in (path_table, case_table):
         tally: Counter[str] = Counter()
-        for line in table(tally, args.random):
+        for line in table(tally, mountings(args.random)):
             print(line, flush=True)
         print()
         wrong += tally["WRONG"]

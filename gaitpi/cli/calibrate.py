@@ -26,6 +26,7 @@ from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, UsageError
 from gaitpi.units import DEG_PER_RAD, G0
 
 if TYPE_CHECKING:
+    from gaitpi.device.biasline import BiasLine
     from gaitpi.device.bow import Bow
     from gaitpi.device.calibrating import Site
     from gaitpi.device.sixpositions import Fit, Noticed, SixPositions
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=argparse.SUPPRESS,
             help="somebody simulated, on the virtual chip",
         )
-    parser.set_defaults(action=_check, json=False, virtual=False)
+    parser.set_defaults(action=_check, json=False, virtual=False, source=None)
     action = actions_of(parser, common)
     action("check", _check, "what is kept: grade, age and expiry", "check")
     action("stand", _stand, "belt on, stand still: gyroscope's bias and upright", "stand")
@@ -248,11 +249,11 @@ def _age(record: Measured, now_s: float) -> str:
     return f"{age / 3600:.0f} h old" if age < 172_800.0 else f"{age / 86_400:.0f} days old"
 
 
-def _line(kept: Calibrations) -> Any:
-    from gaitpi.device.calibrating import bias_line
+def _line(kept: Calibrations) -> "BiasLine | None":
+    from gaitpi.device.biasline import line_of
 
     biases = kept.biases()
-    return bias_line(kept, biases[-1].chip, biases[-1].address) if biases else None
+    return line_of(kept, biases[-1].chip, biases[-1].address) if biases else None
 
 
 def _line_json(kept: Calibrations) -> dict[str, object] | None:
@@ -288,7 +289,7 @@ def _line_words(kept: Calibrations) -> list[str]:
 def _sensor(
     args: argparse.Namespace, simulated: Callable[[], "SignalSource"]
 ) -> Iterator["_Sensor"]:
-    """The sensor, started; ``simulated`` makes what the virtual one feels."""
+    """The sensor, started; ``simulated`` makes what the virtual one feels, or ``args.source``."""
     from gaitpi.hostclock import HostClock, SystemClock, VirtualClock
 
     config = load_config(args)
@@ -297,7 +298,7 @@ def _sensor(
     clock: HostClock = VirtualClock(wall_s=time.time()) if hurry else SystemClock()
     if not args.virtual:
         _refuse_beside_the_daemon()
-    reader = _reader(config, clock, simulated() if args.virtual else None)
+    reader = _reader(config, clock, (args.source or simulated)() if args.virtual else None)
     try:
         reader.start()
         yield _Sensor(config, clock, reader)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gaitpi.calibrationfile import Calibrations, Vector
 from gaitpi.units import RAD_PER_DEG
 
 REPEAT_SD: Final = 0.03 * RAD_PER_DEG
@@ -26,8 +27,6 @@ MARGIN_C: Final = 3.0
 """As far outside the temperatures seen the line is still used, K."""
 OUTLIER: Final = 4.0
 """A rest this many standard uncertainties off the line of the others does not belong."""
-
-Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,17 @@ def line(rests: Sequence[Rest]) -> BiasLine | None:
         axes=(x, y, z),
         rests=len(kept),
         left_out=len(rests) - len(kept),
+    )
+
+
+def line_of(kept: Calibrations, chip: str, address: int) -> BiasLine | None:
+    """The line of what is kept of one sensor; None where that makes none."""
+    return line(
+        [
+            Rest(r.temperature_c, r.gyro_bias, r.gyro_bias_sd)
+            for r in kept.biases()
+            if r.temperature_c is not None and (r.chip, r.address) == (chip, address)
+        ]
     )
 
 

@@ -30,7 +30,7 @@ from gaitpi.calibrationfile import (
 )
 from gaitpi.device import bow as bowing
 from gaitpi.device import sixpositions
-from gaitpi.device.biasline import BiasLine, Rest, line
+from gaitpi.device.biasline import BiasLine, line_of
 from gaitpi.device.bow import Bow, BowMeasurement
 from gaitpi.device.correction import misfit, of
 from gaitpi.device.sixpositions import HOLD, Fit, Position, SixPositions
@@ -214,7 +214,7 @@ class Stands:
 
     def line(self, info: SensorInfo) -> BiasLine | None:
         """The gyro bias of this sensor over its temperature, of all that is kept."""
-        return bias_line(self._kept, info.chip, info.address)
+        return line_of(self._kept, info.chip, info.address)
 
     def use(self, record: Record) -> None:
         """Use this measurement from now on."""
@@ -224,17 +224,6 @@ class Stands:
         """Write a measurement. Raises CalibrationError."""
         if self._path is not None:
             calibrationfile.add(self._path, record)
-
-
-def bias_line(kept: Calibrations, chip: str, address: int) -> BiasLine | None:
-    """The line over the temperature of one sensor's rests; None where they make none."""
-    return line(
-        [
-            Rest(r.temperature_c, r.gyro_bias, r.gyro_bias_sd)
-            for r in kept.biases()
-            if r.temperature_c is not None and (r.chip, r.address) == (chip, address)
-        ]
-    )
 
 
 @dataclass(frozen=True, slots=True)
