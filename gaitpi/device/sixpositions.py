@@ -388,6 +388,8 @@ def _grade(
         return "fair", f"{left}, more than 3"
     if cross == "none":
         return "fair", "cross-axis not measured: it may be 2 %"
+    if math.isnan(residual):
+        return "fair", "as many unknowns as positions: nothing is left to check them by"
     if offset_sd * mg > 2.0 or scale_sd > 0.002:
         return "fair", f"offset known to {offset_sd * mg:.1f} mg, scale to {scale_sd:.2%}"
     return "good", left

@@ -101,6 +101,17 @@ def test_without_noise_nothing_is_left(seed: int) -> None:
     assert off < 4.0 * uncertain.offset_sd + 1e-9
 
 
+def test_nine_positions_for_nine_unknowns_leave_nothing_to_check() -> None:
+    errors = drawn(5)
+    fit = solve(ideal(errors, (*SIX, *TILTED[::2])))
+    assert max(recovered(errors, fit)) < 1e-9
+    assert (fit.grade, fit.cross) == ("fair", "tilted")
+    assert "nothing is left to check" in told(fit)
+    # three that show one pair of axes only do not show the others
+    flat = (*SIX, TILTED[0], TILTED[1], -TILTED[0])
+    assert solve(ideal(errors, flat)).cross == "none"
+
+
 def test_gravity_of_the_place_is_scale_and_nothing_else() -> None:
     positions = ideal(drawn(1), (*SIX, *TILTED))
     here, pole = solve(positions), solve(positions, gravity=9.832)
