@@ -13,8 +13,8 @@ gravity, so they stay zero and offset and scale come from six numbers. They are 
   unknowns, from nine positions on, placement still free; or
 - with the six sides *squared*: set down on a level table against a right angle, so that the three
   pairs of directions are known to be square to each other (the twelve-parameter fit of ST DT0053
-  and NXP AN5286, of whose matrix the symmetric part is kept). A box that is not square, or a
-  table that is not level, goes straight into the cross-axis terms: half a degree is 0.4 %.
+  and NXP AN5286, of which the symmetric cross-axis terms are kept). A box that is not square, or
+  a table that is not level, goes straight into them: half a degree is 0.4 to 1 %.
 """
 
 import math
@@ -274,51 +274,71 @@ def solve(positions: list[Position], *, squared: bool = False, gravity: float = 
 
 
 def by_length(
-    read: Floats, sd: Floats, gravity: float, *, cross: bool
+    read: Floats,
+    sd: Floats,
+    gravity: float,
+    *,
+    cross: bool,
+    skew: Floats | None = None,
+    skew_sd: float = CROSS_SD,
 ) -> tuple[Floats, Floats, Floats, Floats, float]:
     """By the length of gravity: K (3, 3), b (3,), sd of offset and scale (6,), of cross, residual.
 
-    Gauss-Newton from the identity; converges in a few rounds, as the errors are small.
+    ``read`` (n, 3) forces and their ``sd`` (n,), m/s². Without ``cross`` the cross-axis terms are
+    those of ``skew`` (3, 3; None = zero), known to ``skew_sd``. Gauss-Newton from there; converges
+    in a few rounds, as the errors are small.
     """
     k, b = np.eye(3), np.zeros(3)
-    count = 9 if cross else 6
+    if skew is not None:
+        k += skew - np.diag(np.diag(skew))
+    solved = _PAIRS if cross else ()
     weights = 1.0 / sd
-    jac = np.zeros((len(read), count))
+    jac = np.zeros((len(read), 6 + len(solved)))
     for _ in range(20):
         off = read - b
         out = off @ k
         length = np.linalg.norm(out, axis=1)
         u = out / length[:, None]
-        if not cross:  # what is not solved for may be there
-            leak = 2.0 * CROSS_SD * gravity
+        if not cross:  # what is not solved for may be otherwise
             tilt = np.sqrt(sum((u[:, i] * u[:, j]) ** 2 for i, j in _PAIRS))
-            weights = 1.0 / np.hypot(sd, leak * tilt)
+            weights = 1.0 / np.hypot(sd, 2.0 * skew_sd * gravity * tilt)
         jac[:, :3] = -(u @ k)
         jac[:, 3:6] = u * off
-        for column, (i, j) in enumerate(_PAIRS if cross else ()):
+        for column, (i, j) in enumerate(solved):
             jac[:, 6 + column] = u[:, i] * off[:, j] + u[:, j] * off[:, i]
         step, *_ = np.linalg.lstsq(jac * weights[:, None], (gravity - length) * weights, rcond=None)
         b = b + step[:3]
         k = k + np.diag(step[3:6])
-        for column, (i, j) in enumerate(_PAIRS if cross else ()):
+        for column, (i, j) in enumerate(solved):
             k[i, j] += step[6 + column]
             k[j, i] += step[6 + column]
         if float(np.abs(step).max()) < 1e-12:
             break
     left = gravity - np.linalg.norm((read - b) @ k, axis=1)
-    free = len(read) - count
+    free = len(read) - jac.shape[1]
     residual = math.sqrt(float((left**2).sum()) / free) if free else math.nan
-    normal = (jac * weights[:, None]).T @ (jac * weights[:, None])
-    # six positions that lie badly leave something open: its uncertainty is then large
-    values, vectors = np.linalg.eigh(normal)
-    spread = (vectors / np.maximum(values, 1e-9)) @ vectors.T
     grow = max(1.0, residual / float(np.sqrt((sd**2).mean()))) if free else 1.0
-    sds = grow * np.sqrt(np.diag(spread))
-    return k, b, sds[:6], sds[6:] if cross else np.full(3, CROSS_SD), residual
+    sds = grow * _uncertainty(jac * weights[:, None])
+    return k, b, sds[:6], sds[6:] if cross else np.full(3, skew_sd), residual
+
+
+def _uncertainty(weighted: Floats) -> Floats:
+    """Standard uncertainties of a fit with this weighted Jacobian (n, k).
+
+    Positions that lie badly leave something open: its uncertainty is then large, not infinite.
+    """
+    values, vectors = np.linalg.eigh(weighted.T @ weighted)
+    spread = (vectors / np.maximum(values, 1e-9)) @ vectors.T
+    out: Floats = np.sqrt(np.diag(spread))
+    return out
 
 
 def _squared(positions: list[Position], sd: Floats, gravity: float) -> Fit:
-    """The twelve-parameter fit of the six sides, known directions; the rotation is left out."""
+    """Cross-axis terms by the known directions of the six sides, the rest by length.
+
+    The directions are held for known in the twelve-parameter fit only; its offset and scale would
+    take up what the sides were put down wrongly, which those by length do not.
+    """
     sides = [next(i for i, p in enumerate(positions) if p.side == side) for side in SIDES]
     read = np.array([positions[i].acc for i in sides])
     towards = np.array(
@@ -326,15 +346,17 @@ def _squared(positions: list[Position], sd: Floats, gravity: float) -> Fit:
     )
     known = np.column_stack([gravity * towards, np.ones(6)])
     found, *_ = np.linalg.lstsq(known, read, rcond=None)
-    response, b = found[:3].T, found[3]
+    response = found[:3].T
     # the read force is response @ true force; its polar decomposition takes the rotation off
     values, vectors = np.linalg.eigh(response @ response.T)
-    k = (vectors / np.sqrt(values)) @ vectors.T
+    skew = (vectors / np.sqrt(values)) @ vectors.T
     left = read - known @ found
     residual = math.sqrt(float((left**2).sum()) / 6.0)  # 18 numbers, 12 unknowns
     one = max(float(sd.max()), residual)
-    sds = np.array([one / math.sqrt(6.0)] * 3 + [one / math.sqrt(2.0) / gravity] * 3)
-    cross = np.full(3, math.hypot(0.5 * one / gravity, 0.5 * SQUARE_SD))
+    skew_sd = math.hypot(0.5 * one / gravity, 0.5 * SQUARE_SD)
+    k, b, sds, cross, _ = by_length(
+        read, sd[sides], gravity, cross=False, skew=skew, skew_sd=skew_sd
+    )
     return _judged(k, b, sds, cross, residual, cross="squared", n=6)
 
 
