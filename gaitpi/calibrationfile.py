@@ -3,26 +3,30 @@
 One line of JSON for each measurement, like the accepted targets: the file is replaced at one
 stroke and synced, every line has a checksum. A line that is damaged, or of a kind that only a
 newer gaitpi knows, is not used and stays where it is.
+
+Every measurement names its sensor by chip, address and serial number. None of the chips gaitpi
+knows tells a serial number over I2C, so two of the same kind look alike: what the next stand
+measures of gravity tells them apart (``device.correction.misfit``).
 """
 
 import math
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
-from gaitpi.config import replace_file
-from gaitpi.errors import ConfigError, GaitpiError
+from gaitpi import jsonlines
+from gaitpi.errors import GaitpiError
 from gaitpi.targetfile import CLOCK_SET_S
 
 NAME: Final = "calibration.jsonl"
 NAME_VIRTUAL: Final = "calibration-virtual.jsonl"
-SIZE_LIMIT: Final = 4 * 1024 * 1024
 AGE_MAX_S: Final = 90 * 86_400.0
-"""A measurement older than this is not used, s."""
+"""A stand, a rest or a bow older than this is not used, s."""
+AGE_MAX_SIX_S: Final = 365 * 86_400.0
+"""The same for six positions, s: offset and scale of such parts age by some mg and tenths of a
+percent over months, and soldering, heat and a fall change them at once."""
 
 Vector = tuple[float, float, float]
 
@@ -34,20 +38,46 @@ class CalibrationError(GaitpiError, OSError):
         GaitpiError.__init__(self, found, todo)
 
 
-class StandRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="stand"):
-    """A stand: see ``device.stand.Stand`` for the values (SI).
+class Measured(Struct, frozen=True, kw_only=True):
+    """What all measurements have.
 
     ``wall_s`` seconds since 1970 by the clock then; ``boot_id`` the boot it was measured in;
-    ``chip`` and ``address`` of the sensor; ``grade`` "good", "fair" or "lying" (then ``up`` is
-    None: nobody stood); ``why`` in words.
+    ``chip``, ``address`` and ``serial`` ("" = it has none) of the sensor; ``why`` what the grade
+    rests on, in words; ``temperature_c`` of the sensor, None = not known.
     """
 
     wall_s: float
     boot_id: str
     chip: str
     address: int
-    grade: Literal["good", "fair", "lying"]
     why: str
+    serial: str = ""
+    temperature_c: float | None = None
+
+    @property
+    def dated(self) -> bool:
+        """False when the clock had never been set."""
+        return self.wall_s >= CLOCK_SET_S
+
+    @property
+    def age_max_s(self) -> float:
+        """When it is older it is not used, s."""
+        return AGE_MAX_S
+
+    def age_s(self, wall_s: float) -> float:
+        """Age at ``wall_s``, s; NaN when one of the clocks had never been set or runs behind."""
+        age = wall_s - self.wall_s
+        return age if self.dated and age >= 0.0 else math.nan
+
+
+class StandRecord(Measured, frozen=True, kw_only=True, tag_field="kind", tag="stand"):
+    """A stand: see ``device.stand.Stand`` for the values (SI).
+
+    ``grade`` "good" or "fair"; older files have "lying" too (then ``up`` is None: nobody
+    stood), which is a :class:`RestRecord` now. Gravity and ``up`` are as read, not corrected.
+    """
+
+    grade: Literal["good", "fair", "lying"]
     gyro_bias: Vector
     gyro_bias_sd: float
     up: Vector | None
@@ -58,26 +88,128 @@ class StandRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="stan
     seconds: float
 
     @property
-    def dated(self) -> bool:
-        """False when the clock had never been set."""
-        return self.wall_s >= CLOCK_SET_S
+    def numbers(self) -> list[float]:
+        """What has to be finite."""
+        return [*self.gyro_bias, *(self.up or ()), self.gyro_bias_sd, self.up_sd, self.gravity]
 
-    def age_s(self, wall_s: float) -> float:
-        """Age at ``wall_s``, s; NaN when one of the clocks had never been set or runs behind."""
-        age = wall_s - self.wall_s
-        return age if self.dated and age >= 0.0 else math.nan
+    @property
+    def sound(self) -> bool:
+        """Whether an estimator can start from it."""
+        length = math.hypot(*self.up) if self.up is not None else 1.0
+        return self.gyro_bias_sd > 0.0 and self.up_sd > 0.0 and abs(length - 1.0) < 1e-6
+
+
+class RestRecord(Measured, frozen=True, kw_only=True, tag_field="kind", tag="rest"):
+    """A sensor that lay still for ``seconds``: its gyro bias (rad/s) and its noise (SI)."""
+
+    gyro_bias: Vector
+    gyro_bias_sd: float
+    gravity: float
+    acc_noise: float
+    gyro_noise: float
+    seconds: float
+    grade: Literal["good"] = "good"
+
+    @property
+    def numbers(self) -> list[float]:
+        """What has to be finite."""
+        return [*self.gyro_bias, self.gyro_bias_sd]
+
+    @property
+    def sound(self) -> bool:
+        """Whether an estimator can start from it."""
+        return self.gyro_bias_sd > 0.0
+
+
+class SixRecord(Measured, frozen=True, kw_only=True, tag_field="kind", tag="six"):
+    """Six positions: see ``device.sixpositions.Fit`` for the values (SI).
+
+    ``cross`` how the cross-axis terms were found; ``residual`` None = nothing was left to judge
+    by; ``local_g`` gravity of the place as assumed; ``read`` (n, 3) what each position read, so
+    that it can be solved again; ``gyro_bias`` the mean rate over them.
+    """
+
+    grade: Literal["good", "fair"]
+    matrix: tuple[Vector, Vector, Vector]
+    offset: Vector
+    cross: Literal["tilted", "squared", "none"]
+    offset_sd: float
+    scale_sd: float
+    cross_sd: float
+    residual: float | None
+    local_g: float
+    read: tuple[Vector, ...]
+    gyro_bias: Vector
+    gyro_bias_sd: float
+
+    @property
+    def age_max_s(self) -> float:
+        """When it is older it is not used, s."""
+        return AGE_MAX_SIX_S
+
+    @property
+    def numbers(self) -> list[float]:
+        """What has to be finite."""
+        return [*(v for row in self.matrix for v in row), *self.offset, *self.gyro_bias]
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be a correction: near to none."""
+        flat = [self.matrix[i][j] - float(i == j) for i in range(3) for j in range(3)]
+        near = max(map(abs, flat)) < 0.2 and max(map(abs, self.offset)) < 3.0
+        return near and self.gyro_bias_sd > 0.0
+
+
+class BowRecord(Measured, frozen=True, kw_only=True, tag_field="kind", tag="bow"):
+    """A bow: ``up`` and ``front`` (3,) unit vectors in the sensor; ``front_sd`` rad.
+
+    It is of one wearing: once the belt has been taken off it sits otherwise round the waist.
+    """
+
+    grade: Literal["good"]
+    up: Vector
+    front: Vector
+    front_sd: float
+    depth_deg: float
+
+    @property
+    def numbers(self) -> list[float]:
+        """What has to be finite."""
+        return [*self.up, *self.front, self.front_sd]
+
+    @property
+    def sound(self) -> bool:
+        """Whether these are directions."""
+        return all(abs(math.hypot(*v) - 1.0) < 1e-6 for v in (self.up, self.front))
+
+
+Record = StandRecord | RestRecord | SixRecord | BowRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrations:
-    """All stands, oldest first; ``unread`` lines are damaged or of a kind not known."""
+    """All measurements, oldest first; ``unread`` lines are damaged or of a kind not known."""
 
-    stands: tuple[StandRecord, ...] = ()
+    records: tuple[Record, ...] = ()
     unread: int = 0
 
     def last(self) -> StandRecord | None:
-        """The newest stand, whichever sensor it is of."""
-        return self.stands[-1] if self.stands else None
+        """The newest stand, whichever sensor it is of; one in which somebody stood first."""
+        stands = [r for r in self.records if isinstance(r, StandRecord)]
+        stood = [r for r in stands if r.up is not None]
+        return next(iter(reversed(stood or stands)), None)
+
+    def six(self) -> SixRecord | None:
+        """The newest six positions, whichever sensor they are of."""
+        return next((r for r in reversed(self.records) if isinstance(r, SixRecord)), None)
+
+    def bow(self) -> BowRecord | None:
+        """The newest bow, whichever sensor it is of."""
+        return next((r for r in reversed(self.records) if isinstance(r, BowRecord)), None)
+
+    def biases(self) -> list[StandRecord | RestRecord | SixRecord]:
+        """All that say what the gyroscope reads at rest, oldest first."""
+        return [r for r in self.records if not isinstance(r, BowRecord)]
 
 
 def path_in(runs_directory: Path, *, virtual: bool = False) -> Path:
@@ -85,76 +217,40 @@ def path_in(runs_directory: Path, *, virtual: bool = False) -> Path:
     return runs_directory / (NAME_VIRTUAL if virtual else NAME)
 
 
+_FILE: Final = jsonlines.Kind("the calibration in {path}", "a calibration", CalibrationError)
+
+
 def load(path: Path) -> Calibrations:
     """Read the file; a missing one is empty. Raises CalibrationError when it cannot be."""
-    stands = [_record(line) for line in _lines(path)]
-    known = tuple(stand for stand in stands if stand is not None)
-    return Calibrations(known, len(stands) - len(known))
+    found = [_record(line) for line in _FILE.read(path)]
+    known = tuple(record for record in found if record is not None)
+    return Calibrations(known, len(found) - len(known))
 
 
-def add(path: Path, record: StandRecord) -> None:
+def add(path: Path, record: Record) -> None:
     """Add a measurement, synced. Raises CalibrationError; then the file is as before."""
-    text = msgspec.json.encode(record)
-    line = b'["%08x",%s]' % (zlib.crc32(text), text)
-    kept = b"".join(one + b"\n" for one in (*_lines(path), line))
-    try:
-        # a damaged line may hold any byte: those that are no text are marked, it stays damaged
-        replace_file(path, kept.decode("utf-8", "backslashreplace"))
-    except ConfigError as error:
-        raise CalibrationError(error.found, error.todo) from error
+    _FILE.replace(path, (*_FILE.read(path), jsonlines.pack(record)))
 
 
-def _lines(path: Path) -> list[bytes]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise CalibrationError(
-            f"the calibration in {path} cannot be read: {error.strerror}.",
-            "Check the permissions, or run it as the user of the service.",
-        ) from error
-    if len(raw) > SIZE_LIMIT:
-        raise CalibrationError(f"{path} is too large to be a calibration.", "Move it away.")
-    return [line for line in raw.split(b"\n") if line]
-
-
-def _record(line: bytes) -> StandRecord | None:
-    """The stand of a line; None when it is torn, damaged or of another kind."""
-    try:
-        crc, text = msgspec.json.decode(line, type=tuple[str, msgspec.Raw])
-        if crc != f"{zlib.crc32(text):08x}":
-            return None
-        record = msgspec.json.decode(text, type=StandRecord)
-    except (msgspec.MsgspecError, ValueError):
+def _record(line: bytes) -> Record | None:
+    """The measurement of a line; None when it is torn, damaged or of another kind."""
+    record: Record | None = jsonlines.unpack(line, Record)
+    if record is None or not all(map(math.isfinite, record.numbers)):
         return None
-    return record if _sound(record) else None
+    return record if record.sound else None
 
 
-def _sound(record: StandRecord) -> bool:
-    """Whether the numbers are such that an estimator can start from them."""
-    numbers = [*record.gyro_bias, *(record.up or ()), record.gyro_bias_sd, record.up_sd]
-    length = math.hypot(*record.up) if record.up is not None else 1.0
-    return (
-        all(map(math.isfinite, numbers))
-        and record.gyro_bias_sd > 0.0
-        and record.up_sd > 0.0
-        and abs(length - 1.0) < 1e-6
-    )
-
-
-def why_not(record: StandRecord, chip: str, address: int, wall_s: float) -> str:
-    """Why a stand cannot be used by this sensor at this time, in words; "" when it can.
+def why_not(record: Measured, chip: str, address: int, wall_s: float, serial: str = "") -> str:
+    """Why a measurement cannot be used by this sensor at this time, in words; "" when it can.
 
     An age that is not known is no reason: a clock without a battery starts at any time.
     """
-    if (record.chip, record.address) != (chip, address):
+    if (record.chip, record.address, record.serial) != (chip, address, serial):
         return (
             f"it was measured with {record.chip} at {record.address:#04x}, "
             f"this is {chip} at {address:#04x}"
         )
     age = record.age_s(wall_s)
-    if age > AGE_MAX_S:
-        return f"it is {age / 86_400:.0f} days old (at most {AGE_MAX_S / 86_400:.0f})"
+    if age > record.age_max_s:
+        return f"it is {age / 86_400:.0f} days old (at most {record.age_max_s / 86_400:.0f})"
     return ""

@@ -7,23 +7,19 @@ Which sessions were run follows from the run files (:mod:`gaitpi.review.programm
 here of a run is a copy, so that a run file may be deleted.
 """
 
-import os
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
+from gaitpi import jsonlines
 from gaitpi.coach.programme import ENOUGH, MINUTE_S, Part, Plan
 from gaitpi.errors import GaitpiError
 
 NAME: Final = "programme.jsonl"
 NAME_SIMULATED: Final = "programme-simulated.jsonl"
-SIZE_LIMIT: Final = 4 * 1024 * 1024
-"""Largest file read, bytes: some thousand sessions."""
 
 
 class ProgrammeFileError(GaitpiError, OSError):
@@ -148,24 +144,17 @@ def path_in(runs_directory: Path, *, simulated: bool = False) -> Path:
     return runs_directory / (NAME_SIMULATED if simulated else NAME)
 
 
+_FILE: Final = jsonlines.Kind(
+    "the file of the programme, {path},", "a programme", ProgrammeFileError
+)
+
+
 def load(path: Path) -> Journal:
     """Read the file; a missing one is empty. Raises ProgrammeFileError when it cannot be."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return Journal()
-    except OSError as error:
-        raise ProgrammeFileError(
-            f"the file of the programme, {path}, cannot be read: {error.strerror}.",
-            "Check the permissions, or run it as the user of the service.",
-        ) from error
-    if len(raw) > SIZE_LIMIT:
-        raise ProgrammeFileError(f"{path} is too large to be a programme.", "Move it away.")
-    lines = [line for line in raw.split(b"\n") if line]
+    lines = _FILE.read(path)
     records, lost = list[Record](), False
     for line in lines:
-        record = _record(line)
+        record: Record | None = jsonlines.unpack(line, Record)
         if record is not None:
             records.append(record)
             lost = lost and not isinstance(record, Prescribed)
@@ -176,41 +165,4 @@ def load(path: Path) -> Journal:
 
 def add(path: Path, records: Iterable[Record]) -> None:
     """Append records, synced. Raises ProgrammeFileError; at worst the last line is then torn."""
-    text = b"".join(_line(record) for record in records)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            new = file.tell() == 0
-            if not new:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    text = b"\n" + text  # a torn line stays by itself
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if new:
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        todo = "Try it with sudo." if isinstance(error, PermissionError) else ""
-        raise ProgrammeFileError(f"{path} cannot be written: {error.strerror}.", todo) from error
-
-
-def _line(record: Record) -> bytes:
-    text = msgspec.json.encode(record)
-    return b'["%08x",%s]\n' % (zlib.crc32(text), text)
-
-
-def _record(line: bytes) -> Record | None:
-    """The record of a line; None when it is torn, damaged or from elsewhere."""
-    try:
-        crc, text = msgspec.json.decode(line, type=tuple[str, msgspec.Raw])
-        if crc != f"{zlib.crc32(text):08x}":
-            return None
-        record: Record = msgspec.json.decode(text, type=Record)
-    except (msgspec.MsgspecError, ValueError):
-        return None
-    return record
+    _FILE.append(path, map(jsonlines.pack, records))

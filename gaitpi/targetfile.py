@@ -4,7 +4,6 @@ The file is replaced at one stroke and synced, every line has a checksum, and a 
 torn or damaged is left out and said so: a target is what was accepted, or there is none.
 """
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from gaitpi.config import Config, build, replace_file
+from gaitpi import jsonlines
+from gaitpi.config import Config, build
 from gaitpi.errors import ConfigError, GaitpiError
 
 NAME: Final = "targets.jsonl"
 NAME_SIMULATED: Final = "targets-simulated.jsonl"
-SIZE_LIMIT: Final = 4 * 1024 * 1024
-"""Largest file read, bytes: some ten thousand targets."""
 CLOCK_SET_S: Final = 1_704_067_200.0
 """1 January 2024: a clock that is earlier has never been set."""
 
@@ -83,49 +81,23 @@ def path_in(runs_directory: Path, *, simulated: bool = False) -> Path:
     return runs_directory / (NAME_SIMULATED if simulated else NAME)
 
 
+_FILE: Final = jsonlines.Kind(
+    "the accepted targets in {path}", "a file of targets", TargetFileError
+)
+
+
 def load(path: Path) -> Targets:
     """Read the file; a missing one has no targets. Raises TargetFileError when it cannot be."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return Targets()
-    except OSError as error:
-        raise TargetFileError(
-            f"the accepted targets in {path} cannot be read: {error.strerror}.",
-            "Check the permissions, or run it as the user of the service.",
-        ) from error
-    if len(raw) > SIZE_LIMIT:
-        raise TargetFileError(f"{path} is too large to be a file of targets.", "Move it away.")
-    lines = [line for line in raw.split(b"\n") if line]
-    records = [record for line in lines if (record := _record(line)) is not None]
-    return Targets(tuple(records), len(lines) - len(records))
+    lines = _FILE.read(path)
+    found: list[Accepted | None] = [jsonlines.unpack(line, Accepted) for line in lines]
+    records = tuple(record for record in found if record is not None)
+    return Targets(records, len(lines) - len(records))
 
 
 def add(path: Path, records: Iterable[Accepted]) -> None:
     """Add records to the file, synced. Raises TargetFileError; then it is as before."""
     kept = load(path).records
-    text = "".join(_line(record) for record in (*kept, *records))
-    try:
-        replace_file(path, text)
-    except ConfigError as error:
-        raise TargetFileError(error.found, error.todo) from error
-
-
-def _line(record: Accepted) -> str:
-    text = msgspec.json.encode(record)
-    return f'["{zlib.crc32(text):08x}",{text.decode()}]\n'
-
-
-def _record(line: bytes) -> Accepted | None:
-    """The record of a line; None when it is torn, damaged or from elsewhere."""
-    try:
-        crc, text = msgspec.json.decode(line, type=tuple[str, msgspec.Raw])
-        if crc != f"{zlib.crc32(text):08x}":
-            return None
-        return msgspec.json.decode(text, type=Accepted)
-    except (msgspec.MsgspecError, ValueError):
-        return None
+    _FILE.replace(path, map(jsonlines.pack, (*kept, *records)))
 
 
 @dataclass(frozen=True, slots=True)

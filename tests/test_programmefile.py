@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitpi.coach.programme import faded
+from gaitpi.jsonlines import SIZE_LIMIT
 from gaitpi.programmefile import (
-    SIZE_LIMIT,
     Journal,
     Prescribed,
     ProgrammeFileError,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitpi.config import Config, MountConfig, apply
+from gaitpi.jsonlines import SIZE_LIMIT
 from gaitpi.targetfile import (
-    SIZE_LIMIT,
     Accepted,
     TargetFileError,
     Targets,

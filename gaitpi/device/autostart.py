@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaitpi.config import RunsConfig
+from gaitpi.device.correction import Correction, corrected
 from gaitpi.gait import RUNNING, GaitEstimator, Start, Trace
 from gaitpi.imu.batch import Batch, Floats
 from gaitpi.units import S_PER_MIN
@@ -78,7 +79,8 @@ class Now:
 class Waiting:
     """Samples without a run: judged, the last ``PREROLL_S`` of them kept.
 
-    ``rate_hz`` as from ``design_rate``; ``start`` what is known of the sensor. With ``held`` no
+    ``rate_hz`` as from ``design_rate``; ``start`` what is known of the sensor; ``correction`` of
+    its accelerometer. With ``held`` no
     run begins before the runner has stopped running for ``start_s``: he ended one by the button.
     """
 
@@ -89,8 +91,10 @@ class Waiting:
         *,
         has_gyro: bool,
         start: Start | None = None,
+        correction: Correction | None = None,
         held: bool = False,
     ) -> None:
+        self._correction = correction
         self._has_gyro = has_gyro
         self._estimator = GaitEstimator(rate_hz, start=start)
         self._running = RunningFor(runs.start_s, runs.start_spm)
@@ -103,6 +107,7 @@ class Waiting:
     def add(self, batch: Batch, acc: Floats, gyr: Floats) -> bool:
         """Take a batch (n > 0) and its values (n, 3) in m/s² and rad/s; True: a run begins."""
         times = batch.times()
+        acc = corrected(acc, self._correction)
         trace = self._estimator.update(acc, gyr if self._has_gyro else None, times)
         self._keep(batch, float(times[-1]))
         self.now = Now(int(trace.activity[-1]), float(trace.cadence_spm[-1]))

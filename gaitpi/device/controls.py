@@ -16,7 +16,7 @@ FOR_GOOD_S: Final = 86_400.0
 
 KINDS: Final = ("mark", "pain", "mute", "button", "heat")
 """Kinds of event in the run file that come from the button, or from heat, which mutes too."""
-NOTED: Final = (*KINDS, "auto", "stand", "cooler", "worn")
+NOTED: Final = (*KINDS, "auto", "stand", "rest", "bow", "six", "cooler", "worn")
 """Kinds of event that are no fault: those, and what the belt did by itself."""
 
 Action = Literal["none", "start", "stop", "calibrate", "power-off"]
@@ -84,7 +84,7 @@ class Controls:
             case "start-stop" if now.ready:
                 return Answer((), action="start")
             case "calibrate" if now.sensing:
-                return Answer((), "button", "held 5 s: measuring the stand", "calibrate")
+                return Answer((), "button", "held 5 s: measuring", "calibrate")
             case "power-off":
                 return Answer(("shutdown",), "button", "switched off by the button", "power-off")
         return Answer(("no",), "button", _why_not(press, now))
@@ -114,7 +114,7 @@ def _why_not(press: Press, now: Situation) -> str:
         case "unclear":
             return f"{press.presses} presses mean nothing"
         case "calibrate":
-            return "held 5 s: cannot measure the stand without samples from the sensor"
+            return "held 5 s: cannot measure without samples from the sensor"
         case "start-stop":
             return "cannot start: no samples from the sensor"
     if not now.coaching:

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from gaitpi import __version__
+from gaitpi.calibrationfile import Vector
 from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Beats, Cue, decided
 from gaitpi.config import Config
@@ -28,6 +29,7 @@ from gaitpi.cues.vocabulary import METRONOME, fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
 from gaitpi.device.controls import Controls, Situation
+from gaitpi.device.correction import corrected
 from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.notify import Notifier
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
@@ -37,7 +39,7 @@ from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.warmup import warm_up
 from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
-from gaitpi.gait import Start, is_cached
+from gaitpi.gait import Mount, Start, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.reader import Reader
@@ -176,6 +178,8 @@ class Daemon:
         self._stopped = False
         self._power_off = False
         self._worn = ""
+        self._front_told = False
+        self._last_mount: Mount | None = None
         self._reminders: list[float] = []
         self._closers: list[threading.Thread] = []
         self._switch_s = sys.getswitchinterval()
@@ -428,7 +432,8 @@ class Daemon:
             self._wanted = True
         elif answer.action == "calibrate":
             now = self._clock.monotonic()
-            self._calibrating.begin(self._reader.info, self._reader.info.rate_hz, now)
+            info = self._reader.info
+            self._calibrating.begin(info, info.rate_hz, now, self._front())
         elif answer.action == "power-off":
             self._power_off = True
 
@@ -469,7 +474,8 @@ class Daemon:
                 self._config.runs,
                 rate,
                 has_gyro=self._has_gyro,
-                start=self._kept().start,
+                start=(known := self._kept(batch)).start,
+                correction=known.correction,
                 held=self._held,
             )
         waiting = self._waiting
@@ -528,52 +534,65 @@ class Daemon:
         self._end_run(WAITING)
         self._said(f"Stopped: no running for {minutes:.3g} min. The next run begins by itself.")
 
-    def _kept(self) -> Known:
-        """The stand that was kept, if it may be used; why not is said once."""
+    def _kept(self, batch: Batch) -> Known:
+        """What was kept and may be used; why not is said once."""
         info, wall_s = self._reader.info, self._clock.wall()
         problem = self._stands.problem or self._stands.why_not(info, wall_s)
         if problem and problem != self._stands_told:
             self._said(problem)
         self._stands_told = problem
-        return self._stands.known(info, wall_s)
+        return self._stands.known(info, wall_s, batch.temperature_c)
+
+    def _front(self) -> Vector | None:
+        """Where the front of the sensor's wearer lies, if the mounting or the last run says."""
+        axes = self._config.mount.axes
+        mount = Mount.from_axes(axes) if axes else self._last_mount
+        if mount is None:
+            return None
+        x, y, z = mount.rotation[0].tolist()
+        return x, y, z
 
     def _known(self, batches: list[Batch], learned: Start | None) -> Known:
         """What the estimator of a run may start from."""
+        known = self._kept(batches[-1])
         if not self._has_gyro:
-            return Known(Start())
-        known = self._kept()
+            return Known(Start(), correction=known.correction, six=known.six)
+        kept_up = known.start.up
         if learned is not None and learned.gyro_bias is not None:
-            known = Known(at_run(learned, self._run0), known.record)
+            known = replace(known, start=at_run(learned, self._run0), bias_from="")
         times, counts = joined(batches)
         if times[-1] - times[0] < GRAVITY_S:
             return known
-        tilt_deg = worn_otherwise(known.start, self._reader.info.si(counts)[0])
+        acc = corrected(self._reader.info.si(counts)[0], known.correction)
+        tilt_deg = worn_otherwise(known.start, acc)
         if np.isnan(tilt_deg):
             return known
-        if known.record is not None and known.start.up == known.record.up:
+        if known.record is not None and known.start.up == kept_up:
             self._said(
                 f"The pack hangs {tilt_deg:.0f} deg from where it was when you stood for it: that "
                 "upright is not used. Stand again: hold the button for 5 s."
             )
-        return Known(replace(known.start, up=None, fixed=False), known.record)
+        start = replace(known.start, up=None, fixed=False, front=None)
+        return replace(known, start=start, bow=None)
 
     def _measure(self, batch: Batch) -> None:
-        """The stand is being measured: its samples, and what came of it."""
+        """Something is being measured: its samples, and what came of it."""
         acc, gyr = self._reader.info.si(batch.counts)
-        stand = self._calibrating.samples(
+        results = self._calibrating.samples(
             acc,
             gyr,
             batch.times(),
             now_s=self._clock.monotonic(),
             wall_s=self._clock.wall(),
+            temperature_c=batch.temperature_c,
         )
-        if stand is None:
-            return
-        if stand.usable:
-            self._waiting = None  # waits anew, from this stand
-        if self._recorder is not None:
-            detail = {"verdict": stand.verdict, "gyro_bias_rad_s": stand.gyro_bias, "up": stand.up}
-            self._recorder.event(self._time_s, "stand", f"{stand.verdict}: {stand.why}", **detail)
+        for result in results:
+            if result.kept:
+                self._waiting = None  # waits anew, from this
+            elif result.kind == "bow":
+                self._last_mount = None  # perhaps worn anew since: asked again it is believed
+            if self._recorder is not None:
+                self._recorder.event(self._time_s, result.kind, result.text, **result.detail)
 
     def _open(self, batches: list[Batch], learned: Start | None) -> None:
         """A run begins with these samples: make the estimator for their rate, open the file."""
@@ -582,6 +601,7 @@ class Daemon:
         self._run0 = float(times[0])
         self._time_s, self._steps, self._cues = 0.0, 0, 0
         self._run_id, self._path, self._worn = "", None, ""
+        self._front_told = False
         self._recorder_told = False
         self._controls = Controls()
         self._reminders.clear()
@@ -614,6 +634,7 @@ class Daemon:
             has_gyro=self._has_gyro,
             day_second=day,
             start=known.start,
+            correction=known.correction,
             coach=self._coach,
         )
         if config.coach.metronome != "off" and config.coach.target_spm is None:
@@ -707,6 +728,12 @@ class Daemon:
             self._worn = worn_words(mount, given=bool(self._config.mount.axes))
             if self._recorder is not None:
                 self._recorder.event(self._time_s, "worn", self._worn)
+        if self._pipeline.estimator.front_differs and not self._front_told:
+            self._front_told = True
+            text = "forward by the bow is not forward by gait: no lean is told; bow again"
+            self._said(f"Worn: {text}.")
+            if self._recorder is not None:
+                self._recorder.event(self._time_s, "worn", text)
         if self._told is not None:
             self._told(self._progress)
 
@@ -770,6 +797,8 @@ class Daemon:
         self._player.hush()
         recorder, pipeline = self._recorder, self._pipeline
         self._recorder = self._pipeline = None
+        if pipeline is not None:
+            self._last_mount = pipeline.estimator.learned_mount
         run_id = self._run_id
         if recorder is None or pipeline is None:
             return

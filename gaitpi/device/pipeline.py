@@ -17,6 +17,7 @@ from gaitpi.coach.slope import SlopeEstimator
 from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
+from gaitpi.device.correction import Correction, corrected
 from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
@@ -63,7 +64,8 @@ class Pipeline:
 
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
     ``day_second`` local seconds of the day at run time 0, None = unknown; ``start`` what is known
-    of the sensor at run time 0; ``coach`` the policy.
+    of the sensor at run time 0; ``correction`` of the accelerometer, None = as it reads; ``coach``
+    the policy.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Pipeline:
         has_gyro: bool,
         day_second: float | None = None,
         start: Start | None = None,
+        correction: Correction | None = None,
         coach: type[Coach] = Coach,
     ) -> None:
+        self._correction = correction
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
         self.estimator = GaitEstimator(rate_hz, mount, start=start)
         self.coach = coach(config.coach, day_second=day_second)
@@ -116,11 +120,15 @@ class Pipeline:
         return self.coach.status()
 
     def update(self, acc: Floats, gyr: Floats, time_s: Floats) -> Output:
-        """Take the next samples: acc (n, 3) m/s², gyr (n, 3) rad/s, time_s (n,) run time in s."""
+        """Take the next samples: acc (n, 3) m/s², gyr (n, 3) rad/s, time_s (n,) run time in s.
+
+        ``acc`` as read: where a range ends is a matter of the sensor; then it is corrected.
+        """
+        clipped = self._clipped(acc, gyr) if len(time_s) else np.zeros(0, np.intp)
+        acc = corrected(acc, self._correction)
         trace = self.estimator.update(acc, gyr if self.has_gyro else None, time_s)
         if len(time_s) == 0:
             return Output(trace, [], [])
-        clipped = self._clipped(acc, gyr)
         gaps = self._gaps(time_s)
         self._beats = []
         self._belt.update(acc, trace)

@@ -14,8 +14,9 @@ from gaitpi.coach.types import Beats, Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
 from gaitpi.device.controls import KINDS
+from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
-from gaitpi.device.start import decode
+from gaitpi.device.start import decode, decode_correction
 from gaitpi.errors import InputFileError, RunFileError
 from gaitpi.gait import Start
 from gaitpi.imu.batch import Counts
@@ -40,7 +41,8 @@ class Recording:
     """What a replay needs: blocks of (time_s, acc, gyr), and how to read them.
 
     ``config`` is the one of the run where there is one; ``events`` those recorded with it;
-    ``start`` what its estimator started from.
+    ``start`` what its estimator started from, ``correction`` what its accelerations were corrected
+    by.
     """
 
     rate_hz: float
@@ -50,6 +52,7 @@ class Recording:
     blocks: Iterator[tuple[Floats, Floats, Floats]]
     events: list[EventRow]
     start: Start | None = None
+    correction: Correction | None = None
 
 
 def open_recording(path: Path) -> Recording:
@@ -81,6 +84,7 @@ def _open_run(path: Path) -> Recording:
         config = None  # written by another version: the caller's own is used
     try:
         start = decode(header.calibration)
+        correction = decode_correction(header.calibration)
     except RunFileError:
         run.close()
         raise
@@ -101,6 +105,7 @@ def _open_run(path: Path) -> Recording:
         blocks=blocks(),
         events=events,
         start=start,
+        correction=correction,
     )
 
 
@@ -187,6 +192,7 @@ def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
         has_gyro=recording.has_gyro,
         day_second=recording.day_second,
         start=recording.start,
+        correction=recording.correction,
     )
     events = sorted(recording.events, key=lambda e: e.time_s)
     for from_s, until_s in mutes(events):

@@ -65,19 +65,26 @@ class Stand:
         return self.verdict in ("good", "fair", "lying")
 
     @property
+    def force(self) -> tuple[float, float, float]:
+        """Mean specific force (3,) as read, m/s²."""
+        x, y, z = self.up
+        return x * self.gravity, y * self.gravity, z * self.gravity
+
+    @property
     def upright(self) -> bool:
         """Whether somebody stood."""
         return self.verdict in ("good", "fair")
 
 
 class StandMeasurement:
-    """Takes samples; ends by itself after ``MEASURE_S``, or at the first second that moved.
+    """Takes samples; ends by itself after ``seconds``, or at the first second that moved.
 
     The first ``SETTLE_S`` do not count. Times are those of the samples; a gap starts it anew.
     """
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, seconds: float = MEASURE_S) -> None:
         self._gap_s = max(0.03, 2.5 / rate_hz)
+        self._wanted = seconds
         self._parts: list[tuple[Floats, Floats]] = []
         self._seconds: list[tuple[Floats, Floats]] = []
         self._begin_s = math.nan
@@ -117,7 +124,7 @@ class StandMeasurement:
         self._parts.clear()
         self._seconds.append((acc, gyr))
         found = judge(self._seconds)
-        if found.verdict == "moved" or len(self._seconds) >= MEASURE_S:
+        if found.verdict == "moved" or len(self._seconds) >= self._wanted:
             self.stand = found
 
 

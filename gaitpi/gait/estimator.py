@@ -82,6 +82,9 @@ class GaitEstimator:
             rec["stand_sd"] = start.up_sd
             rec["stand_t"] = start.stand_s
             rec["stand_fixed"] = start.fixed
+        if start.front is not None:
+            rec["front"][:] = start.front
+            rec["front_given"] = 1
 
     def update(
         self, acc: ArrayLike, gyr: ArrayLike | None, time_s: ArrayLike | None = None
@@ -139,11 +142,17 @@ class GaitEstimator:
             return Start()
         bias_sd = float(np.sqrt(max(rec["att_p"][i, i] for i in range(6, 9))))
         bias = tuple(rec["bias"].tolist())
+        front = tuple(rec["front"].tolist()) if rec["front_given"] else None
         if rec["stand_t"] == -np.inf or not rec["stand_sd"] > 0.0:
-            return Start(bias, bias_sd)
+            return Start(bias, bias_sd, front=front)
         up = tuple(rec["stand_up"].tolist())
-        stood = float(rec["stand_t"])
-        return Start(bias, bias_sd, up, float(rec["stand_sd"]), stood, bool(rec["stand_fixed"]))
+        stood, fixed = float(rec["stand_t"]), bool(rec["stand_fixed"])
+        return Start(bias, bias_sd, up, float(rec["stand_sd"]), stood, fixed, front)
+
+    @property
+    def front_differs(self) -> bool:
+        """Whether the front that was given is not that of gait: then there are no axes."""
+        return bool(self._state[0]["front_differs"])
 
     @property
     def learned_mount(self) -> Mount | None:

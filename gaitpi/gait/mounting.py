@@ -103,7 +103,11 @@ def learn_step(c: Any, st: Any, kind: int) -> None:
 
 @kernel
 def learn_mount(c: Any, st: Any, t: float) -> None:
-    """Put the body's axes together once enough is known. Call once per step."""
+    """Put the body's axes together once enough is known. Call once per step.
+
+    A front that was measured (``front``) replaces that of gait where the two agree; where they do
+    not, one of them is wrong, and no lean is told.
+    """
     if st["lean_from"] == 1:
         return
     f = st["fwd"]
@@ -133,6 +137,19 @@ def learn_mount(c: Any, st: Any, t: float) -> None:
     n = np.sqrt(x0 * x0 + x1 * x1 + x2 * x2)
     if n == 0.0:
         return
+    if st["front_given"] == 1:
+        b = st["front"]
+        d = b[0] * z[0] + b[1] * z[1] + b[2] * z[2]
+        y0, y1, y2 = b[0] - d * z[0], b[1] - d * z[1], b[2] - d * z[2]
+        bn = np.sqrt(y0 * y0 + y1 * y1 + y2 * y2)
+        if x0 * y0 + x1 * y1 + x2 * y2 <= np.cos(c["front_max_deg"] / DEG) * n * bn:
+            st["front_differs"] = 1
+            st["axes_known"] = 0
+            st["lean"] = np.nan
+            st["side_lean"] = np.nan
+            return
+        st["front_differs"] = 0
+        x0, x1, x2, n = y0, y1, y2, bn
     m = st["mount"]
     m[0, 0] = x0 / n
     m[0, 1] = x1 / n

@@ -133,6 +133,9 @@ class GaitParams:
         30.0, "deg", "an upright zero farther than this from the mean up of gait was no standing"
     )
     stand_age_s: float = _par(600.0, "s", "an upright zero older than this before gait is not used")
+    front_max_deg: float = _par(
+        30.0, "deg", "a measured front farther than this from that of gait: neither is believed"
+    )
     side_memory: float = _par(0.94, "1", "memory per step of the left-right evidence")
     side_steps: float = _par(6.0, "steps", "steps of evidence before sides are named")
     side_clear: float = _par(0.5, "1", "share of agreeing evidence before sides are named")

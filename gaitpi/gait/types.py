@@ -183,7 +183,8 @@ class Start:
     ``gyro_bias`` (3,) rad/s and ``gyro_bias_sd`` the standard uncertainty of each component;
     ``up`` (3,) pointing up in the sensor frame while the runner stands upright and ``up_sd`` its
     uncertainty, rad; None = not known. ``stand_s`` when he stood so, s on the stream's clock (inf =
-    it does not age); ``fixed``: measured on purpose, so no standing in the stream replaces it.
+    it does not age); ``fixed``: measured on purpose, so no standing in the stream replaces it;
+    ``front`` (3,) pointing forward in the sensor frame, measured: it is believed where gait agrees.
     Raises ValueError for numbers that cannot be.
     """
 
@@ -193,15 +194,17 @@ class Start:
     up_sd: float = np.nan
     stand_s: float = np.inf
     fixed: bool = False
+    front: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check that what is known are numbers, and that up is a direction."""
         if self.gyro_bias is not None:
             _check_known("gyro_bias", self.gyro_bias, self.gyro_bias_sd)
+        for name, direction in (("up", self.up), ("front", self.front)):
+            if direction is not None and not abs(np.linalg.norm(direction) - 1.0) <= 1e-6:
+                raise ValueError(f"{name} must have length 1; found {direction}")
         if self.up is not None:
             _check_known("up", self.up, self.up_sd)
-            if abs(np.linalg.norm(self.up) - 1.0) > 1e-6:
-                raise ValueError(f"up must have length 1; found {self.up}")
             if np.isnan(self.stand_s):
                 raise ValueError("stand_s is not a number")
 

@@ -664,6 +664,13 @@ def mount(fwd: Floats, zero: Floats) -> Floats:
     return np.array([np.cross(left, zero), left, zero])
 
 
+def measured_mount(front: Floats, fwd: Floats, zero: Floats, p: GaitParams) -> Floats | None:
+    """Body axes with a measured front; None where gait says otherwise."""
+    given, found = mount(front, zero), mount(fwd, zero)
+    apart = np.arccos(np.clip(given[0] @ found[0], -1.0, 1.0)) * DEG_PER_RAD
+    return given if apart < p.front_max_deg else None
+
+
 def lean_deg(mounting: Floats, up: Floats) -> tuple[Floats, Floats]:
     """Forward and side lean (n,) in degrees of ``up`` (n, 3) seen from the body.
 

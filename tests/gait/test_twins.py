@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -710,6 +710,38 @@ def test_enough_evidence_gives_a_mount(fwd: float, count: float, stood: bool, so
     assert int(s["axes_known"]) == int(source > 0)
     mounting.lean(s)
     assert np.isnan(s["lean"]) == (source == 0)
+
+
+@pytest.mark.nojit
+@settings(max_examples=40)
+@given(seed=seeds, turned=st.floats(-180.0, 180.0))
+def test_a_measured_front_counts_where_gait_agrees(seed: int, turned: float) -> None:
+    assume(abs(abs(turned) - P.front_max_deg) > 0.01)
+    rng = np.random.default_rng(seed)
+    c, s = derived(100.0), fresh()
+    body = random_rotation(rng)
+    angle = np.radians(turned)
+    front = np.cos(angle) * body[0] + np.sin(angle) * body[1]
+    fwd = 0.3 * body[0] + rng.uniform(-0.5, 0.5) * body[2]
+    s["fwd"][:], s["gait_n"], s["gait_up_n"] = fwd, 20.0, 20.0
+    s["gait_up"][:] = body[2]
+    s["stand_up"][:], s["stand_t"] = body[2], 10.0
+    s["front"][:] = naive.unit(front + rng.uniform(-0.5, 0.5) * body[2])
+    s["front_given"] = 1
+    s["up"][:] = body[2]
+    mounting.learn_mount(c, s, 20.0)
+    mounting.lean(s)
+    want = naive.measured_mount(s["front"].copy(), fwd, body[2], P)
+    assert (want is None) == (abs(turned) > P.front_max_deg)
+    assert int(s["axes_known"]) == int(want is not None)
+    assert int(s["front_differs"]) == int(want is None)
+    assert np.isnan(s["lean"]) == (want is None)
+    if want is not None:
+        np.testing.assert_allclose(s["mount"], want, rtol=0, atol=1e-12)
+    # gait comes to say the same, or no longer does
+    s["fwd"][:] = 0.3 * (s["front"] if want is None else -s["front"])
+    mounting.learn_mount(c, s, 21.0)
+    assert int(s["axes_known"]) == int(want is None)
 
 
 @pytest.mark.parametrize(
