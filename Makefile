@@ -10,12 +10,13 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv run test lint types validate bench
+.PHONY: help venv run test hil lint types validate bench
 .NOTPARALLEL:
 
 help:
 	@echo 'make run       measure and coach; without a sensor, a simulated runner (ARGS=...)'
 	@echo 'make test      all tests; with ARGS=... only what pytest selects by them'
+	@echo 'make hil       the daemon on a real Linux kernel with real I2C and GPIO (Linux, root)'
 	@echo 'make lint      style of the code (ruff)'
 	@echo 'make types     types of the code (mypy)'
 	@echo 'make validate  accuracy against recordings with truth, else a simulation (ARGS=--data FOLDER)'
@@ -31,6 +32,11 @@ run: $(BASE)
 test: $(DEV)
 	$(PY) -m pytest $(ARGS)
 	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m nojit)
+
+# Guest and scenarios: docs/hil.md. The first time builds a kernel (about ten minutes).
+hil: $(DEV)
+	@$(PY) -m tests.hil.build
+	$(PY) -m pytest -m hil tests/hil $(ARGS)
 
 lint: $(DEV)
 	$(PY) -m ruff check

@@ -1,0 +1,210 @@
+"""A guest with its bench, and what every scenario does with the two."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from gaitpi.imu.chips import twins
+from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
+from gaitpi.imu.virtual.source import SignalSource
+from gaitpi.imu.virtual.story import Phase
+from gaitpi.runs.reader import RunReader
+from gaitpi.runs.schema import SUFFIX
+from tests.hil.bench import Make, RemoteBench
+from tests.hil.build import Guest
+from tests.hil.machine import Machine
+from tests.hil.observer import Heard, sounds
+
+BUZZER: Final = 18
+LED: Final = 17
+UNIT: Final = "gaitpi.service"
+RUNS: Final = "/var/lib/gaitpi/runs"
+CONFIG: Final = """\
+[coach]
+target_spm = 172.0
+warmup_s = 0.0
+
+[cues]
+buzzer = "active"
+pwm = "software"
+
+[runs]
+auto = "off"
+"""
+"""A buzzer that is on or off: its pin shows the rhythm itself. A run begins with the daemon."""
+
+
+def make_of(part: str) -> Make:
+    """The virtual part of that name."""
+    return next(twin.make for twin in twins() if twin.part == part)
+
+
+def runner(*phases: Phase, seed: int = 1) -> SignalSource:
+    """Somebody who stands still for 3 s, and then does these phases."""
+    return SimulatedRunner((Phase("stand", 3.0), *phases), RunnerParams(seed=seed))
+
+
+def steady(seconds: float = 600.0) -> SignalSource:
+    """Somebody who runs on and on at the target."""
+    return runner(Phase("run", seconds, cadence_spm=172.0))
+
+
+class Station:
+    """Power, a disk, a sensor, a button and a logic analyser."""
+
+    def __init__(self, guest: Guest, warm: Path | None, folder: Path) -> None:
+        # the name of a socket has a limit of 108 bytes
+        self._sockets = Path(tempfile.mkdtemp(prefix="hil-"))
+        self.folder = folder
+        self.share = folder / "share"
+        self.share.mkdir(parents=True)
+        self.configure(CONFIG)
+        self.disk = folder / "disk.cow"
+        self._warm = warm
+        self._guest = guest
+        self._fresh_disk()
+        self.bench = RemoteBench(self._sockets)
+        self._machine: Machine | None = None
+
+    @property
+    def machine(self) -> Machine:
+        """The guest under power."""
+        assert self._machine is not None
+        return self._machine
+
+    def _fresh_disk(self) -> None:
+        if self._warm is not None:
+            shutil.copyfile(self._warm, self.disk)
+
+    def revive(self) -> None:
+        """A guest that an earlier scenario has left dead is begun anew."""
+        if not self.machine.running:
+            self.machine.cut()
+            self._fresh_disk()
+            self.boot()
+
+    def boot(self, *options: str, chip: str = "") -> Machine:
+        """Power on, and wait until it takes commands."""
+        self._machine = Machine(
+            self._guest, self.disk, self._sockets, self.share, options=options, chip=chip
+        )
+        return self._machine
+
+    def close(self) -> None:
+        """Everything off."""
+        if self._machine is not None:
+            self._machine.cut()
+        self.bench.close()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def configure(self, text: str) -> None:
+        """The configuration file of the daemon."""
+        (self.share / "config.toml").write_text(text)
+
+    # -- the daemon --
+
+    def start(self, source: SignalSource | None = None, part: str = "MPU-6050") -> float:
+        """Put on a sensor (or leave the one there), start the daemon anew; how long it took, s."""
+        self.stop()
+        self.machine.shell(f"rm -rf {RUNS}; systemctl reset-failed")
+        if source is not None:
+            self.bench.plug(make_of(part), source)
+        began = time.monotonic()
+        self.machine.must("systemctl", "start", UNIT, timeout=120.0)
+        return time.monotonic() - began
+
+    def stop(self) -> None:
+        """Stop the daemon in order; the run is closed."""
+        self.machine.must("systemctl", "stop", UNIT)
+
+    def active(self) -> bool:
+        """Whether systemd calls it running and ready."""
+        return self.machine.run("systemctl", "is-active", UNIT).out.strip() == "active"
+
+    def property(self, name: str) -> str:
+        """What systemd says of the unit."""
+        return self.machine.must("systemctl", "show", "-P", name, UNIT).strip()
+
+    def pid(self) -> str:
+        """The daemon's process in the guest."""
+        return self.property("MainPID")
+
+    def status(self) -> dict[str, Any]:
+        """``gaitpi status --json``."""
+        done = self.machine.run("/opt/gaitpi/.venv/bin/gaitpi", "status", "--json")
+        found = json.loads(done.out)
+        assert isinstance(found, dict)
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """Faults by name, as the daemon counts them."""
+        status = self.status()["status"] or {}
+        found = status.get("counters", {})
+        assert isinstance(found, dict)
+        return found
+
+    def journal(self, lines: int = 60) -> str:
+        """What the daemon said lately."""
+        return self.machine.must("journalctl", "-u", UNIT, "-o", "cat", "-n", str(lines))
+
+    def runs(self) -> list[Path]:
+        """The run files of the guest, oldest first, brought here (the daemon has ended)."""
+        names = self.machine.shell(f"ls {RUNS} | sort").split()
+        return [self.fetch(f"{RUNS}/{name}") for name in names if name.endswith(SUFFIX)]
+
+    def fetch(self, path: str) -> Path:
+        """A file of the guest, through the folder they share."""
+        name = Path(path).name
+        self.machine.shell(f"cp {path} /mnt/share/{name}; sync /mnt/share/{name}")
+        return self.share / name
+
+    def run_file(self) -> Path:
+        """Stop the daemon; its only run file."""
+        self.stop()
+        (path,) = self.runs()
+        return path
+
+    def boot_s(self) -> float:
+        """The host's time when the guest's clock was 0, to some 20 ms."""
+        before = self.bench.now()
+        uptime = float(self.machine.must("cat", "/proc/uptime").split()[0])
+        return float((before + self.bench.now()) / 2.0 - uptime)
+
+    # -- outside --
+
+    def heard(self, since_s: float = 0.0, line: int = BUZZER) -> list[Heard]:
+        """The sounds on the buzzer's pin since then."""
+        return sounds(self.bench.edges(since_s), line)
+
+    def until(self, name: str, seconds: float, since_s: float = 0.0) -> Heard:
+        """Wait for the sound ``name``; it and the time it began."""
+
+        def found() -> list[Heard]:
+            return [sound for sound in self.heard(since_s) if sound.name == name]
+
+        self.machine.wait(lambda: bool(found()), seconds, f"the sound {name}")
+        return found()[0]
+
+    def until_true(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
+        """Wait; how long it took, s."""
+        return self.machine.wait(condition, seconds, what)
+
+
+def last_sample_s(path: Path) -> float:
+    """The guest's time of the last sample in a run file."""
+    with RunReader(path) as run:
+        return run.header.anchor.mono_s + float(list(run.blocks())[-1].times()[-1])
+
+
+def events(path: Path, kind: str) -> list[dict[str, Any]]:
+    """The events of a kind in a run file, with their time."""
+    with RunReader(path) as run:
+        return [
+            {"time_s": event.time_s, **json.loads(event.detail)}
+            for event in run.events()
+            if event.kind == kind
+        ]
