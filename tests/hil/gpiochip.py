@@ -57,6 +57,8 @@ class GpioChip(VhostDevice):
         self.value = [0] * LINES
         self._irq = [0] * LINES
         self._waiting: dict[int, tuple[Queue, Request]] = {}
+        self._latched: set[int] = set()
+        """Lines with an edge that the kernel was not ready for."""
 
     def gone(self) -> None:
         """Power off: no line is driven any more."""
@@ -72,7 +74,10 @@ class GpioChip(VhostDevice):
             while (request := self.pop(queue)) is not None:
                 (line,) = struct.unpack_from("<H", self.read(request.readable))
                 self._waiting[line] = (queue, request)
-                self._level_interrupt(line)
+                if line in self._latched:
+                    self._give_back(line, valid=True)
+                else:
+                    self._level_interrupt(line)
             return
         answered = False
         while (request := self.pop(queue)) is not None:
@@ -107,6 +112,7 @@ class GpioChip(VhostDevice):
                 self._note(now, line, value)
         elif kind == _IRQ_TYPE:
             self._irq[line] = value
+            self._latched.discard(line)
             if value == 0 and line in self._waiting:
                 self._give_back(line, valid=False)
         else:
@@ -121,6 +127,7 @@ class GpioChip(VhostDevice):
 
     def _give_back(self, line: int, *, valid: bool) -> None:
         queue, request = self._waiting.pop(line)
+        self._latched.discard(line)
         self.write(request.writable, bytes((1 if valid else 0,)))
         self.push(queue, request, 1)
         self.notify(queue)
@@ -135,8 +142,9 @@ class GpioChip(VhostDevice):
         was, self.inputs[line] = self.inputs[line], level
         if was == level:
             return
-        edge = _RISING if level else _FALLING
-        if self._irq[line] & edge and line in self._waiting:
+        if not self._irq[line] & (_RISING if level else _FALLING):
+            self._level_interrupt(line)
+        elif line in self._waiting:
             self._give_back(line, valid=True)
         else:
-            self._level_interrupt(line)
+            self._latched.add(line)

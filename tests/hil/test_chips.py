@@ -5,6 +5,7 @@ The same twin, behind the same wires, is read by Linux's driver (through sysfs) 
 prints are rounded, so they only tell by which power of two its range differs from ours.
 """
 
+import functools
 import json
 import math
 import time
@@ -17,7 +18,7 @@ import pytest
 from gaitpi.imu.chips import CHIPS, twins
 from gaitpi.imu.virtual.chip import Twin
 from gaitpi.units import G0, RAD_PER_DEG
-from tests.hil.bench import Still
+from tests.hil.bench import Make, Still
 from tests.hil.build import Guest
 from tests.hil.report import Report
 from tests.hil.station import Station
@@ -25,7 +26,6 @@ from tests.hil.station import Station
 VECTORS: Final = (
     ((0.0, 0.0, G0), (0.0, 0.0, 0.0)),
     ((0.31 * G0, -0.47 * G0, 0.83 * G0), (11.0, -23.0, 37.0)),
-    ((-1.21 * G0, 0.66 * G0, -0.09 * G0), (-101.0, 67.0, -3.0)),
     ((1.73 * G0, 1.51 * G0, -1.87 * G0), (190.0, -170.0, 210.0)),
 )
 """Accelerations within ±2 g, m/s²; rates within ±250 °/s: the smallest range of any driver."""
@@ -109,8 +109,8 @@ def test_linux_and_ours_agree(kernel: Station, report: Report, twin: Twin) -> No
     ours: dict[str, Any] = {}
     linux: dict[str, Any] = {}
     for acc, dps in VECTORS:
-        gyr = tuple(RAD_PER_DEG * value for value in dps)
-        kernel.bench.plug(_look_at_once(twin), Still(acc, gyr))  # type: ignore[arg-type]
+        gyr = (RAD_PER_DEG * dps[0], RAD_PER_DEG * dps[1], RAD_PER_DEG * dps[2])
+        kernel.bench.plug(_make(twin), Still(acc, gyr))
         linux = _linux(kernel, twin)
         kernel.bench.live()
         ours = json.loads(kernel.machine.python(OURS))
@@ -136,9 +136,8 @@ def _apart(raw: int, scale: float, counted: float, count: float) -> float:
     return abs(raw * power - counted) / max(power, 1.0)
 
 
-def _look_at_once(twin: Twin):  # type: ignore[no-untyped-def]
-    import functools
-
+def _make(twin: Twin) -> Make:
+    """The twin, asked for one sample at a time: what it feels may be changed at once."""
     address = WIRED if twin.linux_needs_irq else twin.address
     return functools.partial(twin.make, look_ahead=1, address=address)
 

@@ -7,7 +7,7 @@ from gaitpi.imu.virtual.story import Phase
 from tests.hil.report import Report
 from tests.hil.station import BUZZER, Station, make_of, runner
 
-SECONDS = 90.0
+SECONDS = 60.0
 CADENCE_SPM = 172.0
 FLOOR_S = 0.06
 """The estimator waits longer than this before it believes a contact, s: an edge that comes so soon
