@@ -398,7 +398,7 @@ def recorded(seconds: float, folder: Path) -> Path:
     """A run file of so many seconds, made by the daemon on the virtual chip at 208 Hz."""
     config = apply(Config(), ["coach.target_spm=170", "imu.rate_hz=208"])
     runner = SimulatedRunner(hold(seconds - 15.0))
-    ended = play(runner, config, folder, [], recording="hold", chip="lsm6ds")
+    ended = play(runner, config, folder, [], recording="hold", chip="lsm6ds3tr-c")
     assert ended.path is not None
     return ended.path
 
