@@ -10,13 +10,14 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv run test hil lint types validate bench
+.PHONY: help venv run test hil arm lint types validate bench
 .NOTPARALLEL:
 
 help:
 	@echo 'make run       measure and coach; without a sensor, a simulated runner (ARGS=...)'
 	@echo 'make test      all tests; with ARGS=... only what pytest selects by them'
 	@echo 'make hil       the daemon on a real Linux kernel with real I2C and GPIO (Linux, root)'
+	@echo 'make arm       the wheels and the numbers on emulated 64-bit ARM (Linux on a PC, root)'
 	@echo 'make lint      style of the code (ruff)'
 	@echo 'make types     types of the code (mypy)'
 	@echo 'make validate  accuracy against recordings with truth, else a simulation (ARGS=--data FOLDER)'
@@ -39,6 +40,10 @@ hil: $(DEV)
 	$(PY) -m pytest -m hil tests/hil $(ARGS) || { \
 	    echo 'Once more, what failed: the guest shares this machine with others.'; \
 	    $(PY) -m pytest -m hil tests/hil --last-failed --last-failed-no-failures none $(ARGS); }
+
+# docs/arm.md. The first time builds two systems and compiles in them: most of an hour.
+arm: $(BASE)
+	@$(PY) -m tests.arm $(ARGS)
 
 lint: $(DEV)
 	$(PY) -m ruff check
