@@ -1,7 +1,4 @@
-"""``make arm``: gaitpi on emulated boards, beside gaitpi on this machine (docs/arm.md).
-
-Exit code 0: everything installs and all numbers agree; 1: not so, or this machine cannot emulate.
-"""
+"""``make arm``: gaitpi on emulated boards, beside gaitpi on this machine (docs/arm.md)."""
 
 import argparse
 import json
@@ -18,7 +15,6 @@ import numpy as np
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.story import story
 from tests.arm import compare
-from tests.arm.probe import PARTS
 from tests.arm.system import (
     BOARDS,
     CHECKOUT,
@@ -41,6 +37,11 @@ RATE_HZ: Final = 208.0
 TARGET: Final = ("--set", "coach.target_spm=172")
 OWN: Final = ("id", "start")
 """What two runs never have in common."""
+
+DESCRIPTION: Final = (
+    "gaitpi on emulated 64-bit ARM boards, beside gaitpi on this machine (docs/arm.md). Exit code"
+    " 0: everything installs and all numbers agree; 1: not so, or this machine cannot emulate."
+)
 
 Run = Callable[..., Done]
 """Runs a file of Python, or ``gaitpi`` with its words, in the machine's folder."""
@@ -201,7 +202,7 @@ def report(found: list[Found], versions: dict[str, Any], cases: list[str]) -> No
     sides = [versions, *(one.versions for one in found)]
     for key in ("machine", "cpu", "python", "libc"):
         _row(key, *(side[key] for side in sides))
-    for part in PARTS:
+    for part in versions["parts"]:
         _row(part, *(side["parts"][part] or "no wheel" for side in sides))
     for key in found[0].facts:
         _row(key, "", *(one.facts[key] for one in found))
@@ -220,7 +221,9 @@ def _row(*cells: str) -> None:
 
 def main() -> int:
     """Compare the boards named, or all; print tables and problems."""
-    parser = argparse.ArgumentParser(prog="make arm", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make arm", description=DESCRIPTION, epilog="example: make arm ARGS=zero2w-bookworm"
+    )
     parser.add_argument("board", nargs="*", help=f"of {', '.join(BOARDS)} (default: all)")
     args = parser.parse_args()
     unknown = [name for name in args.board if name not in BOARDS]
