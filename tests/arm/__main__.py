@@ -44,20 +44,20 @@ DESCRIPTION: Final = (
 )
 
 Run = Callable[..., Done]
-"""Runs a file of Python, or ``gaitpi`` with its words, in the machine's folder."""
+"""Runs a file of Python, or ``gaitpi``, with its words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A machine: how it runs a program, and the folder the program sees as its own."""
+    """A machine: how it runs a program, and its folder by the name the program knows."""
 
     run: Run
-    folder: Path
+    folder: str
 
 
 @dataclass(slots=True)
 class Found:
-    """What one board gave: lines about it, the differences of each field, problems."""
+    """What one board gave: its versions, the difference of each field, figures, problems."""
 
     board: Board
     versions: dict[str, Any]
@@ -102,11 +102,12 @@ def everything(side: Side) -> dict[str, Done]:
             raise CannotEmulateError(f"{name} ended with {done[name].code}:\n{done[name].err}")
 
     done: dict[str, Done] = {}
+    at = side.folder
     run("version", "gaitpi", "--version")
     run("warmup", "gaitpi", "warmup", "--json")
-    run("estimates", "probe.py", "in.npz", "out.npz")
-    run("simulate", "gaitpi", "simulate", "--story", STORY, "--out", "own.csv")
-    run("replay", "gaitpi", "replay", "given.csv", "--json", *TARGET)
+    run("estimates", f"{at}/probe.py", f"{at}/in.npz", f"{at}/out.npz")
+    run("simulate", "gaitpi", "simulate", "--story", STORY, "--out", f"{at}/own.csv")
+    run("replay", "gaitpi", "replay", f"{at}/given.csv", "--json", *TARGET)
     run("demo", "gaitpi", "demo", "--story", STORY)
     run("show", "gaitpi", "show", "last", "--json")
     return done
@@ -119,25 +120,21 @@ def here(folder: Path) -> Side:
 
     def run(program: str, *words: str) -> Done:
         start = ["-m", "gaitpi"] if program == "gaitpi" else [program]
-        return measured([sys.executable, *start, *words], env, folder)
+        return measured([sys.executable, *start, *words], env)
 
-    return Side(run, folder)
+    return Side(run, str(folder))
 
 
 def there(board: Board, root: Path, folder: Path) -> Side:
     """The emulated board; ``folder`` lies in its root."""
     inside = f"/{folder.relative_to(root)}"
-    env = {**PLAIN, "XDG_STATE_HOME": f"{inside}/state", "PYTHONUNBUFFERED": "1"}
-    # a chroot has no working folder of its own choosing, so Python goes there first
-    script = "import os, runpy, sys; os.chdir(sys.argv.pop(1)); sys.argv.pop(0);"
-    script += " runpy.run_path(sys.argv[0], run_name='__main__')"
+    env = {**PLAIN, "XDG_STATE_HOME": f"{inside}/state"}
 
     def run(program: str, *words: str) -> Done:
         file = f"{VENV}/bin/gaitpi" if program == "gaitpi" else program
-        python = (f"{VENV}/bin/python", "-c", script, inside, file)
-        return measured(emulated(board, root, *python, *words), env)
+        return measured(emulated(board, root, f"{VENV}/bin/python", file, *words), env)
 
-    return Side(run, folder)
+    return Side(run, inside)
 
 
 def judge(board: Board, ours: dict[str, Done], mine: Path) -> Found:
@@ -244,7 +241,7 @@ def _compare(boards: list[Board], mine: Path) -> int:
     cases = samples(mine / "in.npz")
     (mine / "probe.py").write_bytes(PROBE.read_bytes())
     side = here(mine)
-    side.run("gaitpi", "simulate", "--story", STORY, "--out", "given.csv")
+    side.run("gaitpi", "simulate", "--story", STORY, "--out", f"{mine}/given.csv")
     print("This machine", flush=True)
     ours = everything(side)
     found = [judge(board, ours, mine) for board in boards]

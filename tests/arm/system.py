@@ -249,13 +249,11 @@ def _run(*argv: str | Path, env: Mapping[str, str] | None = None) -> None:
         raise CannotEmulateError(f"{words} failed ({done.returncode}):\n{done.stdout[-3000:]}")
 
 
-def measured(argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Done:
+def measured(argv: Sequence[str], env: Mapping[str, str]) -> Done:
     """Run a program; keep what it prints, measure time and memory."""
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=cwd
-        )
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
