@@ -29,6 +29,10 @@ from tests.hil.station import (
 )
 
 TARGET_SPM = 172.0
+RESTART_S = 3.0
+"""Of a restart what is no computing, s: RestartSec, and the sound of starting before that of
+recording. How fast this guest computes is no promise: a restart is compared with a start."""
+WATCHDOG_S = 5.0
 
 
 def test_boot(own_station: Station, report: Report) -> None:
@@ -219,7 +223,7 @@ def test_clone(station: Station, report: Report) -> None:
 
 def test_sigkill(station: Station, report: Report) -> None:
     """SIGKILL."""
-    station.start(steady())
+    started = station.start(steady())
     time.sleep(12.0)
     pid = station.pid()
     boot_s = station.boot_s()
@@ -234,16 +238,17 @@ def test_sigkill(station: Station, report: Report) -> None:
     lost = killed - (boot_s + last_sample_s(paths[0]))
     report(
         "kill -9 of the daemon",
-        f"recording again after {again.start_s - killed:.1f} s; the run before it reads, "
+        f"recording again after {again.start_s - killed:.1f} s (a start takes "
+        f"{started:.1f} s here); the run before it reads, "
         f"{lost:.1f} s short",
     )
-    assert again.start_s - killed <= 8.0
+    assert again.start_s - killed <= RESTART_S + 2.5 * started
     assert -0.1 <= lost <= 1.0
 
 
 def test_watchdog(station: Station, report: Report) -> None:
     """Watchdog."""
-    station.start(steady())
+    started = station.start(steady())
     time.sleep(5.0)
     pid = station.pid()
     hung = station.bench.now()
@@ -251,7 +256,7 @@ def test_watchdog(station: Station, report: Report) -> None:
     again = station.until("record", 40.0, hung)
     assert station.pid() != pid
     assert "watchdog" in station.journal(80).lower() or station.property("NRestarts") != "0"
-    assert again.start_s - hung <= 5.0 + 10.0
+    assert again.start_s - hung <= 2.0 * WATCHDOG_S + RESTART_S + 2.5 * started
     report(
         "daemon hung for good (SIGSTOP)",
         f"killed and recording again after {again.start_s - hung:.1f} s (WatchdogSec 5)",
