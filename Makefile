@@ -8,9 +8,10 @@ PY := $(VENV)/bin/python
 BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
+FUZZ := $(VENV)/.installed-fuzz
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv run test hil arm lint types validate bench
+.PHONY: help venv run test hil arm lint types validate bench install update rollback uninstall powercut soak fuzz reliability
 .NOTPARALLEL:
 
 help:
@@ -22,6 +23,14 @@ help:
 	@echo 'make types     types of the code (mypy)'
 	@echo 'make validate  accuracy against recordings with truth, else a simulation (ARGS=--data FOLDER)'
 	@echo 'make bench     speed beside the peers, in one run'
+	@echo 'make install   the service into /opt/gaitpi (on a Pi, with sudo); docs/install.md'
+	@echo 'make update    to the version in FILE=... (sudo); make rollback: back to the one before'
+	@echo 'make uninstall the service out again; runs and configuration stay (sudo)'
+	@echo 'make reliability  every fault injected, every promise judged (ARGS="F3 F17 --few")'
+	@echo 'make powercut  what a cut at any instant leaves of the runs (Linux, strace)'
+	@echo 'make soak      a day of the daemon, faster than real time (ARGS="--hours 24 --factor 20")'
+	@echo 'make fuzz      hostile input for the readers of CSV, run, FIT, configuration and journal'
+	@echo '               files and the control socket (ARGS="--seconds 600 csv run")'
 	@echo 'make venv      only .venv with gaitpi in it'
 
 venv: $(BASE)
@@ -45,6 +54,18 @@ hil: $(DEV)
 arm: $(BASE)
 	@$(PY) -m tests.arm $(ARGS)
 
+# The system's own Python, not .venv: it needs nothing that is not there.
+INSTALL = PYTHONDONTWRITEBYTECODE=1 $(or $(PYTHON),python3) -m gaitpi.device.install
+
+install:
+	@$(INSTALL) install $(ARGS)
+
+update:
+	@$(INSTALL) update $(FILE) $(ARGS)
+
+rollback uninstall:
+	@$(INSTALL) $@ $(ARGS)
+
 lint: $(DEV)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -57,6 +78,22 @@ validate: $(PEERS)
 
 bench: $(PEERS)
 	@$(PY) -m calibration.validation.speed $(ARGS)
+
+# docs/reliability.md. All of it takes most of an hour; ARGS names rows: ARGS='F3 F17 --write'.
+reliability: $(DEV)
+	@$(PY) -m calibration.reliability $(ARGS)
+
+# docs/powercut.md. About five minutes.
+powercut: $(BASE)
+	@$(PY) -m calibration.powercut $(ARGS)
+
+# docs/soak.md. A day at 20 times real time takes 72 minutes.
+soak: $(BASE)
+	@$(PY) -m calibration.soak $(ARGS)
+
+# docs/security.md. One minute for each reader, unless ARGS says otherwise.
+fuzz: $(FUZZ)
+	@$(PY) -m tests.fuzz $(ARGS)
 
 $(BASE): pyproject.toml $(PY)
 	@echo 'Installing gaitpi into $(VENV) (the first time takes a few minutes on a Pi) ...'
@@ -77,6 +114,12 @@ $(PEERS): pyproject.toml $(BASE)
 	    $(PIP) --only-binary :all: "$$peer" </dev/null || \
 	        echo "$$peer cannot be installed here: its column stays empty." >&2; \
 	done
+	@touch $@
+
+$(FUZZ): pyproject.toml $(DEV)
+	@echo 'Installing atheris, which guides the fuzzing ...'
+	@$(PIP) --only-binary :all: --editable '.[dev,fuzz]' </dev/null || \
+	    echo 'atheris cannot be installed here: our own engine does without.' >&2
 	@touch $@
 
 # The first of the candidates that is new enough, 64-bit and able to make an environment.

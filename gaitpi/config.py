@@ -5,12 +5,10 @@ touched, with file, line and the key's full name (``imu.rate_hz``). A missing fi
 the defaults. TOML has no null, so a key that may be absent takes the text ``"none"``.
 """
 
-import difflib
 import functools
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -41,6 +39,10 @@ class ImuConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     allow_unknown: Annotated[
         bool, Meta(description="use a chip whose WHO_AM_I is not known (needs chip set)")
     ] = False
+    power_pin: Annotated[
+        Pin | None,
+        Meta(description="load switch in the sensor's supply (high = on), BCM number; none = none"),
+    ] = None
 
 
 class MountConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -225,6 +227,13 @@ class RunsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stop_s: Annotated[
         float, Meta(ge=60, le=3600, description="a run ends this long after the last running, s")
     ] = 240.0
+    keep_free_mb: Annotated[
+        Annotated[float, Meta(ge=20, le=1_000_000)] | None,
+        Meta(
+            description="old runs without a star are deleted to keep so much free on the card, MB;"
+            " none = never delete"
+        ),
+    ] = None
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -345,6 +354,8 @@ def format_value(name: str, value: bool | float | str | None) -> str:
 
 def _unknown(name: str) -> str:
     """Say that there is no key ``name`` and which ones may have been meant."""
+    import difflib
+
     bare = name.rpartition(".")[2]
     near = [known for known in keys() if known.endswith(f".{bare}")]
     near = near or difflib.get_close_matches(name, list(keys()), n=1, cutoff=0.9)
@@ -387,10 +398,19 @@ def read(path: Path | None) -> tuple[Path, str]:
         raise ConfigError(f"{where}, line {line}: not UTF-8 text.", "Save it as UTF-8.") from error
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """The TOML tables of ``text``. Raises ValueError."""
+    if not text:
+        return {}
+    import tomllib  # where there is no file, nobody waits for it
+
+    return tomllib.loads(text)
+
+
 def parse(text: str, where: Path | str) -> dict[str, Any]:
     """The TOML tables of ``text``, keys not yet checked. Raises ConfigError with the line."""
     try:
-        return tomllib.loads(text)
+        return _toml(text)
     except RecursionError:
         raise ConfigError(f"{where} is not valid TOML: nested too deeply.") from None
     except ValueError as error:
@@ -405,19 +425,35 @@ def apply(config: Config, assignments: Iterable[str]) -> Config:
     """
     data: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
     for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"'{assignment}' sets nothing.", "Write it as KEY=VALUE.")
-        section, _, key = name.strip().partition(".")
-        data.setdefault(section, {})[key] = _value_of(name.strip(), text.strip())
+        section, key, value = _assigned(assignment)
+        data.setdefault(section, {})[key] = value
     return build(data, "--set")
+
+
+def check(assignments: Iterable[str]) -> None:
+    """Raise UsageError or ConfigError for an assignment that no configuration could take."""
+    for assignment in assignments:
+        section, key, value = _assigned(assignment)
+        for _, problem in _section_problems(section, {key: value}):
+            raise ConfigError(
+                f"--set: {problem}", "'gaitpi config explain KEY' says what a key means."
+            )
+
+
+def _assigned(assignment: str) -> tuple[str, str, Any]:
+    """Section, key and value of ``"coach.target_spm=172"``."""
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise UsageError(f"'{assignment}' sets nothing.", "Write it as KEY=VALUE.")
+    section, _, key = name.strip().partition(".")
+    return section, key, _value_of(name.strip(), text.strip())
 
 
 def _value_of(name: str, text: str) -> Any:
     """``text`` as a person types it, read the way TOML would; text needs no quotes."""
     key = explain(name)
     try:
-        value = tomllib.loads(f"value = {text}")
+        value = _toml(f"value = {text}")
         if value.keys() == {"value"} and (key.kind != "text" or isinstance(value["value"], str)):
             return value["value"]
     except (ValueError, RecursionError):
@@ -453,6 +489,8 @@ def _section_problems(section: str, body: Any) -> Iterator[tuple[str, str]]:
     sections = Config.__struct_fields__
     if section not in sections:
         if isinstance(body, dict):
+            import difflib  # for mistakes only: what is right need not wait for it
+
             near = difflib.get_close_matches(section, sections, n=1)
             hint = f"; did you mean [{near[0]}]?" if near else "."
             yield section, f"there is no section [{section}]{hint}"
@@ -537,6 +575,7 @@ def _pin_conflicts(imu: ImuConfig, cues: CuesConfig) -> Iterator[str]:
         "cues.blue_pin": cues.blue_pin,
         "cues.vibration_pin": cues.vibration_pin,
         "cues.button_pin": cues.button_pin,
+        "imu.power_pin": imu.power_pin,
     }
     for name, pin in wanted.items():
         if pin is None:
@@ -574,7 +613,7 @@ def set_value(path: Path | None, name: str, text: str) -> tuple[Path, Config]:
     new = edited(old, name, format_value(name, value))
     # the edit works on lines; the parser has the last word on whether it did what was asked
     try:
-        done = tomllib.loads(new) == data
+        done = _toml(new) == data
     except ValueError:
         done = False
     if not done:
@@ -634,11 +673,28 @@ def _after_value(rest: str) -> str:
     for mark in re.finditer("#", rest):
         value = rest[: mark.start()]
         try:
-            tomllib.loads(f"value = {value}")
+            _toml(f"value = {value}")
         except ValueError:
             continue  # this # stands inside a string
         return value[len(value.rstrip()) :] + rest[mark.start() :]
     return rest[len(rest.rstrip()) :]
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in ``path`` survive a power cut. Raises OSError."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def make_folder(path: Path) -> None:
+    """Create ``path`` and its parents, each synced into the one above. Raises OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for new in reversed(missing):
+        sync_folder(new.parent)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -646,7 +702,7 @@ def replace_file(path: Path, text: str) -> None:
     path = path.resolve()
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         try:
             with scratch.open("wb") as file:
@@ -657,11 +713,7 @@ def replace_file(path: Path, text: str) -> None:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         todo = "Try it with sudo." if isinstance(error, PermissionError) else ""

@@ -6,6 +6,8 @@ that ends with it. Nothing but these reaches the terminal: a traceback there is 
 
 from typing import Final
 
+from gaitpi.plaintext import plain_lines
+
 EXIT_OK: Final = 0
 EXIT_PROBLEM: Final = 1
 EXIT_USAGE: Final = 2
@@ -13,14 +15,16 @@ EXIT_CONFIG: Final = 78
 
 
 class GaitpiError(Exception):
-    """A problem in words: ``found`` is the sentence, ``todo`` what the reader can do."""
+    """A problem in words: ``found`` is the sentence, ``todo`` what the reader can do.
+
+    They may quote a file or a name: signs that a terminal would obey are escaped.
+    """
 
     exit_code: int = EXIT_PROBLEM
 
     def __init__(self, found: str, todo: str = "") -> None:
-        super().__init__(f"{found} {todo}".strip())
-        self.found = found
-        self.todo = todo
+        self.found, self.todo = plain_lines(found), plain_lines(todo)
+        super().__init__(f"{self.found} {self.todo}".strip())
 
 
 class ConfigError(GaitpiError, ValueError):
@@ -46,6 +50,10 @@ class InputFileError(GaitpiError, ValueError):
 
 class RunFileError(InputFileError):
     """A file is not a gaitpi run file, or a newer or damaged one."""
+
+
+class ControlError(GaitpiError, OSError):
+    """The running daemon cannot be asked, or does not do what it was asked for."""
 
 
 class UsageError(GaitpiError, ValueError):

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from gaitpi.config import replace_file
+from gaitpi.config import make_folder, replace_file, sync_folder
 from gaitpi.errors import ConfigError, GaitpiError
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024
@@ -34,7 +34,7 @@ def unpack(line: bytes, kind: type[T] | Any) -> T | None:
         if crc != f"{zlib.crc32(text):08x}":
             return None
         record: T = msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return record
 
@@ -80,7 +80,7 @@ class Kind:
         """Add lines at the end, synced. Raises ``error``; at worst the last one is then torn."""
         text = b"".join(lines)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with path.open("ab+") as file:
                 new = file.tell() == 0
                 if not new:
@@ -91,11 +91,7 @@ class Kind:
                 file.flush()
                 os.fsync(file.fileno())
             if new:
-                folder = os.open(path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+                sync_folder(path.parent)
         except OSError as error:
             todo = "Try it with sudo." if isinstance(error, PermissionError) else ""
             raise self.error(f"{path} cannot be written: {error.strerror}.", todo) from error

@@ -1,5 +1,7 @@
 """Fixtures and settings for all tests."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ settings.register_profile(
 settings.load_profile("gaitpi")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _same_folder() -> Iterator[None]:
+    """lgpio changes the working directory of who loads it."""
+    before = Path.cwd()
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(scope="session")

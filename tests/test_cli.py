@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from gaitpi import __version__, cli
 from gaitpi.config import Config
 from gaitpi.device import status as device
+from gaitpi.device.controls import FOR_GOOD_S
 from gaitpi.errors import InputFileError
+from gaitpi.faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("numba", "numpy", "gpiozero", "lgpio", "smbus2")
@@ -80,8 +82,17 @@ def status_path(home: Path) -> Path:
 # -- help --------------------------------------------------------------------------------
 
 
-def test_bare_command_prints_short_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 0
+def test_bare_command_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    done = gaitpi(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No run yet in " in done.stdout
+    assert all(f"gaitpi {word}" in done.stdout for word in ("doctor", "demo", "--help"))
+    told = json.loads(gaitpi(tmp_path, "--json").stdout)
+    assert told == {"id": None, "next": "gaitpi doctor"}
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(f"\n  {name} " in out for name in cli.COMMANDS)
 
@@ -176,12 +187,16 @@ sys.exit(cli.main(["broken", *sys.argv[1:]]))
 
 
 def broken(
-    home: Path, body: str, *arguments: str, stdout: int = subprocess.PIPE
+    home: Path,
+    body: str,
+    *arguments: str,
+    stdout: int = subprocess.PIPE,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command whose ``run`` is ``body``."""
     return subprocess.run(
         [sys.executable, "-c", BROKEN.format(body=body), *arguments],
-        env=environment(home),
+        env=environment(home, **(env or {})),
         stdout=stdout,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -239,6 +254,8 @@ def test_terminal_without_utf8(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "target_spm = 172.0" in done.stdout
     assert done.stdout.isascii()
+    spoken = broken(tmp_path, "print(chr(0xb1), chr(0x2026), chr(0x2580)); return 0", env=env)
+    assert spoken.stdout == "+- ... ?\n"
 
 
 # -- what the quick commands import ------------------------------------------------------
@@ -250,8 +267,22 @@ def test_terminal_without_utf8(tmp_path: Path) -> None:
         [],
         *(
             [name]
-            for name in ("config", "status", "runs", "show", "cues", "why", "target", "program")
+            for name in (
+                "config",
+                "status",
+                "runs",
+                "show",
+                "compare",
+                "live",
+                "cues",
+                "why",
+                "target",
+                "program",
+                "tag",
+            )
         ),
+        *([name] for name in ("mute", "mark")),
+        ["record", "stop"],
     ],
     ids=" ".join,
 )
@@ -351,13 +382,18 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     file.write(status())
     done = gaitpi(tmp_path, "status")
     assert (done.returncode, done.stderr) == (0, "")
-    rows = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert all(len(x) <= 80 for x in done.stdout.splitlines() if str(tmp_path) not in x)
+    unwrapped = done.stdout.replace("\n" + " " * 10, " ")
+    rows = dict(line.split(None, 1) for line in unwrapped.splitlines())
     assert rows["gaitpi"] == f"running (process {os.getpid()}, for 10 min)"
     assert rows["sensor"].endswith(
         "0x6a on /dev/i2c-1 (maker's own id), 207.4 Hz of 208 Hz nominal"
     )
     assert (rows["cadence"], rows["lean"]) == ("171 steps/min", "not known")
-    assert (rows["activity"], rows["faults"]) == ("running", "nack 3")
+    assert (rows["activity"], rows["faults"]) == (
+        "running",
+        "3 transfers not acknowledged: look at plug and wires",
+    )
     assert (rows["belt"], rows["worn"][:9]) == ("loose", "not known")
     told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
     assert (told["running"], told["status"]["lean_deg"]) == (True, None)
@@ -366,6 +402,24 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "waiting for a run" in done.stdout
     assert "not recording" not in done.stdout
+    many = {name: 3 * n + 1 for n, name in enumerate(FAULTS)} | {"from a newer gaitpi": 1}
+    broken = {"write_errors": 99, "dropped_rows": 0}
+    file.write(status(counters=many, recorder=broken, muted_s=5000.0, control="no socket"))
+    done = gaitpi(tmp_path, "status")
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)
+    words = " ".join(done.stdout.split())
+    refused = FAULTS["write_errors"]
+    first = words.index(f"99 {refused.words}, ")  # the most frequent first, with its advice
+    assert first < words.index("transfer not acknowledged")
+    assert ", 1 from a newer gaitpi" in words
+    assert f": {refused.todo}" in words
+    assert "muted for another 1 h 23 min; 'gaitpi mute off' ends it" in words
+    assert "control no socket" in words
+    file.write(status(muted_s=FOR_GOOD_S - 60.0, counters={}))
+    done = gaitpi(tmp_path, "status")
+    assert "muted     for the rest of this run" in done.stdout
+    assert "faults    none" in done.stdout
     file.write(status(recorder_problem="the card is full", sensor=None))
     done = gaitpi(tmp_path, "status")
     assert done.returncode == 1
@@ -435,3 +489,8 @@ def test_where_the_status_file_is() -> None:
         "/run/user/1000/gaitpi/status.json"
     )
     assert device.own_path({"XDG_STATE_HOME": "/s"}) == Path("/s/gaitpi/status.json")
+    assert device.paths(service) == [Path("/run/gaitpi/status.json")]
+    assert device.paths({"XDG_STATE_HOME": "/s"}) == [
+        Path("/s/gaitpi/status.json"),
+        Path("/run/gaitpi/status.json"),
+    ]

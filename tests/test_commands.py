@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +96,20 @@ def test_simulate_gives_samples_and_truth(capsys: pytest.CaptureFixture[str]) ->
     assert "is there already" in _problem(capsys)
 
 
+def test_run_without_a_sensor(tmp_path: Path) -> None:
+    """A process of its own: it forks."""
+    argv = [sys.executable, "-m", "gaitpi", "run", "--set", "imu.bus=63"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("gaitpi: /dev/i2c-63 does not exist")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["run", "--set", "imu.bus=63"], 1, ["/dev/i2c-63 does not exist"]),
         (["run", "--set", "imu.rate=3"], 78, ["imu.rate", "imu.rate_hz"]),
         (["run", "--config", "none.toml"], 78, ["none.toml"]),
         (["replay", "none.csv"], 2, ["none.csv", "gaitpi runs"]),

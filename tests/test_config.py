@@ -194,6 +194,8 @@ def test_any_bytes_give_a_config_or_a_config_error(raw: bytes | str) -> None:
         (["cues.led_pin=none", "cues.green_pin=5", "cues.blue_pin=6"], "an RGB LED needs all of"),
         (["cues.green_pin=5", "cues.blue_pin=5"], "cues.green_pin"),
         (["imu.bus=0", "cues.led_pin=1"], "I2C bus 0"),
+        (["imu.power_pin=27"], "cues.button_pin"),
+        (["imu.power_pin=3"], "I2C bus 1"),
         (["coach.target_spm=140"], "coach.gate_spm"),
         (["imu.allow_unknown=true"], "imu.chip"),
         (["mount.axes=x,x,z"], "mount.axes"),

@@ -1,11 +1,15 @@
 """What an installed gaitpi consists of; nothing is built."""
 
 import configparser
+import fnmatch
 import importlib
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from gaitpi import __version__, cli
 
@@ -57,6 +61,52 @@ def test_service_runs_a_command_that_exists_and_keeps_what_the_pack_needs() -> N
         assert taken not in service
 
 
+def lines_of_unit(key: str) -> list[str]:
+    lines = (ROOT / "systemd" / "gaitpi.service").read_text().splitlines()
+    return [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
+
+
+@pytest.mark.parametrize(
+    ("device", "allowed"),
+    [
+        *(("i2c", True), ("gpiochip", True)),
+        # what pinctrl opens, which frees a held bus: before the Pi 5, and all of them on it
+        *(("bcm2835-gpiomem", True), ("gpiomem0", True), ("gpiomem4", True)),
+        *(("mem", False), ("ttyAMA", False), ("vcio", False)),
+    ],
+)
+def test_service_may_open_the_pins_and_no_more(device: str, allowed: bool) -> None:
+    """By the kernel's names in /proc/devices."""
+    patterns = [line.split()[0] for line in lines_of_unit("DeviceAllow")]
+    assert any(fnmatch.fnmatch(f"char-{device}", one) for one in patterns) == allowed
+    assert all(line.endswith(" rw") for line in lines_of_unit("DeviceAllow"))
+    assert lines_of_unit("DevicePolicy") == ["closed"]
+
+
+def test_service_has_time_to_close_a_run() -> None:
+    """A slow card can take 40 s; then the daemon's keeper ends it by itself."""
+    assert [int(text) for text in lines_of_unit("TimeoutStopSec")] == [45]
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    """Also where not one of the devices is there."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("there is no systemd-analyze here")
+    for path in (ROOT / "systemd").glob("*.service"):
+        text = path.read_text()
+        for name in re.findall(r"/opt/gaitpi/current/bin/\w+", text):
+            text = text.replace(name, "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    done = subprocess.run(
+        [program, "verify", "--man=no", *sorted(tmp_path.glob("*.service"))],
+        capture_output=True,
+        text=True,
+    )
+    ours = [line for line in done.stderr.splitlines() if "gaitpi" in line]
+    assert ours == []
+
+
 def test_warm_up_unit_fills_the_cache_of_the_service() -> None:
     units = {}
     for name in ("gaitpi", "gaitpi-warmup"):
@@ -67,7 +117,7 @@ def test_warm_up_unit_fills_the_cache_of_the_service() -> None:
     service, warmup = units["gaitpi"], units["gaitpi-warmup"]
     for same in ("User", "CacheDirectory", "Environment"):
         assert warmup[same] == service[same]
-    program, command = warmup["ExecStart"].split()
+    program, command, *_ = warmup["ExecStart"].split()
     assert program == service["ExecStart"].split()[0]
     assert command in cli.COMMANDS
     assert "MemoryDenyWriteExecute" not in warmup

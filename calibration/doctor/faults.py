@@ -1,5 +1,6 @@
 """Each fault the doctor must find, and what it must say of it."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -108,6 +109,15 @@ def _cold(machine: Machine) -> None:
         path.unlink()
 
 
+def _service_cold(machine: Machine) -> None:
+    shutil.rmtree(machine.root / "var/cache/gaitpi")
+    machine.change["kernels"] = machine.kernels_at
+
+
+def _no_watchdog(machine: Machine) -> None:
+    shutil.rmtree(machine.root / "sys/class/watchdog/watchdog0")
+
+
 def _i2c_off(machine: Machine) -> None:
     machine.remove("dev/i2c-1")
     machine.remove("sys/bus/i2c/devices/i2c-1/of_node/clock-frequency")
@@ -156,6 +166,11 @@ def _person(listed: frozenset[str] = frozenset()) -> Callable[[Machine], None]:
     return _attr(person=Person("pi", 1000, frozenset({"pi"}), listed))
 
 
+def _stranger(listed: frozenset[str] = frozenset({"i2c", "gpio"})) -> Callable[[Machine], None]:
+    """Whoever asks may use the wires; the group of the service is another matter."""
+    return _attr(person=Person("pi", 1000, frozenset({"pi", "i2c", "gpio"}), listed))
+
+
 _FLAGS = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _CONFIG_TXT = "boot/firmware/config.txt"
 _OF_CLOCK = "sys/bus/i2c/devices/i2c-1/of_node/clock-frequency"
@@ -182,6 +197,72 @@ MACHINE: Final = (
         "fail",
         "not recording: No space",
         _set("change", status=running(recorder_problem="No space left on device")),
+    ),
+    _fault(
+        "service",
+        "the link leads nowhere",
+        "fail",
+        "leads to no whole version",
+        lambda machine: (machine.version.path / "release.json").unlink(),
+    ),
+    _fault(
+        "service",
+        "a unit is missing",
+        "fail",
+        "gaitpi.service is missing",
+        _gone("etc/systemd/system/gaitpi.service"),
+    ),
+    _fault(
+        "service",
+        "a rule of another version",
+        "fail",
+        "99-gaitpi.rules is of another version",
+        _file("etc/udev/rules.d/99-gaitpi.rules", "# older\n"),
+    ),
+    _fault(
+        "service",
+        "not started at boot",
+        "warn",
+        "not started at boot",
+        _gone("etc/systemd/system/multi-user.target.wants/gaitpi.service"),
+    ),
+    _fault("service", "its cache was lost", "warn", "not compiled", _service_cold),
+    _fault(
+        "service",
+        "not installed",
+        "skip",
+        "not installed as a service",
+        _gone("opt/gaitpi/current"),
+    ),
+    _fault(
+        "watchdog",
+        "nobody sets it",
+        "warn",
+        "stays so",
+        _file("sys/class/watchdog/watchdog0/state", "inactive\n"),
+    ),
+    _fault(
+        "watchdog",
+        "switched off in config.txt",
+        "warn",
+        "switched off",
+        _no_watchdog,
+    ),
+    _fault(
+        "watchdog",
+        "switched on, not restarted",
+        "warn",
+        "though dtparam=watchdog=on",
+        _no_watchdog,
+        _file("boot/firmware/config.txt", "dtparam=watchdog=on\n"),
+    ),
+    _fault("members", "not in the group gaitpi", "warn", "not in gaitpi", _stranger()),
+    _fault(
+        "members",
+        "in the groups since the last login",
+        "warn",
+        "not in this session",
+        _stranger(frozenset({"gaitpi", "i2c", "gpio"})),
     ),
     _fault(
         "board", "another computer", "skip", "not a Raspberry Pi", _gone("proc/device-tree/model")

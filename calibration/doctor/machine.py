@@ -21,12 +21,14 @@ from gaitpi.calibrationfile import StandRecord
 from gaitpi.config import Config, CuesConfig, ImuConfig
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import Outputs, open_outputs
+from gaitpi.device import layout
 from gaitpi.device.doctor import again, outputs, software
 from gaitpi.device.doctor.bus import untouched
 from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.sensor import Patient
 from gaitpi.device.doctor.surroundings import Person, Surroundings
 from gaitpi.device.doctor.virtual import on_bench
+from gaitpi.device.layout import Version
 from gaitpi.device.status import SensorStatus, Status
 from gaitpi.errors import SensorError
 from gaitpi.hostclock import VirtualClock
@@ -35,6 +37,7 @@ from gaitpi.imu.transport import Transport
 from gaitpi.imu.virtual.bench import Bench
 from gaitpi.imu.virtual.chip import VirtualChip
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.kernelcache import cache_directory, warm_mark
 
 NOW: Final = 1_780_000_000.0  # May 2026
 ADDRESS: Final = 0x68
@@ -138,7 +141,10 @@ class Machine:
         self.kept: list[Any] = []
         self.hold: tuple[int, float] | None = None
         self.person = Person(
-            "pi", 1000, frozenset({"pi", "i2c", "gpio"}), frozenset({"i2c", "gpio"})
+            "pi",
+            1000,
+            frozenset({"pi", "gaitpi", "i2c", "gpio"}),
+            frozenset({"gaitpi", "i2c", "gpio"}),
         )
         self.refused: frozenset[str] = frozenset()
         self.factory = MockFactory(pin_class=self._pins())
@@ -174,7 +180,39 @@ class Machine:
         self.mounted("ext4", "rw,noatime")
         self.runs.mkdir(parents=True)
         self.kernels(metadata.version("numba"))
+        self.installed()
         calibrationfile.add(calibrationfile.path_in(self.runs), stand())
+
+    @property
+    def version(self) -> Version:
+        """The installed version."""
+        return Version(self.root / "opt/gaitpi/versions/1.0-abc-py311")
+
+    def installed(self) -> None:
+        """The service, whole and warm, with its files in the system; one more version beside it."""
+        for name in ("0.9-old-py311", self.version.id):
+            version = f"opt/gaitpi/versions/{name}"
+            for file in ("gaitpi.service", "udev-99-gaitpi.rules"):
+                self.write(f"{version}/share/gaitpi/systemd/{file}", f"# {file} of {name}\n")
+            self.write(f"{version}/{layout.MARK}", '{"version": "1"}\n')
+        where = layout.Layout(self.root)
+        layout.switch(where.previous, self.root / "opt/gaitpi/versions/0.9-old-py311")
+        layout.switch(where.current, self.version.path)
+        for path, data in where.system_files(self.version).items():
+            layout.replace(path, data)
+        wants = self.root / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(parents=True)
+        (wants / "gaitpi.service").symlink_to("../gaitpi.service")
+        mark = warm_mark(cache_directory({"NUMBA_CACHE_DIR": str(where.cache)}), self.kernels_at)
+        mark.parent.mkdir(parents=True)
+        mark.touch()
+        self.write("sys/class/watchdog/watchdog0/state", "active\n")
+        self.write("sys/class/watchdog/watchdog0/timeout", "14\n")
+
+    @property
+    def kernels_at(self) -> Path:
+        """Where the kernels of the installed version lie."""
+        return self.version.site / "gaitpi" / "gait"
 
     def flags(self, value: int) -> None:
         """The firmware's word about the supply."""

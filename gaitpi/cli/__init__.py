@@ -6,11 +6,13 @@ A command is a module with ``HELP`` (one or two sentences), ``EPILOG`` (an examp
 """
 
 import argparse
+import codecs
+import contextlib
+import gc
 import importlib
 import io
 import json
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -18,9 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gaitpi import __version__
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, UsageError
+from gaitpi.plaintext import plain_lines
 
 if TYPE_CHECKING:
     from gaitpi.config import Config
+    from gaitpi.runs.reader import RunReader
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -28,22 +32,41 @@ COMMANDS: Final = {
     "run": ("gaitpi.cli.run", "measure, coach and record: what the service runs"),
     "demo": ("gaitpi.cli.demo", "a simulated runner; needs no hardware"),
     "replay": ("gaitpi.cli.replay", "a recording through the same code"),
+    "reanalyse": ("gaitpi.cli.reanalyse", "recorded runs with today's code: what changes"),
     "simulate": ("gaitpi.cli.simulate", "write a simulated recording with its truth"),
-    "export": ("gaitpi.cli.export", "the samples of a run as CSV"),
+    "export": ("gaitpi.cli.export", "a run as FIT, CSV or Parquet; all runs as a dataset"),
+    "import": ("gaitpi.cli.import_", "heart rate and distance from a watch's FIT file"),
     "runs": ("gaitpi.cli.runs", "list the recorded runs"),
     "show": ("gaitpi.cli.show", "one run in numbers"),
+    "compare": ("gaitpi.cli.compare", "a run and your own usual, or two runs"),
+    "report": ("gaitpi.cli.report", "a run, or weeks of them, as a page for a browser"),
+    "tag": ("gaitpi.cli.tag", "star a run, so that it is never deleted; other tags"),
+    "note": ("gaitpi.cli.note", "a few words on a run, kept beside it"),
+    "trim": ("gaitpi.cli.trim", "leave the walk home out of a run; nothing is lost"),
+    "split": ("gaitpi.cli.split", "cut a run into parts; nothing is lost"),
     "cues": ("gaitpi.cli.cues", "every cue of a run, and every one kept back"),
     "why": ("gaitpi.cli.why", "explain a cue, or a silence"),
     "calibrate": ("gaitpi.cli.calibrate", "stand still once, so that upright is known"),
     "target": ("gaitpi.cli.target", "your own cadence, and the target made of it"),
     "program": ("gaitpi.cli.program", "sessions whose cues fade, and what is kept"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
+    "live": ("gaitpi.cli.live", "what the pack hears now, and why it is silent"),
+    "mute": ("gaitpi.cli.mute", "no cues for a while"),
+    "mark": ("gaitpi.cli.mark", "a mark in the run that is being recorded"),
+    "record": ("gaitpi.cli.record", "begin or close a run now"),
     "doctor": ("gaitpi.cli.doctor", "every part looked at: what is wrong, what to do"),
     "warmup": ("gaitpi.cli.warmup", "compile the estimator now, so that starts are quick"),
     "sounds": ("gaitpi.cli.sounds", "hear, learn and test the sounds"),
+    "silence": ("gaitpi.cli.silence", "buzzer, motor and LED off, whatever left them on"),
+    "backup": ("gaitpi.cli.backup", "runs, journals and settings into one file"),
+    "restore": ("gaitpi.cli.restore", "what a backup has and this machine has not"),
+    "update": ("gaitpi.cli.update", "another version of the service, and the way back"),
     "config": ("gaitpi.cli.config", "show, explain, check and change settings"),
 }
 """Name -> (module, one-line help)."""
+
+QUICK: Final = frozenset({"runs", "show", "compare", "cues"})
+"""Commands that end before collecting garbage would pay."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,8 +86,18 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Examples keep their lines; nothing is wider than 80 columns."""
 
     def __init__(self, prog: str, **settings: Any) -> None:
-        settings["width"] = min(80, shutil.get_terminal_size().columns) - 2
+        settings["width"] = min(80, _columns()) - 2
         super().__init__(prog, **settings)
+
+
+def _columns() -> int:
+    """Columns of the terminal; shutil tells the same, and takes long to load."""
+    with contextlib.suppress(ValueError):
+        if (named := int(os.environ.get("COLUMNS", "0"))) > 0:
+            return named
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # no stdout, or no terminal
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def complain(sentence: str) -> None:
     """Say ``sentence`` on stderr, as gaitpi."""
-    print(f"gaitpi: {sentence}", file=sys.stderr)
+    print(f"gaitpi: {plain_lines(sentence)}", file=sys.stderr)
 
 
 def print_json(data: Any) -> None:
@@ -117,6 +150,24 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="use another setting this once, e.g. coach.target_spm=172; may be repeated",
     )
+
+
+def add_untrimmed_argument(parser: argparse.ArgumentParser) -> None:
+    """Give a command ``--untrimmed``, which :func:`opened` obeys."""
+    parser.add_argument("--untrimmed", action="store_true", help="with what 'gaitpi trim' left out")
+
+
+def opened(args: argparse.Namespace, name: str) -> "RunReader":
+    """The run of that name as it was edited, to be closed; ``ID.2`` is the second part of one.
+
+    What is wrong with its edits is said. Raises UsageError, RunFileError or ConfigError.
+    """
+    from gaitpi import config
+    from gaitpi.runs import view
+
+    path, part = view.find(config.runs_directory(load_config(args)), name)
+    untrimmed = getattr(args, "untrimmed", False)
+    return view.opened(path, part, untrimmed=untrimmed, said=complain)
 
 
 def load_config(args: argparse.Namespace) -> "Config":
@@ -161,9 +212,19 @@ def _dispatch(arguments: list[str]) -> int:
     at = _command_index(arguments)
     top = _top_parser()
     args = top.parse_args(arguments[:at])
+    gc.disable()  # what is loaded stays, so looking for what does not only takes time
+    try:
+        return _run_command(arguments, at, args)
+    finally:
+        gc.enable()
+
+
+def _run_command(arguments: list[str], at: int, args: argparse.Namespace) -> int:
+    """Load the command at ``at``, none = the last run, and run it."""
     if at == len(arguments):
-        top.print_help()
-        return EXIT_OK
+        from gaitpi.cli import home
+
+        return home.run(args)
     name = arguments[at]
     if name not in COMMANDS:
         raise UsageError(f"there is no command '{name}'.", _nearest(name))
@@ -175,7 +236,10 @@ def _dispatch(arguments: list[str]) -> int:
         parents=[common_options(argparse.SUPPRESS)],
     )
     command.add_arguments(parser)
-    code: int = command.run(parser.parse_args(arguments[at + 1 :], args))
+    parsed = parser.parse_args(arguments[at + 1 :], args)
+    if name not in QUICK:
+        gc.enable()
+    code: int = command.run(parsed)
     return code
 
 
@@ -194,13 +258,15 @@ def _top_parser() -> Parser:
     lines = [f"  {name:<10}{line}" for name, (_, line) in COMMANDS.items()]
     parser = Parser(
         prog="gaitpi",
-        usage="gaitpi [--config PATH] COMMAND ...",
-        description="A belt pack that helps runners keep a good running form.",
+        usage="gaitpi [--config PATH] [COMMAND ...]",
+        description="A belt pack that helps runners keep a good running form.\n"
+        "Without a command: the last run in six lines, and what to do next.",
         epilog="\n".join(
             ["commands:", *lines, "", "'gaitpi COMMAND --help' explains one. Try: gaitpi demo"]
         ),
         parents=[common_options(None)],
     )
+    parser.add_argument("--json", action="store_true", help="print the last run as JSON")
     parser.add_argument("--version", action="version", version=f"gaitpi {__version__}")
     return parser
 
@@ -258,10 +324,22 @@ def _nearest(name: str) -> str:
 
 
 def _tolerate_any_terminal() -> None:
-    """Print ``?`` for a sign the terminal's encoding does not have, instead of failing."""
+    """Print ``+-`` for ``±`` where the terminal's encoding lacks that, ``?`` for most others."""
+    codecs.register_error("gaitpi", _instead)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="gaitpi")
+
+
+_INSTEAD: Final = {"±": "+-", "…": "...", "−": "-", "×": "x"}
+
+
+def _instead(error: UnicodeError) -> tuple[str, int]:
+    """What is printed for signs that an encoding does not have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_INSTEAD.get(sign, "?") for sign in signs), error.end
 
 
 def _abandon_stdout() -> None:

@@ -1,6 +1,7 @@
 """``gaitpi calibrate``: measure sensor and runner over ssh, and show what is kept."""
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap
@@ -23,6 +24,7 @@ from gaitpi.calibrationfile import (
 from gaitpi.cli import actions_of, common_options, complain, load_config, print_json
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, UsageError
+from gaitpi.plaintext import plain
 from gaitpi.units import DEG_PER_RAD, G0
 
 if TYPE_CHECKING:
@@ -130,9 +132,9 @@ def _check(args: argparse.Namespace) -> int:
         return EXIT_PROBLEM
     old = [record for record in found if record.age_s(now) > record.age_max_s]
     if not args.json:
-        print("\n\n".join("\n".join(lines(record, now)) for record in found))
+        print("\n\n".join("\n".join(map(plain, lines(record, now))) for record in found))
         if words := _line_words(kept):
-            print("\n" + "\n".join(words))
+            print("\n" + "\n".join(map(plain, words)))
     for record in old:
         complain(
             f"the {_name(record)} is older than {record.age_max_s / 86_400:.0f} days and no longer"
@@ -233,8 +235,9 @@ def _expiry(record: Measured) -> str:
     days = f"{record.age_max_s / 86_400:.0f} days"
     until = ""
     if record.dated:
-        day = time.strftime("%d %b %Y", time.localtime(record.wall_s + record.age_max_s))
-        until = f", until {day}"
+        with contextlib.suppress(OverflowError, ValueError, OSError):  # an impossible time
+            day = time.strftime("%d %b %Y", time.localtime(record.wall_s + record.age_max_s))
+            until = f", until {day}"
     if isinstance(record, BowRecord):
         return "until the Pi is switched off: then the belt may sit otherwise"
     return f"for {days}{until}, with this sensor only"

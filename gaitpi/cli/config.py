@@ -9,6 +9,7 @@ import msgspec
 from gaitpi import config as settings
 from gaitpi.cli import actions_of, common_options, print_json
 from gaitpi.errors import EXIT_OK
+from gaitpi.plaintext import plain
 
 HELP = "Show, explain, check and change the settings. Without an action: show."
 EPILOG = """examples:
@@ -57,7 +58,7 @@ def _show(args: argparse.Namespace) -> None:
         if here != section:
             print(f"\n[{here}]")
             section = here
-        line = f"{key} = {settings.format_value(name, settings.get(config, name))}"
+        line = plain(f"{key} = {settings.format_value(name, settings.get(config, name))}")
         print(f"{line:<32}# set in the file" if name in chosen else line)
 
 
@@ -66,7 +67,7 @@ def _get(args: argparse.Namespace) -> None:
     if args.json:
         print_json({args.key: value})
     else:
-        print("none" if value is None else value)
+        print("none" if value is None else plain(str(value)))
 
 
 def _set(args: argparse.Namespace) -> None:

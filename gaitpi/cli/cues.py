@@ -6,8 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any, Final
 
-from gaitpi.cli import load_config, print_json
-from gaitpi.config import runs_directory
+from gaitpi.cli import add_untrimmed_argument, opened, print_json
 from gaitpi.errors import EXIT_OK
 from gaitpi.review.ledger import (
     CORRECTIONS,
@@ -20,7 +19,7 @@ from gaitpi.review.ledger import (
     response,
     ticked_words,
 )
-from gaitpi.runs.reader import RunReader, clock, resolve
+from gaitpi.runs.reader import clock
 
 HELP: Final = (
     "Every cue of a run and every one that a rule kept back, with its reason, and what the runner"
@@ -43,19 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="id, beginning of one, 'last' or a file (default: last)",
     )
+    add_untrimmed_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the ledger. Raises UsageError or RunFileError when there is no such run."""
-    with RunReader(resolve(runs_directory(load_config(args)), args.run)) as reader:
+    with opened(args, args.run) as reader:
         found, name = ledger(reader), reader.run_id
+        middle = clock((reader.start_s + reader.end_s) / 2)
     answers = response(found)
     if args.json:
         print_json(_as_json(name, found, answers))
         return EXIT_OK
     if not found:
-        print(f"No cues in {name}, and none kept back. 'gaitpi why {name}@10:00' says why.")
+        print(f"No cues in {name}, and none kept back. 'gaitpi why {name}@{middle}' says why.")
         return EXIT_OK
     print(f"{'#':>3} {'time':>7} {'sound':<11} {'metric':<7} {'value':>6} {'band':<11} ", end="")
     print("in the next 30 s")

@@ -21,7 +21,8 @@ HELP: Final = (
     "Run the whole belt on a virtual chip: a simulated runner's story, or a recording. Cues are"
     " shown in the terminal; the run file and the verdict are real. The simulated runner hears"
     " the cues and answers them, by a model and not as people do. Faster than real time unless"
-    " --realtime is given."
+    " --realtime is given; then 'gaitpi status', 'mute', 'mark' and 'record' reach it as they do"
+    " the belt."
 )
 EPILOG: Final = """examples:
   gaitpi demo
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play it, then show the verdict."""
+    from gaitpi.device.controlsocket import path_beside
     from gaitpi.device.status import StatusFile, own_path
     from gaitpi.device.virtual import play, twin_of
     from gaitpi.review.verdict import judge, lines
@@ -89,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             chip=args.chip,
             realtime=args.realtime,
             status=StatusFile(own_path()) if args.realtime else None,
+            control=path_beside(own_path()) if args.realtime else None,
             until=stop.is_set,
             told=line.show,
             said=line.say,

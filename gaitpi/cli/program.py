@@ -20,6 +20,7 @@ from gaitpi.coach.targets import LISTEN_S, Own
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, GaitpiError
 from gaitpi.hostclock import SystemClock
+from gaitpi.plaintext import plain
 from gaitpi.prescription import Prescription
 from gaitpi.programmefile import Done, Journal, Prescribed, Record, Skipped, Started, Stopped
 from gaitpi.review import programme as review
@@ -505,7 +506,10 @@ def verdict_rows(at: review.Standing, now_s: float) -> list[tuple[str, str]]:
 def _day(wall_s: float) -> str:
     if wall_s < targetfile.CLOCK_SET_S:
         return "no date"
-    return f"{datetime.fromtimestamp(wall_s).astimezone():%Y-%m-%d}"
+    try:
+        return f"{datetime.fromtimestamp(wall_s).astimezone():%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return "at an impossible time"
 
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
@@ -513,7 +517,7 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
     for name, words in rows:
         print(
             textwrap.fill(
-                words,
+                plain(words),
                 80,
                 initial_indent=f"{name:<11} ",
                 subsequent_indent=_INDENT,
@@ -525,4 +529,4 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 def _print_lines(lines: list[str]) -> None:
     if lines:
         print()
-        print("\n".join(lines))
+        print("\n".join(map(plain, lines)))

@@ -1,17 +1,30 @@
 """``gaitpi run``: the daemon in the foreground."""
 
 import argparse
+import contextlib
+import functools
+import gc
+import importlib
+import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gaitpi.cli import add_set_argument, complain, load_with_targets
 from gaitpi.config import runs_directory
-from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, OutputError
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, OutputError
 
 if TYPE_CHECKING:
+    from gaitpi.config import Config
     from gaitpi.cues.button import Button
+    from gaitpi.cues.outputs import Outputs
+    from gaitpi.device.keeper import Work
+    from gaitpi.device.notify import Watcher
+    from gaitpi.hostclock import SystemClock
+    from gaitpi.imu.reader import Reader
 
 HELP: Final = (
     "Measure, coach and record until stopped (Ctrl-C or SIGTERM). Needs the sensor: without it"
@@ -21,6 +34,9 @@ EPILOG: Final = """examples:
   gaitpi run
   gaitpi run --set coach.target_spm=172"""
 
+AGAIN_S: Final = 60.0
+"""A status older than this is of another outing."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--set``."""
@@ -28,56 +44,170 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the daemon. Raises SensorError, OutputError or ConfigError in words."""
+    """Run the daemon. Raises ConfigError in words; what else fails is told by its process."""
     config = load_with_targets(args)
-    # everything that needs the hardware is opened before numba is loaded: a fault is told at once
+    # one thread does all there is to compute, and a keeper must have no others
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gaitpi.device.keeper import Keeper
+    from gaitpi.device.notify import Notifier
+
+    return Keeper(
+        functools.partial(_work, config),
+        Notifier(),
+        say,
+        # in the middle of a run all was there a moment ago, and no light is wanted
+        look=None if cut_off() else _looking(config),
+        load=load,
+    ).run()
+
+
+def say(text: str) -> None:
+    """A sentence on stdout, at once."""
+    print(text, flush=True)
+
+
+def cut_off() -> bool:
+    """Whether a daemon was killed in the middle of a run a moment ago, by the status it left."""
+    from gaitpi.device.status import boot_id, own_path, read
+
+    try:
+        status = read(own_path())
+    except GaitpiError:
+        return False
+    return (
+        status is not None
+        and status.run_id is not None
+        and status.boot_id == boot_id()
+        and 0.0 <= time.monotonic() - status.updated_s <= AGAIN_S
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a run needs, opened."""
+
+    clock: "SystemClock"
+    reader: "Reader"
+    outputs: "Outputs"
+    button: "Button | None"
+
+
+def _opened(config: "Config") -> Hardware:
+    """Open sensor, outputs and button, without numba. Raises SensorError or OutputError."""
     from gaitpi.cues.button import Button
     from gaitpi.cues.outputs import Outputs, fitted, lgpio_factory, open_outputs
     from gaitpi.hostclock import SystemClock
     from gaitpi.imu.reader import open_reader
+    from gaitpi.imu.recovery import fitted as recovery
     from gaitpi.imu.smbus import SMBusTransport
 
     clock = SystemClock()
-    transport = SMBusTransport(config.imu.bus)
-    try:
-        reader = open_reader(transport, clock, config.imu)
-        pin = config.cues.button_pin
+    pin = config.cues.button_pin
+    with contextlib.ExitStack() as opened:
+        transport = SMBusTransport(config.imu.bus)
+        opened.callback(transport.close)
+        # before the sensor: one that died may have left them on, and opening silences them
         factory = lgpio_factory() if fitted(config.cues) or pin is not None else None
         outputs = open_outputs(config.cues, factory, said=complain) if factory else Outputs([])
+        opened.callback(outputs.close)
+        reader = open_reader(transport, clock, config.imu, recovery(config.imu, lgpio_factory))
         button = _button(pin, lambda pin: Button(pin, factory, clock))
-    except BaseException:
-        transport.close()
-        raise
-    from gaitpi import calibrationfile
-    from gaitpi.device.calibrating import Stands
-    from gaitpi.device.daemon import Daemon
-    from gaitpi.device.heat import Thermometer
-    from gaitpi.device.notify import Notifier
-    from gaitpi.device.programme import Desk
-    from gaitpi.device.status import StatusFile, boot_id, own_path
-    from gaitpi.device.virtual import recorder_in
+        opened.pop_all()  # from here on they are the daemon's to close
+    return Hardware(clock, reader, outputs, button)
 
+
+def _looking(config: "Config") -> "Work":
+    """What looks whether all is there, and shows the light of a start until it is told to end."""
+
+    def look(keeper: "Watcher") -> int:
+        stop = _until_told()
+        hardware = _opened(config)
+        for problem in hardware.outputs.problems:
+            complain(str(problem))
+        from gaitpi.cues.player import Player
+
+        player = Player(hardware.outputs, hardware.clock)
+        player.light("boot")
+        keeper.send("READY=1")
+        stop.wait()
+        player.close()
+        if hardware.button is not None:
+            hardware.button.close()
+        hardware.reader.close()
+        return EXIT_OK
+
+    return look
+
+
+LOADED: Final = (
+    *("numpy", "numba", "gpiozero", "gpiozero.pins.local", "smbus2.smbus2"),
+    *("gaitpi.calibrationfile", "gaitpi.cues.button", "gaitpi.device.daemon"),
+    *("gaitpi.device.virtual", "gaitpi.imu.smbus"),
+)
+"""Loaded once for every worker. lgpio is not: it starts a thread when it is loaded."""
+
+
+def load() -> Iterator[None]:
+    """Load all that takes long, once for every worker, step by step."""
+    for module in LOADED:
+        importlib.import_module(module)
+        yield
+    from gaitpi.device.warmup import warm_up
+    from gaitpi.gait import is_cached
+
+    if not is_cached():
+        say("Compiling the estimator, once after each update: a minute or so on a Pi ...")
+    warm_up()
+    gc.collect()
+    gc.freeze()  # shared by the workers as long as nobody writes to it
+
+
+def _until_told() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    for problem in outputs.problems:
-        complain(str(problem))
+    return stop
+
+
+def _work(config: "Config", keeper: "Watcher") -> int:
+    """The daemon itself."""
+    stop = _until_told()
+    hardware = _opened(config)
+    from gaitpi import calibrationfile
+    from gaitpi.device.calibrating import Stands
+    from gaitpi.device.control import Board
+    from gaitpi.device.controlsocket import Server, path_beside
+    from gaitpi.device.daemon import Daemon
+    from gaitpi.device.heat import Thermometer
+    from gaitpi.device.programme import Desk
+    from gaitpi.device.resume import LastCue
+    from gaitpi.device.status import StatusFile, boot_id, own_path
+    from gaitpi.device.supply import Supply
+    from gaitpi.device.virtual import recorder_in
+
+    runs = runs_directory(config)
+    board = Board()
     daemon = Daemon(
         config,
-        reader,
-        clock,
-        outputs,
-        recorder_in(runs_directory(config), synchronous=False),
+        hardware.reader,
+        hardware.clock,
+        hardware.outputs,
+        recorder_in(runs, synchronous=False, keep_free_mb=config.runs.keep_free_mb),
         status=StatusFile(own_path()),
-        notifier=Notifier(),
-        said=lambda text: print(text, flush=True),
-        button=button,
-        programme=Desk(runs_directory(config), clock.wall),
+        notifier=keeper,
+        said=say,
+        button=hardware.button,
+        programme=Desk(runs, hardware.clock.wall),
         auto=config.runs.auto == "on",
         thermometer=Thermometer(),
-        stands=Stands(calibrationfile.path_in(runs_directory(config)), boot_id()),
+        supply=Supply(),
+        stands=Stands(calibrationfile.path_in(runs), boot_id()),
+        unfinished_in=runs,
+        heard=LastCue(own_path().with_name("heard.json")),
+        board=board,
     )
-    ended = daemon.run(stop.is_set)
+    with Server(path_beside(own_path()), board):
+        ended = daemon.run(stop.is_set)
     if ended.path is not None:
         print(f"{ended.steps} steps, {ended.cues} cues. 'gaitpi show {ended.run_id}' tells more.")
     if ended.power_off:

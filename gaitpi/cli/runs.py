@@ -1,47 +1,134 @@
 """``gaitpi runs``: the list of recorded runs."""
 
 import argparse
+import re
 import textwrap
+from datetime import date, timedelta
 from typing import Any, Final
 
-from gaitpi.cli import load_config, print_json
+from gaitpi import tagfile
+from gaitpi.cli import add_untrimmed_argument, complain, load_config, print_json
 from gaitpi.config import runs_directory
-from gaitpi.errors import EXIT_OK
-from gaitpi.runs.reader import RunEntry, clock, list_runs
+from gaitpi.device.status import recorded_run
+from gaitpi.errors import EXIT_OK, GaitpiError, UsageError
+from gaitpi.plaintext import plain
+from gaitpi.runs.reader import RunEntry, clock, list_runs, newest
+from gaitpi.runs.view import as_edited, edited_json, edited_lines
 
 NAME: Final = "runs"
 HELP: Final = "List the recorded runs, newest first. Damaged files are listed with what is wrong."
 EPILOG: Final = """examples:
   gaitpi runs
-  gaitpi runs --json"""
+  gaitpi runs --last 10
+  gaitpi runs --since 2026-11-01 --tag race
+  gaitpi runs --since 4w --json"""
 
 _WIDTH = 80
 _INDENT = " " * 4
+_AGO: Final = re.compile(r"([0-9]{1,5})([dw])")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--json``."""
+    """Declare which runs, and ``--json``."""
+    parser.add_argument("--last", type=int, metavar="N", help="only the newest N")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="only from a day on: 2026-11-01, or 10d, or 4w"
+    )
+    parser.add_argument("--tag", metavar="TAG", help="only those with that tag")
+    add_untrimmed_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list. A damaged run is part of the list, not a failure of it."""
+    """Print the list. A damaged run is part of the list, not a failure of it.
+
+    Raises UsageError for a number or day that is none.
+    """
+    if args.last is not None and args.last < 1:
+        raise UsageError(f"--last {args.last} lists nothing.", "Give a number from 1 on.")
+    since = _day(args.since) if args.since is not None else None
+    tag = tagfile.checked(args.tag) if args.tag is not None else None
     directory = runs_directory(load_config(args))
-    entries = list_runs(directory)
+    if args.last is not None and since is None and tag is None:
+        everything = newest(directory, args.last)  # a season need not be opened for it
+    else:
+        everything = list_runs(directory)
+    if not args.untrimmed:
+        everything = as_edited(everything, directory)
+    try:
+        tags = tagfile.load(tagfile.path_in(directory))
+    except GaitpiError as error:
+        complain(str(error))
+        tags = tagfile.Tags()
+    readable = [entry for entry in everything if entry.started is not None]
+    problems = [entry for entry in everything if entry.started is None]
+    chosen = args.last is not None or since is not None or tag is not None
+    entries = [
+        entry
+        for entry in readable
+        if (since is None or (entry.started is not None and entry.started.date() >= since))
+        and (tag is None or tag in tags.of(entry.run_id))
+    ][: args.last]
+    now = "" if all(entry.finished for entry in entries) else recorded_run()
     if args.json:
-        print_json([_as_json(entry) for entry in entries])
+        print_json([_as_json(e, tags, now) for e in (entries if chosen else everything)])
         return EXIT_OK
+    if not everything:
+        print(f"No runs in {directory} yet.\n'gaitpi run' records one, 'gaitpi demo' shows one.")
+        return EXIT_OK
+    _print(entries, tags, now)
+    if problems and not chosen:
+        print(f"{_files(problems)} cannot be read:")
+        for entry in problems:
+            print(plain(entry.run_id[:_WIDTH]))
+            for line in textwrap.wrap(plain(entry.problem or ""), _WIDTH - len(_INDENT)):
+                print(_INDENT + line)
+    elif problems:
+        print(f"{_files(problems)} cannot be read; 'gaitpi runs' says why.")
     if not entries:
-        print(f"No runs in {directory} yet. 'gaitpi run' records one, 'gaitpi demo' shows one.")
-        return EXIT_OK
-    print(f"{'id':<28}{'started':<18}{'length':>8}{'running':>9}{'steps':>8}{'cadence':>9}")
-    for entry in entries:
-        for line in _rows(entry):
-            print(line)
+        print(f"None of the {len(readable)} runs is one of these." if chosen else "No runs yet.")
     return EXIT_OK
 
 
-def _as_json(entry: RunEntry) -> dict[str, Any]:
+def _files(problems: list[RunEntry]) -> str:
+    return f"{len(problems)} file{'s' * (len(problems) != 1)}"
+
+
+def _print(entries: list[RunEntry], tags: tagfile.Tags, now: str) -> None:
+    """The table of runs that can be read; nothing without one."""
+    if not entries:
+        return
+    print(f"{'id':<28}{'started':<18}{'length':>8}{'running':>9}{'steps':>8}{'cadence':>9}")
+    starred = [tagfile.STAR in tags.of(entry.run_id) for entry in entries]
+    for entry, star in zip(entries, starred, strict=True):
+        for line in [*_rows(entry, "*" if star else " ", now), *edited_lines(entry)]:
+            print(plain(line))
+    if any(starred):
+        print("* starred: never deleted to make room")
+
+
+def _day(text: str) -> date:
+    """The day in "2026-11-01", or so many days or weeks ago. Raises UsageError."""
+    try:
+        if found := _AGO.fullmatch(text):
+            days = int(found[1]) * (7 if found[2] == "w" else 1)
+            return date.today() - timedelta(days=days)
+        return date.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{text[:20]!r} is no day.", "Use e.g. 2026-11-01, or 10d or 4w for days or weeks ago."
+        ) from error
+
+
+def _state(entry: RunEntry, now: str) -> str:
+    if entry.problem is not None:
+        return "unreadable"
+    if entry.finished:
+        return "finished"
+    return "being recorded" if entry.run_id == now else "cut short"
+
+
+def _as_json(entry: RunEntry, tags: tagfile.Tags, now: str) -> dict[str, Any]:
     totals = entry.totals
     return {
         "id": entry.run_id,
@@ -51,21 +138,26 @@ def _as_json(entry: RunEntry) -> dict[str, Any]:
         "steps": totals.steps if totals else None,
         "cadence_spm": totals.cadence_spm if totals else None,
         "finished": entry.finished,
+        "state": _state(entry, now),
         "recording": entry.recording or None,
+        "tags": tags.of(entry.run_id),
         "file": str(entry.path),
         "problem": entry.problem,
+        **edited_json(entry),
     }
 
 
-def _rows(entry: RunEntry) -> list[str]:
-    """The line of a run; what is wrong with it wrapped below."""
-    if entry.started is None or entry.totals is None:
-        words = textwrap.wrap(entry.problem or "", _WIDTH - len(_INDENT))
-        return [entry.run_id[:_WIDTH], *(_INDENT + line for line in words)]
+def _rows(entry: RunEntry, star: str, now: str) -> list[str]:
+    """The line of a run, and below it what it is if it has no end."""
+    assert entry.started is not None
+    assert entry.totals is not None
     totals = entry.totals
     cadence = f"{totals.cadence_spm:.1f}" if totals.cadence_spm > 0 else "-"
     row = (
-        f"{entry.run_id[:27]:<28}{entry.started:%Y-%m-%d %H:%M}  {clock(totals.duration_s):>8}"
+        f"{entry.run_id[:27]:<28}{entry.started:%Y-%m-%d %H:%M} {star}{clock(totals.duration_s):>8}"
         f"{clock(totals.running_s):>9}{totals.steps:>8}{cadence:>9}"
     )
-    return [row] if entry.finished else [row, f"{_INDENT}still running or cut short"]
+    state = _state(entry, now)
+    if state == "finished":
+        return [row]
+    return [row, _INDENT + state + (": it has no end" if state == "cut short" else "")]

@@ -3,14 +3,19 @@
 import argparse
 import contextlib
 import shutil
+import textwrap
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gaitpi import faults
 from gaitpi.cli import complain, load_config, print_json
 from gaitpi.config import runs_directory
 from gaitpi.device import status as device
+from gaitpi.device.controls import FOR_GOOD_S, span
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
+from gaitpi.plaintext import plain
 from gaitpi.runs.schema import SUFFIX
 
 HELP = "Say what the running daemon is doing, and whether runs can be kept."
@@ -20,6 +25,7 @@ examples:
   gaitpi status
   watch gaitpi status"""
 
+WIDTH = 80
 START = "Start it with 'gaitpi run', or 'sudo systemctl start gaitpi' where it is a service."
 
 
@@ -67,7 +73,6 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
     """What a running daemon says, row by row."""
     minutes = (time.monotonic() - status.since_s) / 60.0
     activity = device.ACTIVITIES[status.activity] if 0 <= status.activity <= 3 else "unknown"
-    faults = ", ".join(f"{name} {n}" for name, n in sorted(status.counters.items()) if n)
     return [
         ("gaitpi", f"{status.state} (process {status.pid}, for {minutes:.0f} min)"),
         ("sensor", _sensor(status)),
@@ -78,9 +83,26 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("worn", status.worn or "not known: some steps of running will tell"),
         ("coach", status.coach or "has said nothing"),
         ("run", status.run_id or ("none yet" if status.waiting else "not recording")),
+        *([("muted", _muted(status.muted_s))] if status.muted_s > 0 else []),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
-        ("faults", faults or "none"),
+        *([("control", status.control)] if status.control else []),
+        ("faults", _faults(status.counters | status.recorder)),
     ]
+
+
+def _muted(seconds: float) -> str:
+    if seconds > FOR_GOOD_S / 2:
+        return "for the rest of this run"
+    return f"for another {span(seconds)}; 'gaitpi mute off' ends it"
+
+
+def _faults(counters: Mapping[str, int]) -> str:
+    """Every fault in words, the most frequent first, and what to do about it."""
+    found = ", ".join(faults.told(counters))
+    if not found:
+        return "none"
+    todo = faults.todo(counters)
+    return f"{found}: {todo}" if todo else found
 
 
 def _sensor(status: device.Status) -> str:
@@ -117,4 +139,13 @@ def _last_run(folder: Path) -> str | None:
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
     for name, words in rows:
-        print(f"{name:<10}{words}")
+        print(
+            textwrap.fill(
+                plain(words),
+                WIDTH,
+                initial_indent=f"{name:<10}",
+                subsequent_indent=" " * 10,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )

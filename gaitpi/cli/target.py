@@ -17,6 +17,7 @@ from gaitpi.coach.targets import LEAN_RUNS, LISTEN_S
 from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, UsageError
 from gaitpi.hostclock import SystemClock
+from gaitpi.plaintext import plain
 from gaitpi.review import targets as review
 from gaitpi.review.listening import ORIGINS, Evidence, Heard, listen
 from gaitpi.runs.reader import clock
@@ -376,7 +377,7 @@ def _print(rows: list[tuple[str, str]]) -> None:
         begin = f"{name:<10} "
         print(
             textwrap.fill(
-                words,
+                plain(words),
                 80,
                 initial_indent=begin,
                 subsequent_indent=_INDENT,

@@ -1,6 +1,8 @@
 """``gaitpi warmup``: compile the kernels into the cache, so that the next start is quick."""
 
 import argparse
+import contextlib
+from pathlib import Path
 from typing import Final
 
 from gaitpi.cli import print_json
@@ -15,16 +17,39 @@ EPILOG: Final = """exit code 0: all kernels are in the cache; 1: they could not 
 
 examples:
   gaitpi warmup
-  sudo systemctl start gaitpi-warmup"""
+  sudo systemctl restart gaitpi-warmup"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--json``."""
+    """Declare ``--json`` and ``--when-cold``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--when-cold",
+        action="store_true",
+        help="only where it has not been done for this code, this machine and this numba",
+    )
+    parser.add_argument(
+        "--adopt",
+        default="",
+        metavar="FOLDER",
+        help="first take over what was compiled of the same kernels in FOLDER (gaitpi/gait)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile and say what was done. Raises GaitpiError where nothing can be kept."""
+    if args.when_cold:
+        from gaitpi.kernelcache import cache_directory, warm_mark
+
+        if warm_mark(cache_directory()).exists():
+            print(f"All kernels are in {cache_directory()}.")
+            return EXIT_OK
+    if args.adopt:
+        from gaitpi.kernelcache import adopt, cache_directory
+
+        with contextlib.suppress(OSError):  # then they are compiled
+            adopt(cache_directory(), Path(args.adopt))
+    # numba makes its folders as soon as it sees the kernels
     from gaitpi.device.warmup import check_cache, warm_up
 
     check_cache()

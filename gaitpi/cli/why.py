@@ -4,11 +4,10 @@ import argparse
 import textwrap
 from typing import Final
 
-from gaitpi.cli import load_config, print_json
-from gaitpi.config import runs_directory
+from gaitpi.cli import add_untrimmed_argument, opened, print_json
 from gaitpi.errors import EXIT_OK
 from gaitpi.review.explain import explain, parse_time, sentences
-from gaitpi.runs.reader import RunReader, clock, resolve
+from gaitpi.runs.reader import clock
 
 HELP: Final = (
     "Explain what happened at a time of a run: the cue that came then or in the ten seconds"
@@ -32,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN@mm:ss",
         help="run (id, beginning of one, 'last', file) and time in it (default: last)",
     )
+    add_untrimmed_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the answer. Raises UsageError or RunFileError when there is no such run or time."""
     name, at, time = args.moment.rpartition("@")
     at_s = parse_time(time) if at else None
-    path = resolve(runs_directory(load_config(args)), (name or "last") if at else time)
-    with RunReader(path) as reader:
+    with opened(args, (name or "last") if at else time) as reader:
         answer, run_id = explain(reader, at_s), reader.run_id
     if args.json:
         print_json(answer.as_json(run_id))

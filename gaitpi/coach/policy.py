@@ -32,6 +32,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
 from gaitpi.coach import detect, programme, rhythm
+from gaitpi.coach.answer import ANSWER_S as ANSWER_S
+from gaitpi.coach.answer import GAP_S as GAP_S
 from gaitpi.coach.belt import Belt
 from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
 from gaitpi.coach.types import Beats, Cue, Metric, Moment, StepTaken, Withheld
@@ -45,11 +47,6 @@ GATE_MIN_S: Final = 30.0
 HOLD_MIN_S: Final = 2.0
 APART_S: Final = 2.0
 """``back`` never comes nearer than this to another cue, s."""
-ANSWER_S: Final = 30.0
-"""A correction is answered when the metric is back in band within this time, s."""
-
-GAP_S: Final = 0.25
-"""Samples missing for this long make the last estimates stale, s."""
 LOST_S: Final = 2.0
 """A longer loss: the runner may have stopped meanwhile, so the running gate starts again, s."""
 CLIP_BURST: Final = 5

@@ -15,6 +15,8 @@ from gaitpi.errors import InputFileError, OutputError
 
 EXPOSURES: Final = 2
 PASS: Final = 0.8
+SIZE_LIMIT: Final = 1024 * 1024
+"""Largest file of results read, signs."""
 FILE: Final = "sound-tests.jsonl"
 """In the state folder."""
 
@@ -91,10 +93,15 @@ def save(path: Path, result: dict[str, Any]) -> None:
 def load(path: Path) -> list[dict[str, Any]]:
     """All results, the oldest first; none without a file. Raises InputFileError if damaged."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines if line.strip()]
+        with path.open(encoding="utf-8") as file:
+            text = file.read(SIZE_LIMIT + 1)
+        if len(text) > SIZE_LIMIT:
+            raise InputFileError(f"{path} is too large to be results of a test.", "Move it away.")
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except InputFileError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise InputFileError(f"{path} cannot be read: {error}.", "Move it away.") from error
     return [one for one in found if isinstance(one, dict)]

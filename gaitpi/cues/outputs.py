@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from gaitpi.config import CuesConfig
+from gaitpi.cues import lines
 from gaitpi.cues.pwm import PWM_CLASS, SysfsPwm, find_channel
 from gaitpi.cues.vocabulary import Colour, Pattern
 from gaitpi.errors import OutputError
@@ -152,13 +153,19 @@ class ActiveBuzzer(_PinOutput):
 
 
 class Vibration(_PinOutput):
-    """Vibration motor behind a transistor."""
+    """Vibration motor behind a transistor; ``spared`` while the supply does not bear it."""
+
+    spared = False
 
     def __init__(self, pin: int, factory: Any) -> None:
         from gpiozero import DigitalOutputDevice
 
         device = DigitalOutputDevice(pin, pin_factory=factory)
         super().__init__(f"vibration motor on GPIO {pin}", device)
+
+    def tone(self, freq: float, level: float) -> None:
+        """On while there is a level, unless spared."""
+        super().tone(freq, 0.0 if self.spared else level)
 
 
 class LedOutput(_PinOutput):
@@ -266,6 +273,14 @@ class Outputs:
         """Sound on every output."""
         self._each(lambda output: output.tone(freq, level))
 
+    def spare(self, spared: bool) -> None:
+        """Do without the largest load, the vibration motor, or with it again; from any thread."""
+        for output in list(self._outputs):
+            if isinstance(output, Vibration):
+                output.spared = spared
+                if spared:
+                    self._try(output, lambda output: output.silence())
+
     def silence(self) -> None:
         """Every output silent; goes through all of them even when one fails."""
         self._each(lambda output: output.silence())
@@ -311,13 +326,14 @@ def open_outputs(
     *,
     pwm: Path = PWM_CLASS,
     said: Callable[[str], None] | None = None,
+    holder: Callable[[int], str] = lines.holder,
 ) -> Outputs:
     """Open what the configuration says is fitted, on pins of ``factory`` (gpiozero's kind).
 
     ``pwm`` is the kernel's folder of PWM chips; ``said`` is told when a passive buzzer has to do
-    with software PWM although that was not asked for. An output that cannot be opened is left
-    out and listed in ``problems``. Raises OutputError, naming the pins, when something is fitted
-    and nothing could be opened.
+    with software PWM although that was not asked for; ``holder`` tells who has a busy pin. An
+    output that cannot be opened is left out and listed in ``problems``. Raises OutputError, naming
+    the pins, when something is fitted and nothing could be opened.
     """
     outputs: list[Output] = []
     problems: list[OutputError] = []
@@ -325,7 +341,7 @@ def open_outputs(
         try:
             outputs.append(build())
         except Exception as err:  # see Outputs._try
-            problems.append(_pin_error(what, number, err))
+            problems.append(_pin_error(what, number, err, holder))
     if problems and not outputs:
         raise OutputError(
             " ".join(problem.found for problem in problems), problems[0].todo
@@ -397,12 +413,14 @@ def lgpio_factory() -> Any:
         ) from err
 
 
-def _pin_error(what: str, pin: int, err: Exception) -> OutputError:
+def _pin_error(what: str, pin: int, err: Exception, holder: Callable[[int], str]) -> OutputError:
     """An error for the person with the soldering iron."""
     if isinstance(err, OutputError):
         return err
     text = str(err).strip("'\"")
     if "busy" in text.lower():
+        who = holder(pin)
+        text += f', held by "{who}"' if who else ""
         todo = (
             "Another program or a dtoverlay holds it: see gpioinfo, stop the other one, "
             "or choose another pin in the configuration."

@@ -1,8 +1,6 @@
 """Plays cues on the outputs, on time or not at all."""
 
-import contextlib
 import math
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from gaitpi.cues.vocabulary import (
     render,
 )
 from gaitpi.hostclock import HostClock
+from gaitpi.priority import prefer_this_thread
 
 STALE_S: Final = 0.25
 """A cue about running form older than this when its turn comes is dropped, s."""
@@ -36,6 +35,9 @@ ALIVE_S: Final = 0.25
 LATE_S: Final = 0.02
 """A tick that would come later than this against its own rhythm is left out, s: runners must not be
 led by a stumble, and a step later the rhythm is right again."""
+
+STUCK_S: Final = 2.0
+"""An output that keeps a sound for so much longer than it lasts does not come back, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,13 @@ class Player:
         self._train: Train | None = None
         self._virtual0_s = 0.0
         self._stop = False
+        self._over_s = math.inf
         self._thread: threading.Thread | None = None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a sound should have been over ``STUCK_S`` ago: an output does not come back."""
+        return self._clock.monotonic() > self._over_s + STUCK_S
 
     def submit(self, cue: Cue, decided_s: float | None = None, first_s: float = math.nan) -> None:
         """Play as soon as possible, or from ``first_s`` on, and return at once.
@@ -224,13 +232,18 @@ class Player:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        _prefer_this_thread()
+        prefer_this_thread()
         try:
             while (todo := self._next()) is not None:
+                now = self._clock.monotonic()
                 if isinstance(todo, _Job):
+                    begin = todo.start_s if todo.start_s > now else now
+                    self._over_s = begin + sum(tone.duration_s for tone in todo.tones)
                     self._play(todo, partial(self._wait_until, todo))
                 else:
+                    self._over_s = now + TICK_S
                     self._tick(todo)
+                self._over_s = math.inf
         except Exception as err:  # the daemon asks for it; a cue must never bring down a run
             with self._changed:
                 self.error, self._stop = err, True
@@ -255,7 +268,7 @@ class Player:
                 due_s = self._tick_due()
                 if (train := self._train) is not None and due_s <= 0.0:
                     return train
-                self._changed.wait(min(left, due_s))
+                self._changed.wait(self._clock.real_s(min(left, due_s)))
         return None
 
     def _tick_due(self) -> float:
@@ -306,7 +319,7 @@ class Player:
             while (left := deadline - self._clock.monotonic()) > 0:
                 if self._stop or self._train is not train:
                     return False
-                self._changed.wait(left)
+                self._changed.wait(self._clock.real_s(left))
             return True
 
     def _wake_for_train(self) -> None:
@@ -365,7 +378,7 @@ class Player:
             while (left := deadline - self._clock.monotonic()) > 0:
                 if self._stop or self._outranked(job):
                     return False
-                self._changed.wait(left)
+                self._changed.wait(self._clock.real_s(left))
             return not (self._stop or self._outranked(job))
 
     def _outranked(self, job: _Job) -> bool:
@@ -376,15 +389,6 @@ class Player:
             self._outputs.silence()
         except Exception as err:
             self.error = self.error or err
-
-
-def _prefer_this_thread() -> None:
-    """Let this thread go before those that compute, where the system allows (LimitRTPRIO).
-
-    It sleeps nearly always; without the right it is only later on a busy machine.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def system_cue(name: str, time_s: float, reason: str = "") -> Cue:

@@ -1,4 +1,4 @@
-"""What the one button means in a run: a gesture in, a definite answer out. Pure.
+"""What the one button and the commands mean in a run: gesture or order in, answer out. Pure.
 
 Nothing here touches the run; the daemon does what the answer says. Times are run times, s.
 """
@@ -15,8 +15,11 @@ PAINS_MAX: Final = 2
 FOR_GOOD_S: Final = 86_400.0
 
 KINDS: Final = ("mark", "pain", "mute", "button", "heat")
-"""Kinds of event in the run file that come from the button, or from heat, which mutes too."""
-NOTED: Final = (*KINDS, "auto", "stand", "rest", "bow", "six", "cooler", "worn")
+"""Kinds of event in the run file that come from the button or a command, or from heat, which mutes
+too."""
+SETTLE: Final = "settle"
+"""Kind of event that mutes after a run was cut off: a cue may just have been heard."""
+NOTED: Final = (*KINDS, "auto", "stand", "rest", "bow", "six", "cooler", "worn", SETTLE, "ended")
 """Kinds of event that are no fault: those, and what the belt did by itself."""
 
 Action = Literal["none", "start", "stop", "calibrate", "power-off"]
@@ -28,7 +31,7 @@ class Answer:
 
     ``sounds`` of the vocabulary, in order (none: what the action does is heard by itself);
     ``kind`` and ``text`` of the event for the run file ("" = none); ``mute_until_s`` None = leave
-    it as it is, a time not in the future = unmute.
+    it as it is, a time not in the future = unmute. ``refused``: nothing is done, ``text`` says why.
     """
 
     sounds: tuple[str, ...]
@@ -36,11 +39,21 @@ class Answer:
     text: str = ""
     action: Action = "none"
     mute_until_s: float | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody at a shell asks for; ``seconds`` of a mute, ``text`` of a mark."""
+
+    do: Literal["mute", "unmute", "mark", "start", "stop"]
+    seconds: float = MUTE_S
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where the daemon is when the button is pressed.
+    """Where the daemon is when the button is pressed or an order comes.
 
     ``time_s`` run time of the last moment judged, s; ``coaching``: a run is open; ``recording``:
     its file takes events; ``ready``: no run, and a start would find a sensor; ``sensing``: samples
@@ -55,11 +68,11 @@ class Situation:
 
 
 class Controls:
-    """The button's memory of one run: muted until when, and how often it hurt."""
+    """The button's memory of one run: muted until when (run time, s), and how often it hurt."""
 
-    def __init__(self) -> None:
-        self._muted_until_s = 0.0
-        self._pains = 0
+    def __init__(self, muted_until_s: float = 0.0, pains: int = 0) -> None:
+        self._muted_until_s = muted_until_s
+        self._pains = pains
 
     @property
     def muted_until_s(self) -> float:
@@ -89,6 +102,36 @@ class Controls:
                 return Answer(("shutdown",), "button", "switched off by the button", "power-off")
         return Answer(("no",), "button", _why_not(press, now))
 
+    def obey(self, order: Order, now: Situation) -> Answer:
+        """The answer to an order: as to the button, but who asked reads it, so none sounds "no"."""
+        match order.do:
+            case "mark" if now.recording:
+                text = "marked by command" + (f": {order.text}" if order.text else "")
+                return Answer(("mark",), "mark", text)
+            case "mute" | "unmute" if now.coaching and self._pains >= PAINS_MAX:
+                return _refused("it hurt twice in this run: cues rest for the whole of it")
+            case "mute" if now.coaching:
+                self._muted_until_s = now.time_s + order.seconds
+                text = f"cues muted for {span(order.seconds)} by command"
+                return Answer(("mute",), "mute", text, mute_until_s=self._muted_until_s)
+            case "unmute" if now.coaching and now.time_s >= self._muted_until_s:
+                return Answer(())
+            case "unmute" if now.coaching:
+                self._muted_until_s = now.time_s
+                text = "cues on again by command"
+                return Answer(("unmute",), "mute", text, mute_until_s=now.time_s)
+            case "stop" if now.coaching:
+                return Answer((), "button", "stopped by command", "stop")
+            case "start" if now.coaching:
+                return _refused("a run is open already")
+            case "start" if now.ready:
+                return Answer((), action="start")
+            case "start":
+                return _refused("it cannot start: no samples from the sensor")
+            case "mark" if now.coaching:
+                return _refused("this run is not being recorded")
+        return _refused("there is no run")
+
     def _mute(self, time_s: float) -> Answer:
         if self._pains >= PAINS_MAX:
             return Answer(("no",), "button", "stays muted: it hurt twice in this run")
@@ -106,6 +149,19 @@ class Controls:
         until_s = self._muted_until_s = time_s + FOR_GOOD_S
         text = "felt it here again: cues rest for this run"
         return Answer(("pain", "mute"), "pain", text, mute_until_s=until_s)
+
+
+def _refused(why: str) -> Answer:
+    return Answer((), "button", why, refused=True)
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: 45 s, 30 min, 1 h 30 min."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60.0), 60)
+    words = [f"{hours} h"] if hours else []
+    return " ".join([*words, f"{minutes} min"] if minutes or not hours else words)
 
 
 def _why_not(press: Press, now: Situation) -> str:

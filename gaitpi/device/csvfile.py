@@ -3,9 +3,11 @@
 Numbers are written with every digit they have, so a run written and read again is the same run.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,14 @@ Blocks = Iterator[Block]
 
 FULL = ("time_s", "ax", "ay", "az", "gx", "gy", "gz")
 ACC_ONLY = FULL[:4]
-MAX_BYTES = 2_000_000_000
+MAX_BYTES = 1024**3
+"""Bytes of the largest file: 13 hours at 208 Hz with every digit are about that."""
+MAX_SAMPLES = 10_000_000
+"""Most samples: 13 hours at 208 Hz, 560 MB of memory."""
+MAX_LINE = 1000
+"""Signs of the longest line; seven numbers with every digit take 175."""
+MAX_TIME = 1e10
+"""Seconds: since 1970 they reach into 2286."""
 MAX_ACC = 80 * G0
 MAX_GYR = 90.0
 
@@ -40,31 +49,41 @@ def write(path: Path, blocks: Iterable[Block]) -> int:
 
     Raises UsageError when the file cannot be written or is there already.
     """
-    n = 0
     try:
-        with path.open("x", encoding="ascii", newline="") as file:
-            for time_s, acc, gyr in blocks:
-                parts = [time_s[:, None], acc] if gyr is None else [time_s[:, None], acc, gyr]
-                if n == 0:
-                    file.write(",".join(ACC_ONLY if gyr is None else FULL) + "\n")
-                # repr gives the shortest text that reads back as the same number
-                rows = np.hstack(parts).tolist()
-                file.writelines(",".join(map(repr, row)) + "\n" for row in rows)
-                n += len(time_s)
+        with path.open("xb") as file:
+            return write_blocks(file, blocks)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already.", "Name another file.") from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}.", "Name another place."
         ) from error
+
+
+def write_blocks(file: BinaryIO, blocks: Iterable[Block]) -> int:
+    """Write blocks of (time_s, acc, gyr) into a file; returns the number of samples.
+
+    One block at a time is held. Raises OSError.
+    """
+    n = 0
+    for time_s, acc, gyr in blocks:
+        parts = [time_s[:, None], acc] if gyr is None else [time_s[:, None], acc, gyr]
+        if n == 0:
+            file.write((",".join(ACC_ONLY if gyr is None else FULL) + "\n").encode())
+        # repr gives the shortest text that reads back as the same number
+        rows = np.hstack(parts).tolist()
+        file.write("".join(",".join(map(repr, row)) + "\n" for row in rows).encode())
+        n += len(time_s)
     return n
 
 
-def read(path: Path) -> Samples:
-    """Read and check a CSV. Raises InputFileError in words: what is wrong, and where."""
+def read(path: Path, most: int = MAX_SAMPLES) -> Samples:
+    """Read and check a CSV of at most ``most`` samples. Raises InputFileError in words."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InputFileError(f"{path.name} is larger than 2 GB.", "Cut it into parts.")
+            raise InputFileError(f"{path.name} is larger than 1 GiB.", "Cut it into parts.")
+        if not path.is_file():
+            raise InputFileError(f"{path.name} is not a file.", "Give a CSV or a run file.")
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = tuple(name.strip() for name in file.readline(500).strip().split(","))
             if names not in (FULL, ACC_ONLY):
@@ -73,7 +92,7 @@ def read(path: Path) -> Samples:
                     f"(found: {','.join(names)[:60]!r}).",
                     "Add it; units are s, m/s² and rad/s; gx,gy,gz may be left out.",
                 )
-            rows = _rows(path, file.read(), len(names))
+            rows = _rows(path, file, len(names), most)
     except UnicodeDecodeError as error:
         raise InputFileError(
             f"{path.name} is not a text file.", "Give a CSV or a run file."
@@ -88,36 +107,55 @@ def read(path: Path) -> Samples:
     return Samples(time_s, acc, gyr)
 
 
-def _rows(path: Path, text: str, columns: int) -> Floats:
-    """The numbers, (n, columns)."""
-    lines = text.splitlines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if len(lines) < 2:
-        raise InputFileError(f"{path.name} holds no samples.", "Give at least a few seconds.")
-    if not text.endswith("\n") and lines[-1].count(",") + 1 == columns:
-        # a line without its end may have lost digits without losing a column
-        raise InputFileError(
-            f"{path.name} ends in the middle of line {len(lines) + 1}: it was cut short.",
-            "Delete that last line (or end it with a line break if it is whole).",
-        )
-    flat: list[float] = []
-    for number, line in enumerate(lines, start=2):
+def _rows(path: Path, file: TextIO, columns: int, most: int) -> Floats:
+    """The numbers, (n, columns). Memory grows with the numbers alone: 8 bytes each."""
+    flat = array("d")
+    number, blank = 1, 0
+    for line in iter(lambda: file.readline(MAX_LINE), ""):
+        number += 1
+        if not line.strip():
+            blank = blank or number
+            continue
+        ended = line[-1] in "\r\n"
         parts = line.split(",")
-        if len(parts) != columns:
-            last = number == len(lines) + 1
+        if blank or len(parts) != columns or len(line) >= MAX_LINE:
+            raise _odd(path, file, line, blank or number, 1 if blank else len(parts), columns)
+        if not ended:
+            # a line without its end may have lost digits without losing a column
             raise InputFileError(
-                f"{path.name} line {number}: {len(parts)} values where {columns} are expected"
-                + (": the file was cut short." if last else "."),
-                "Delete that last line to replay the rest." if last else "Mend that line.",
+                f"{path.name} ends in the middle of line {number}: it was cut short.",
+                "Delete that last line (or end it with a line break if it is whole).",
             )
         try:
             flat.extend(map(float, parts))
         except ValueError:
             raise InputFileError(
-                f"{path.name} line {number}: {line[:60]!r} are not all numbers.", "Mend that line."
+                f"{path.name} line {number}: {line.strip()[:60]!r} are not all numbers.",
+                "Mend that line.",
             ) from None
-    return np.array(flat).reshape(-1, columns)
+        if len(flat) > most * columns:
+            raise InputFileError(
+                f"{path.name} has more than {most:,} samples.", "Cut it into parts."
+            )
+    if len(flat) < 2 * columns:
+        raise InputFileError(f"{path.name} holds no samples.", "Give at least a few seconds.")
+    return np.frombuffer(flat, dtype=np.float64).reshape(-1, columns)
+
+
+def _odd(
+    path: Path, file: TextIO, line: str, number: int, found: int, columns: int
+) -> InputFileError:
+    """What to say of a line with ``found`` values where ``columns`` are expected."""
+    if len(line) >= MAX_LINE:
+        return InputFileError(
+            f"{path.name} line {number} is longer than {MAX_LINE} signs.", "Mend that line."
+        )
+    last = found != 1 and not file.readline(1)
+    return InputFileError(
+        f"{path.name} line {number}: {found} values where {columns} are expected"
+        + (": the file was cut short." if last else "."),
+        "Delete that last line to replay the rest." if last else "Mend that line.",
+    )
 
 
 def _check(path: Path, time_s: Floats, acc: Floats, gyr: Floats | None) -> None:
@@ -130,6 +168,12 @@ def _check(path: Path, time_s: Floats, acc: Floats, gyr: Floats | None) -> None:
             f"{path.name} line {bad[0] + 2}: a value is missing or not finite.",
             "Delete the line: a missing sample is taken as a gap.",
         )
+    far = np.flatnonzero(np.abs(time_s) > MAX_TIME)
+    if len(far):
+        raise InputFileError(
+            f"{path.name} line {far[0] + 2}: time_s is {time_s[far[0]]:.3g}: no time in s.",
+            "time_s is in seconds: check its unit.",
+        )
     back = np.flatnonzero(np.diff(time_s) <= 0)
     if len(back):
         raise InputFileError(
@@ -141,16 +185,16 @@ def _check(path: Path, time_s: Floats, acc: Floats, gyr: Floats | None) -> None:
             f"{path.name} has about {rate:.3g} samples a second; 25 to 2000 can be used.",
             "time_s is in seconds: check its unit.",
         )
+    if np.abs(acc).max() > MAX_ACC:
+        raise InputFileError(
+            f"{path.name}: an acceleration of {np.abs(acc).max():.3g} m/s² is beyond any runner.",
+            "Are these raw counts? m/s² are expected.",
+        )
     size = float(np.median(np.linalg.norm(acc, axis=1)))
     if size < 4.0:
         raise InputFileError(
             f"{path.name}: accelerations are about {size:.2g} in size; gravity alone is 9.8 m/s².",
             "They look like g: multiply by 9.80665.",
-        )
-    if np.abs(acc).max() > MAX_ACC:
-        raise InputFileError(
-            f"{path.name}: an acceleration of {np.abs(acc).max():.3g} m/s² is beyond any runner.",
-            "Are these raw counts? m/s² are expected.",
         )
     if gyr is not None and np.abs(gyr).max() > MAX_GYR:
         raise InputFileError(

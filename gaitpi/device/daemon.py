@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from gaitpi import __version__
 from gaitpi.calibrationfile import Vector
-from gaitpi.coach.policy import Coach
+from gaitpi.coach.policy import CEILING_S, SETTLE_S, Coach
 from gaitpi.coach.types import Beats, Cue, decided
 from gaitpi.config import Config
 from gaitpi.cues.button import Button, Press
@@ -28,26 +29,37 @@ from gaitpi.cues.player import ALIVE_S, Played, Player, system_cue
 from gaitpi.cues.vocabulary import METRONOME, fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
-from gaitpi.device.controls import Controls, Situation
+from gaitpi.device.control import Board, Command, Outcome
+from gaitpi.device.controls import SETTLE, Answer, Controls, Situation, span
 from gaitpi.device.correction import corrected
 from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
-from gaitpi.device.notify import Notifier
+from gaitpi.device.live import LIVE_S, Live, Seen
+from gaitpi.device.notify import Notifier, Watcher
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.programme import Desk
+from gaitpi.device.resume import ENDED, LastCue, Resumed, Unfinished, find, take_up
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
+from gaitpi.device.supply import LOOK_S as SUPPLY_S
+from gaitpi.device.supply import Sag, Supply
 from gaitpi.device.warmup import warm_up
 from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
+from gaitpi.faults import RESUMED
 from gaitpi.gait import Mount, Start, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
+from gaitpi.imu.bus import FaultCounters
 from gaitpi.imu.reader import Reader
+from gaitpi.priority import preferred
 from gaitpi.runs.header import RunHeader, utc_offset_s
 from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.room import Room
 
 LOST_S = 2.0
 """Without a sample for this long the sensor is said to be lost, s."""
+LATE_S = 0.1
+"""A turn of the loop that begins so long after its time is counted, s: two polls."""
 ANCHOR_S = 10.0
 """How often the wall clock is compared with the monotonic one, s."""
 DAY_S = 86_400.0
@@ -57,6 +69,10 @@ SWITCH_S = 0.0005
 """How long a thread may keep the interpreter from another (default 5 ms): the rhythm of a cue must
 not wait for a calculation, s. Measured: ``python -m calibration.jitter``."""
 WAITING = "waiting for a run"
+SAME_S = 0.05
+"""The same cue: nearer to each other than this, s; the next is 60 s away."""
+BEAT_S = 0.2
+"""How often whoever watches over the daemon is told that it lives, s."""
 REMIND_S = (20.0, 40.0, 60.0)
 """After the end of a run, when to remind of the belt before it goes into the wash, s."""
 
@@ -102,10 +118,14 @@ class Daemon:
     runner's presses; None = none fitted. It is closed at the end, as ``outputs`` are. With
     ``auto`` runs begin and end by themselves (``config.runs``), else one begins with the first
     sample. ``stands`` are the kept ones of the sensor, None = none. ``thermometer`` of the
-    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``coach`` is the
+    machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``supply`` of the
+    machine, None = not watched: while it sags the vibration motor rests. ``coach`` is the
     policy: what decides the cues of a run. ``programme`` says at the start of a run what that is in
     a faded programme; None = nothing. ``sound_clock`` is what sounds are played on: by default
-    ``clock``, in virtual time one of their own.
+    ``clock``, in virtual time one of their own. ``unfinished_in`` is the folder of the runs: one of
+    this boot that was cut off just now goes on; None = none does; ``heard`` remembers the last cue
+    beyond a crash. ``board`` is where commands come
+    from, and where those who give them look; whoever serves it lives as long as the daemon.
     """
 
     def __init__(
@@ -121,7 +141,7 @@ class Daemon:
         source: str = "sensor",
         recording: str = "",
         status: StatusFile | None = None,
-        notifier: Notifier | None = None,
+        notifier: Watcher | None = None,
         told: Callable[[Progress], None] | None = None,
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
@@ -129,8 +149,12 @@ class Daemon:
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
+        supply: Supply | None = None,
         coach: type[Coach] = Coach,
         sound_clock: HostClock | None = None,
+        unfinished_in: Path | None = None,
+        heard: LastCue | None = None,
+        board: Board | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -148,13 +172,24 @@ class Daemon:
         self._source = source
         self._recording = recording
         self._status = status
-        self._notifier = notifier or Notifier("")
+        self._notifier: Watcher = notifier or Notifier("")
         self._told = told
         self._said = said or (lambda _text: None)
         self._button = button
         self._programme = programme
         self._coach = coach
         self._controls = Controls()
+        self._unfinished_in = unfinished_in
+        self._resumed: Resumed | None = None
+        self._left_open = False
+        self._heard = heard or LastCue(None)
+        self._board = board or Board()
+        self._starting: Command | None = None
+        self._control_told = False
+        self._seen = Seen()
+        self._seen_coach = config.coach
+        self._next_live_s = 0.0
+        self._stopped_by = "the button"
         self._auto = auto
         self._waiting: Waiting | None = None
         self._pause = Pause()
@@ -174,6 +209,10 @@ class Daemon:
         self._thermometer = thermometer
         self._heat = Heat()
         self._next_heat_s = 0.0
+        self._supply = supply
+        self._sag = Sag()
+        self._next_supply_s = 0.0
+        self._own = FaultCounters()
         self._quiet_until_s = 0.0
         self._stopped = False
         self._power_off = False
@@ -199,6 +238,7 @@ class Daemon:
         self._problems: list[str] = []
         self._since_s = time.monotonic()
         self._next_status_s = 0.0
+        self._next_beat_s = 0.0
         self._next_anchor_s = 0.0
 
     def run(self, until: Callable[[], bool]) -> Ended:
@@ -210,11 +250,25 @@ class Daemon:
                 "Compiling the estimator, once after each update: a minute or so on a Pi ..."
             )
         warm_up()
+        if self._realtime:
+            # what exists now stays: the collector need not walk it again. Before the sensor
+            # starts: it takes longer than a FIFO holds
+            gc.collect()
+            gc.freeze()
+            gc.disable()
         try:
             self._reader.start()
-            self._ready()
-            self._loop(until)
+            found = self._unfinished()
+            self._ready(anew=found is None)
+            if found is not None:
+                self._go_on(found)
+            with preferred() if self._realtime else nullcontext():
+                self._loop(until)
             self._say_goodbye()
+        except Exception:
+            # whoever begins anew takes the run up: it is left without an end
+            self._left_open = self._unfinished_in is not None
+            raise
         finally:
             self._notifier.send("STOPPING=1")
             self._finish()
@@ -223,12 +277,13 @@ class Daemon:
 
     # -------------------------------------------------------------------- the loop
 
-    def _ready(self) -> None:
+    def _ready(self, *, anew: bool) -> None:
+        """Tell that it begins; not ``anew``: a run goes on, and the runner is not greeted again."""
         self._last_host_s = self._clock.monotonic()
         info = self._reader.info
         note = "" if info.identity == "tested" else f" ({info.identity} id 0x{info.who_am_i:02X})"
         self._said(f"{info.chip} at 0x{info.address:02X} on {info.bus}{note}, {info.rate_hz:g} Hz.")
-        if self._auto:
+        if self._auto and anew:
             runs = self._config.runs
             self._said(
                 f"Waiting for a run: it begins by itself after {runs.start_s:g} s of running at "
@@ -237,22 +292,24 @@ class Daemon:
         self._notifier.send("READY=1")
         if self._realtime:
             self._player.light("healthy")
-            self._sound("hello")
-            # what exists now stays: the collector need not walk it again
-            gc.collect()
-            gc.freeze()
-            gc.disable()
+            if anew:
+                self._sound("hello")
             self._switch_s = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH_S)
 
     def _loop(self, until: Callable[[], bool]) -> None:
+        self._board.open = True
         due = self._clock.monotonic()
+        late = False
         while not (self._power_off or until()):
             due += self._config.imu.poll_s
             now = self._clock.monotonic()
             if due < now - 1.0:
                 due = now  # the machine slept: do not chase it
             self._clock.sleep(due - now)
+            was, late = late, self._clock.monotonic() - due > LATE_S
+            if late and not was:
+                self._own.add("late")  # once a stall, whatever it takes to catch up
             self._tick()
 
     def _tick(self) -> None:
@@ -278,10 +335,19 @@ class Daemon:
             self._said("Recording goes on.")
         for press in self._button.presses() if self._button is not None else ():
             self._pressed(press)
+        command = self._board.take()
+        if command is not None:
+            self._ordered(command)
+        if self._board.watched and now >= self._next_live_s:
+            self._next_live_s = now + LIVE_S
+            self._board.live = self._look(now)
         self._calibrating.tick(now)
         if self._thermometer is not None and now >= self._next_heat_s:
             self._next_heat_s = now + LOOK_S
             self._feel(self._thermometer.celsius(), now)
+        if self._supply is not None and now >= self._next_supply_s:
+            self._next_supply_s = now + SUPPLY_S
+            self._sense(self._supply.flags(), now)
         if self._reminders and now >= self._reminders[0]:
             del self._reminders[0]
             self._sound("reminder")
@@ -289,70 +355,123 @@ class Daemon:
             self._next_anchor_s = now + ANCHOR_S
             if recorder is not None:
                 recorder.anchor(now, self._clock.wall())
+        self._beat()
         if self._realtime and now >= self._next_status_s:
             self._next_status_s = now + 1.0
-            self._second(fresh=bool(batches))
+            self._second()
 
-    def _second(self, *, fresh: bool) -> None:
-        """Once a second of real time: watchdog, status file, garbage."""
-        # a daemon that looks for its lost sensor is alive: a restart would only split the run
-        if fresh or self._lost:
+    def _beat(self) -> None:
+        """Show that the daemon lives: samples are fresh, sounds on time.
+
+        One that looks for its lost sensor lives too: a restart would only split the run.
+        """
+        now = self._clock.monotonic()
+        if not self._realtime or now < self._next_beat_s:
+            return
+        fresh = now - self._last_host_s <= LOST_S + 1.0 or self._lost
+        if fresh and not self._player.stuck:
+            self._next_beat_s = now + BEAT_S
             self._notifier.send("WATCHDOG=1")
+
+    def _second(self) -> None:
+        """Once a second of real time: status file, garbage."""
         gc.collect()  # what existed at the start is frozen, so this is short
         if self._player.error is not None and not self._player_told:
             self._player_told = True
             self._problems.append(f"The sounds have stopped: {self._player.error}")
             self._said(self._problems[-1])
+        if self._board.problem and not self._control_told:
+            self._control_told = True
+            self._said(self._board.problem)
+        self._board.status = status = self._now()
         if self._status is None:
             return
-        info = self._reader.info
-        p = self._progress
-        recorder = self._recorder
         try:
-            self._status.write(
-                Status(
-                    pid=os.getpid(),
-                    version=__version__,
-                    boot_id=boot_id(),
-                    since_s=self._since_s,
-                    updated_s=time.monotonic(),
-                    state=self._state(),
-                    sensor=SensorStatus(
-                        chip=info.chip,
-                        address=info.address,
-                        bus=info.bus,
-                        identity=info.identity,
-                        rate_hz=info.rate_hz,
-                        virtual=info.virtual,
-                    ),
-                    rate_hz=self._reader.rate_hz,
-                    activity=p.activity,
-                    cadence_spm=None if np.isnan(p.cadence_spm) else p.cadence_spm,
-                    lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
-                    counters=self._reader.counters,
-                    run_id=self._run_id if recorder else None,
-                    recorder_problem=self._recorder_problem(),
-                    coach=p.coach,
-                    waiting=self._is_waiting,
-                    belt=p.belt,
-                    worn=self._worn,
-                )
-            )
+            self._status.write(status)
         except OSError as error:
             self._status = None  # the coach goes on without; said once
             self._said(f"The status file cannot be written ({error.strerror}).")
+
+    def _now(self) -> Status:
+        """What is said of this second."""
+        info = self._reader.info
+        p = self._progress
+        recorder, pipeline = self._recorder, self._pipeline
+        at = pipeline.moment_s if pipeline is not None else np.inf
+        return Status(
+            pid=os.getpid(),
+            version=__version__,
+            boot_id=boot_id(),
+            since_s=self._since_s,
+            updated_s=time.monotonic(),
+            state=self._state(),
+            sensor=SensorStatus(
+                chip=info.chip,
+                address=info.address,
+                bus=info.bus,
+                identity=info.identity,
+                rate_hz=info.rate_hz,
+                virtual=info.virtual,
+            ),
+            rate_hz=self._reader.rate_hz,
+            activity=p.activity,
+            cadence_spm=None if np.isnan(p.cadence_spm) else p.cadence_spm,
+            lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
+            counters=self._counters,
+            run_id=self._run_id if recorder else None,
+            recorder_problem=self._recorder_problem(),
+            coach=p.coach,
+            waiting=self._is_waiting,
+            belt=p.belt,
+            worn=self._worn,
+            muted_s=max(0.0, self._controls.muted_until_s - max(0.0, at)),
+            recorder=dict(recorder.counters) if recorder else {},
+            control=self._board.problem,
+        )
+
+    def _look(self, now_s: float) -> Live:
+        """What is seen this moment, for those who watch."""
+        p, pipeline = self._progress, self._pipeline
+        if pipeline is None:
+            return Live(
+                state=self._state(),
+                activity=p.activity,
+                cadence_spm=p.cadence_spm,
+                reason=p.coach,
+                counters=self._counters,
+                recorder_problem=self._recorder_problem(),
+            )
+        return self._seen.look(
+            now_s,
+            pipeline,
+            self._seen_coach,
+            state=self._state(),
+            run_id=self._run_id if self._recorder else None,
+            muted_until_s=self._controls.muted_until_s,
+            belt=p.belt,
+            steps=self._steps,
+            cues=self._cues,
+            counters=self._counters,
+            recorder=self._recorder,
+            recorder_problem=self._recorder_problem(),
+        )
 
     def _state(self) -> str:
         if self._lost:
             return "sensor lost"
         if self._is_waiting:
             return WAITING
-        return "stopped by the button" if self._stopped else "recording"
+        return f"stopped by {self._stopped_by}" if self._stopped else "recording"
 
     @property
     def _is_waiting(self) -> bool:
         """Whether there is no run, and one begins by itself."""
         return self._auto and self._pipeline is None
+
+    @property
+    def _counters(self) -> dict[str, int]:
+        """Faults by name: the sensor's and the daemon's own."""
+        return self._reader.counters | self._own.snapshot()
 
     def _recorder_problem(self) -> str:
         if self._recorder is not None:
@@ -396,37 +515,90 @@ class Daemon:
             )
             self._stop_run()
 
-    # -------------------------------------------------------------------- the button
+    def _sense(self, flags: int | None, now_s: float) -> None:
+        """The firmware's flags: what a sagging supply cannot bear is left out, and it is said."""
+        change = self._sag.update(flags, now_s)
+        if change == "sags":
+            self._own.add("supply")
+            self._outputs.spare(True)
+            text = f"the supply sags (flags 0x{flags or 0:X})"
+            self._event("supply", text, flags=flags)
+            self._trouble(
+                4,
+                f"T{text[1:]}: the vibration motor rests, beeps go on. "
+                "Use a 5 V supply of 2.5 A and a short, thick lead.",
+            )
+        elif change == "slow":
+            self._event("supply", f"the firmware slows the machine (0x{flags or 0:X})", flags=flags)
+        elif change == "over":
+            self._outputs.spare(False)
+            self._event("supply-back", "the supply holds again")
+            self._said("The supply holds again.")
+            self._rest_light()
+
+    # -------------------------------------------------------------------- button and commands
 
     def _pressed(self, press: Press) -> None:
         """Every gesture is answered, recorded where there is a run, and acted on."""
+        answer = self._controls.answer(press, self._situation())
+        # when it was pressed, not when the grammar was sure of it
+        self._do(answer, press.time_s, "Button", {"gesture": press.gesture})
+
+    def _ordered(self, command: Command) -> None:
+        """A command is obeyed as a press of the button is, and answered."""
+        order, peer = command.order, command.peer
+        answer = self._controls.obey(order, self._situation())
+        detail: dict[str, object] = {"command": order.do, "uid": peer.uid, "pid": peer.pid}
+        self._do(answer, self._clock.monotonic(), "Command", detail)
+        if answer.action == "start":
+            self._starting = command  # with the next samples
+            return
+        more: dict[str, object] = {"run_id": self._run_id or None}
+        if answer.refused:
+            command.outcome = Outcome(False, answer.text)
+        elif order.do == "mute":
+            until_s = self._clock.wall() + order.seconds
+            at = time.strftime("%H:%M", time.localtime(until_s))
+            said = f"muted until {at}, {span(order.seconds)}"
+            command.outcome = Outcome(True, said, more=more | {"until_wall_s": until_s})
+        elif order.do == "unmute":
+            said = "cues on again" if answer.kind else "cues were on already"
+            command.outcome = Outcome(True, said, more=more)
+        elif order.do == "mark":
+            minutes, seconds = divmod(int(self._time_s), 60)
+            said = f"marked at {minutes}:{seconds:02d} of the run"
+            command.outcome = Outcome(True, said, more=more | {"time_s": self._time_s})
+        else:
+            command.outcome = Outcome(True, "stopped", more=more)
+
+    def _situation(self) -> Situation:
         pipeline, recorder = self._pipeline, self._recorder
-        answer = self._controls.answer(
-            press,
-            Situation(
-                time_s=pipeline.moment_s if pipeline else 0.0,
-                coaching=pipeline is not None,
-                recording=recorder is not None and not recorder.problem,
-                ready=(self._stopped or self._is_waiting) and not self._lost,
-                sensing=self._has_gyro and not self._lost,
-            ),
+        return Situation(
+            time_s=pipeline.moment_s if pipeline else 0.0,
+            coaching=pipeline is not None,
+            recording=recorder is not None and not recorder.problem,
+            ready=(self._stopped or self._is_waiting) and not self._lost,
+            sensing=self._has_gyro and not self._lost,
         )
+
+    def _do(self, answer: Answer, at_s: float, who: str, detail: dict[str, object]) -> None:
+        """What a press or a command of host time ``at_s`` leads to."""
+        pipeline, recorder = self._pipeline, self._recorder
         self._quiet_until_s = 0.0  # what was just unmuted is muted again where it is hot
         for sound in answer.sounds:
             self._sound(sound)
-        detail: dict[str, object] = {"gesture": press.gesture}
         if answer.mute_until_s is not None and pipeline is not None:
             detail |= {"from_s": pipeline.moment_s, "until_s": answer.mute_until_s}
             pipeline.mute(pipeline.moment_s, answer.mute_until_s)
             if answer.mute_until_s > pipeline.moment_s:
                 self._player.hush()  # the coach comes to it with the next samples
         if answer.kind:
-            self._said(f"Button: {answer.text}.")
+            text = f"not done: {answer.text}" if answer.refused else answer.text
+            self._said(f"{who}: {text}.")
             if recorder is not None:
-                # when it was pressed, not when the grammar was sure of it
-                recorder.event(press.time_s - self._run0, answer.kind, answer.text, **detail)
+                recorder.asked(at_s - self._run0, answer.kind, text, **detail)
         if answer.action == "stop":
-            self._stop_run()
+            self._stop_run(f"the {who.lower()}")
         elif answer.action == "start":
             self._stopped = False
             self._wanted = True
@@ -437,15 +609,18 @@ class Daemon:
         elif answer.action == "power-off":
             self._power_off = True
 
-    def _stop_run(self) -> None:
+    def _stop_run(self, by: str = "the button") -> None:
         """Close the run and wait for the button: samples are read on, and left alone."""
         self._stopped = not self._auto
-        self._end_run("stopped by the button")
+        self._stopped_by = by
+        self._end_run(f"stopped by {by}")
         self._held = True
-        self._said("Stopped. Hold the button for two seconds to start another run.")
+        self._said("Stopped. Hold the button for 1.5 s to start another run.")
 
     def _end_run(self, why: str) -> None:
         """Close the run, let it be heard, and remind of the belt."""
+        if self._recorder is not None:
+            self._recorder.event(self._time_s, ENDED, why)
         self._close_run()
         self._reminders = [self._clock.monotonic() + wait for wait in REMIND_S]
         self._progress = Progress(0.0, 0, np.nan, np.nan, 0, 0, why)
@@ -502,11 +677,14 @@ class Daemon:
     def _take(self, batches: list[Batch]) -> None:
         """Samples of the run: one batch as it comes, or at its beginning all that were kept."""
         assert self._pipeline is not None
+        if self._resumed is not None:
+            batches = [self._placed(self._resumed, batch) for batch in batches]
         batches = [replace(batch, line=batch.line.shifted(self._run0)) for batch in batches]
         times, counts = joined(batches)
         self._time_s = float(times[-1])
         acc, gyr = self._reader.info.si(counts)
         out = self._pipeline.update(acc, gyr, times)
+        self._seen.took(batches, out)
         self._decided(out)
         if self._recorder is not None:
             if len(batches) == 1:
@@ -613,6 +791,7 @@ class Daemon:
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
         laid = self._programme.prepare(self._config, wall0) if self._programme else None
         config = laid.config if laid else self._config
+        self._seen, self._seen_coach = Seen(), config.coach
         known = self._known(batches, learned)
         header = RunHeader.new(
             mono_s=self._run0,
@@ -649,10 +828,84 @@ class Daemon:
             self._rest_light()
             if self._realtime or self._button is not None or self._auto:
                 self._sound("record")
+        if self._starting is not None:
+            said = f"recording {self._run_id}" if self._run_id else "a run begins, not recorded"
+            more = {"run_id": self._run_id or None}
+            self._starting.outcome = Outcome(True, said, more=more)
+            self._starting = None
         for problem in laid.problems if laid else ():
             self._trouble(6, problem)
         if laid and laid.next.part:
             self._said(f"Programme: {laid.next.why}.")
+
+    # -------------------------------------------------------------------- a run that was cut off
+
+    def _unfinished(self) -> Unfinished | None:
+        """The run that was being recorded until just now, if there is one."""
+        if self._unfinished_in is None:
+            return None
+        now = self._clock.monotonic()
+        return find(self._unfinished_in, self._reader.info, now, has_gyro=self._has_gyro)
+
+    def _go_on(self, found: Unfinished) -> None:
+        """Take up a run that was cut off; where that cannot be, it stays as it is."""
+        came: list[Batch] = []
+
+        def between() -> None:
+            came.extend(self._reader.poll())
+            self._last_host_s = self._clock.monotonic()  # that it gets on is the sign of life
+            self._beat()
+
+        run = None
+        try:
+            run = take_up(found, between, self._coach)
+        except Exception as error:  # whatever is wrong with that run, the next one must begin
+            self._said(f"{found.path.name} was cut off and does not go on: {error}")
+        if run is not None:
+            self._resume(run)
+        for batch in came:
+            self._batch(batch)
+            self._beat()
+
+    def _resume(self, run: Resumed) -> None:
+        """Everything as it was when the run was cut off."""
+        header = run.header
+        self._resumed = run
+        self._run_id, self._path, self._worn = header.run_id, run.path, run.worn
+        self._run0, self._time_s = header.anchor.mono_s, run.end_s
+        self._steps, self._cues = run.steps, run.cues
+        self._controls, self._pipeline = run.controls, run.pipeline
+        self._pause = run.pause
+        self._seen, self._seen_coach = Seen(), run.config.coach
+        for _ in range(run.times):
+            self._own.add(RESUMED)
+        self._pause_n = round(self._config.runs.stop_s * header.design_rate_hz)
+        room = Room(run.path.parent, self._config.runs.keep_free_mb) if self._realtime else None
+        self._recorder = Recorder(run.writer, synchronous=not self._realtime, room=room)
+        noted_s = self._heard.last_s()
+        if noted_s is not None and noted_s - self._run0 > run.last_cue_s + SAME_S:
+            self._settle(run, noted_s - self._run0)
+        self._rest_light()
+        self._said(f"Recording {header.run_id} again, after it was cut off.")
+
+    def _settle(self, run: Resumed, heard_s: float) -> None:
+        """A cue was heard (run time) that the cut kept from the file: the next comes no sooner."""
+        from_s = run.pipeline.moment_s
+        until_s = heard_s + CEILING_S - SETTLE_S
+        run.pipeline.mute(from_s, until_s)
+        text = "a cue that is not in the run was heard just before: quiet for a minute after it"
+        if self._recorder is not None:
+            self._recorder.event(run.end_s, SETTLE, text, from_s=from_s, until_s=until_s)
+
+    def _placed(self, run: Resumed, batch: Batch) -> Batch:
+        """A batch of a run that was taken up; with the first of them it is known for how long."""
+        if batch.index == 0:
+            gap_s = run.gap_s(batch)
+            text = f"{gap_s:.1f} s not recorded: gaitpi had stopped"
+            if self._recorder is not None:
+                self._recorder.event(run.end_s, "gap", text, gap_s=gap_s)
+            self._sound("record")
+        return run.placed(batch)
 
     def _decided(self, out: Output) -> None:
         """Hand on what a block led to, in the order of time; the metronome before the cues."""
@@ -671,6 +924,9 @@ class Daemon:
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
+        if self._realtime:
+            self._heard.note(self._run0 + cue.time_s)
+        self._seen.cued(cue)
         if self._recorder is not None:
             self._recorder.cue(cue)
         if cue.cue == METRONOME.name:
@@ -767,7 +1023,7 @@ class Daemon:
     def _event(self, kind: str, text: str, **detail: object) -> None:
         if self._recorder is not None:
             host_s = self._clock.monotonic() - self._run0
-            self._recorder.event(host_s, kind, text, counters=self._reader.counters, **detail)
+            self._recorder.event(host_s, kind, text, counters=self._counters, **detail)
 
     def _say_goodbye(self) -> None:
         """Let the runner hear that it has ended."""
@@ -796,17 +1052,20 @@ class Daemon:
         """End the run file; the next samples begin another. Waits for no card in real time."""
         self._player.hush()
         recorder, pipeline = self._recorder, self._pipeline
-        self._recorder = self._pipeline = None
+        self._recorder = self._pipeline = self._resumed = None
         if pipeline is not None:
             self._last_mount = pipeline.estimator.learned_mount
         run_id = self._run_id
         if recorder is None or pipeline is None:
             return
+        if self._left_open:
+            recorder.close(finished=False)
+            return
         recorder.seconds([row._asdict() for row in pipeline.finish()])
         summary = {
             "steps": self._steps,
             "cues": self._cues,
-            "counters": self._reader.counters,
+            "counters": self._counters,
             "gyro_bias_rad_s": [round(float(b), 6) for b in pipeline.estimator.gyro_bias],
             "dropped_cues": self._player.dropped,
         }

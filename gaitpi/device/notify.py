@@ -1,7 +1,15 @@
-"""What the service manager is told: ready, alive, stopping (the sd_notify protocol)."""
+"""What whoever watches over the daemon is told: ready, alive, stopping (the sd_notify protocol)."""
 
 import os
 import socket
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """Takes states such as ``READY=1``, ``WATCHDOG=1`` or ``STOPPING=1``; never an error."""
+
+    def send(self, state: str) -> None:
+        """Take note of ``state``."""
 
 
 class Notifier:

@@ -18,7 +18,7 @@ from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.correction import Correction, corrected
-from gaitpi.gait import RUNNING, GaitEstimator, Mount, Start, Trace
+from gaitpi.gait import RUNNING, GaitEstimator, GaitParams, Mount, Start, Trace
 from gaitpi.runs.rows import SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
@@ -65,7 +65,7 @@ class Pipeline:
     ``rate_hz`` as from :func:`design_rate`; ``has_gyro`` False for accelerometer only;
     ``day_second`` local seconds of the day at run time 0, None = unknown; ``start`` what is known
     of the sensor at run time 0; ``correction`` of the accelerometer, None = as it reads; ``coach``
-    the policy.
+    the policy; ``params`` of the estimator, None = the usual ones.
     """
 
     def __init__(
@@ -78,10 +78,11 @@ class Pipeline:
         start: Start | None = None,
         correction: Correction | None = None,
         coach: type[Coach] = Coach,
+        params: GaitParams | None = None,
     ) -> None:
         self._correction = correction
         mount = Mount.from_axes(config.mount.axes) if config.mount.axes else None
-        self.estimator = GaitEstimator(rate_hz, mount, start=start)
+        self.estimator = GaitEstimator(rate_hz, mount, params, start)
         self.coach = coach(config.coach, day_second=day_second)
         self.slope = SlopeEstimator(use_lean=config.coach.focus != "lean")
         self._belt = BeltCheck(rate_hz, mount)
@@ -95,6 +96,7 @@ class Pipeline:
         self._pending_clip = 0
         self._leans: tuple[float, float] = (np.nan, np.nan)
         self._lean_s = -np.inf
+        self._lean_deg = np.nan
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
@@ -105,6 +107,11 @@ class Pipeline:
     def moment_s(self) -> float:
         """Run time of the last moment given to the coach, s; -1 before the first."""
         return self._moment_s
+
+    @property
+    def lean_deg(self) -> float:
+        """Lean over both feet as the coach was last told it, deg; NaN while unknown."""
+        return self._lean_deg
 
     def mute(self, from_s: float, until_s: float) -> None:
         """Have the coach be quiet from the first moment after ``from_s``, as :meth:`Coach.mute`.
@@ -202,7 +209,7 @@ class Pipeline:
         decisions: list[Cue | Withheld] = []
         for t, activity, cadence_spm, lean_known, yaw_dps, gap_s, clip, lean_sd in moments:
             self._steps(steps, t)
-            lean_deg = self._lean(t, lean_known)
+            lean_deg = self._lean_deg = self._lean(t, lean_known)
             self._moment_s = t
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))

@@ -38,7 +38,8 @@ class Desk:
     def refresh(self) -> None:
         """Read the files again and book the runs that are new.
 
-        What goes wrong is kept for :meth:`prepare`: a run must start all the same.
+        One that may be going on is not: the daemon reads this before it takes up a run that was
+        cut off. What goes wrong is kept for :meth:`prepare`: a run must start all the same.
         """
         journal = self._look()
         if journal is None:

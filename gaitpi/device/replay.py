@@ -10,19 +10,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Beats, Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
-from gaitpi.device.controls import KINDS
+from gaitpi.device.controls import KINDS, SETTLE
 from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.device.start import decode, decode_correction
-from gaitpi.errors import InputFileError, RunFileError
-from gaitpi.gait import Start
+from gaitpi.errors import RunFileError
+from gaitpi.gait import GaitParams, Start
 from gaitpi.imu.batch import Counts
+from gaitpi.runs.kind import is_run as is_run
 from gaitpi.runs.reader import RawBlock, RunReader
 from gaitpi.runs.rows import EventRow, SecondRow
-from gaitpi.runs.schema import SUFFIX
 
 Floats = NDArray[np.float64]
 
@@ -55,32 +56,20 @@ class Recording:
     correction: Correction | None = None
 
 
-def open_recording(path: Path) -> Recording:
-    """Open a run file or a CSV. Raises InputFileError when it is neither, or damaged."""
-    return _open_run(path) if is_run(path) else _open_csv(path)
+def open_recording(path: Path, *, joined: int | None = None) -> Recording:
+    """Open a run file or a CSV. Raises InputFileError when it is neither, or damaged.
+
+    Some ``joined`` samples of a run are given at once; None = ``BLOCK``.
+    """
+    return _open_run(path, joined or BLOCK) if is_run(path) else _open_csv(path)
 
 
-def is_run(path: Path) -> bool:
-    """Whether ``path`` is to be read as a run file. Raises InputFileError if it cannot be read."""
-    return path.suffix == SUFFIX or _is_sqlite(path)
-
-
-def _is_sqlite(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(15) == b"SQLite format 3"
-    except OSError as error:
-        raise InputFileError(
-            f"{path} cannot be read: {error.strerror}.", "Check the path."
-        ) from error
-
-
-def _open_run(path: Path) -> Recording:
+def _open_run(path: Path, joined: int) -> Recording:
     run = RunReader(path)
     header = run.header
     try:
         config = msgspec.json.decode(header.config, type=Config)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         config = None  # written by another version: the caller's own is used
     try:
         start = decode(header.calibration)
@@ -92,7 +81,7 @@ def _open_run(path: Path) -> Recording:
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
         with run:
-            for times, counts in _joined(run.blocks()):
+            for times, counts in _joined(run.blocks(), joined):
                 yield (times, *header.sensor.si(counts))
 
     # these come of the samples once more; the rest was only known live
@@ -109,7 +98,7 @@ def _open_run(path: Path) -> Recording:
     )
 
 
-def _joined(blocks: Iterator[RawBlock]) -> Iterator[tuple[Floats, Counts]]:
+def _joined(blocks: Iterator[RawBlock], enough: int) -> Iterator[tuple[Floats, Counts]]:
     """Times and counts of raw blocks, some hundred of them at once.
 
     What was read before a damaged block is given before its error is raised.
@@ -129,7 +118,7 @@ def _joined(blocks: Iterator[RawBlock]) -> Iterator[tuple[Floats, Counts]]:
             times.append(block.times())
             counts.append(block.counts)
             samples += len(block.counts)
-            if samples >= BLOCK:
+            if samples >= enough:
                 yield take()
                 samples = 0
     except RunFileError:
@@ -171,20 +160,24 @@ def mutes(events: Iterable[EventRow]) -> list[tuple[float, float]]:
     """(from, until) run times (s) at which the runner muted the coach, or unmuted it, in order."""
     found = []
     for event in events:
-        if event.kind in KINDS:
+        if event.kind in (*KINDS, SETTLE):
             try:
                 detail = json.loads(event.detail)
                 found.append((float(detail["from_s"]), float(detail["until_s"])))
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 continue  # no mute among the runner's marks
     return sorted(found, key=lambda pair: pair[0])
 
 
-def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
-    """Everything in the order in which it became known: steps, decisions, gaps, events, seconds.
+def pipeline_for(
+    recording: Recording,
+    config: Config,
+    coach: type[Coach] = Coach,
+    params: GaitParams | None = None,
+) -> Pipeline:
+    """Estimator and coach as they were when the recording began, with what muted them later.
 
-    A step is one record of ``STEP_DTYPE``. Damage in the middle of a run raises RunFileError
-    after what came before it was given.
+    ``params`` None = those of every run.
     """
     pipeline = Pipeline(
         config,
@@ -193,10 +186,22 @@ def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
         day_second=recording.day_second,
         start=recording.start,
         correction=recording.correction,
+        coach=coach,
+        params=params,
     )
-    events = sorted(recording.events, key=lambda e: e.time_s)
-    for from_s, until_s in mutes(events):
+    for from_s, until_s in mutes(recording.events):
         pipeline.mute(from_s, until_s)
+    return pipeline
+
+
+def replay(recording: Recording, config: Config) -> Iterator[Item | Gap]:
+    """Everything in the order in which it became known: steps, decisions, gaps, events, seconds.
+
+    A step is one record of ``STEP_DTYPE``. Damage in the middle of a run raises RunFileError
+    after what came before it was given.
+    """
+    pipeline = pipeline_for(recording, config)
+    events = sorted(recording.events, key=lambda e: e.time_s)
     told = 0
     last = np.nan
     spacing = 1.0 / recording.rate_hz

@@ -229,7 +229,7 @@ def decode_correction(text: str | None) -> Correction | None:
 def _row(text: str) -> _Row:
     try:
         return msgspec.json.decode(text, type=_Row)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _unreadable(error) from error
 
 

@@ -20,6 +20,9 @@ from gaitpi.errors import InputFileError
 STALE_S: Final = 5.0
 """A status older than this many seconds is not believed; the daemon writes one each second."""
 
+SIZE_LIMIT: Final = 64 * 1024
+"""Largest status file read, bytes."""
+
 ACTIVITIES: Final = ("unknown", "still", "walking", "running")
 """Words for the activity codes 0 to 3."""
 
@@ -51,7 +54,9 @@ class Status(Struct, frozen=True, kw_only=True):
     being recorded; ``coach`` the coach's last word; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved;
     ``worn`` which way round the pack is, empty until known.
     Unknown numbers are None (NaN is written as null). ``waiting``: there is no run and one begins
-    by itself.
+    by itself. ``muted_s``: how long the runner's own mute still lasts, s; ``recorder`` what went
+    wrong with the run file of this run, by name, as ``counters``; ``control`` why the control
+    socket cannot be used, empty when it can.
     """
 
     pid: int
@@ -72,6 +77,9 @@ class Status(Struct, frozen=True, kw_only=True):
     waiting: bool = False
     belt: int = 0
     worn: str = ""
+    muted_s: float = 0.0
+    recorder: dict[str, int] = {}
+    control: str = ""
 
 
 class StatusFile:
@@ -110,14 +118,25 @@ def own_path(environ: Mapping[str, str] = os.environ) -> Path:
 def read(path: Path) -> Status | None:
     """The status in ``path``; None without one. Raises InputFileError if it makes no sense."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Status)
+        with path.open("rb") as file:
+            text = file.read(SIZE_LIMIT + 1)
+        if len(text) > SIZE_LIMIT:
+            raise ValueError(f"it has more than {SIZE_LIMIT // 1024} KiB")
+        return msgspec.json.decode(text, type=Status)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputFileError(
             f"the status file {path} cannot be read: {error}.",
             "Is another version of gaitpi running? Restart it.",
         ) from error
+
+
+def paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Where a daemon may write: this user's own file, then the system service's."""
+    own = own_path(environ)
+    only_own = environ.get("RUNTIME_DIRECTORY") or own == _SYSTEM_FILE
+    return [own] if only_own else [own, _SYSTEM_FILE]
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Status | None:
@@ -125,10 +144,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Status | None:
 
     A ``$RUNTIME_DIRECTORY`` given by name is the only one looked at.
     """
-    paths = {own_path(environ)}
-    if not environ.get("RUNTIME_DIRECTORY"):
-        paths.add(_SYSTEM_FILE)
-    found = [status for path in paths if (status := read(path)) is not None]
+    found = [status for path in paths(environ) if (status := read(path)) is not None]
     here = boot_id()
     return max(found, key=lambda one: (one.boot_id == here, one.updated_s), default=None)
 
@@ -173,3 +189,12 @@ def judge(status: Status) -> str:
     return not_running(
         status, now_s=time.monotonic(), boot=boot_id(), alive=process_lives(status.pid)
     )
+
+
+def recorded_run() -> str:
+    """Id of the run that a living daemon records; "" without one, or where that is not known."""
+    try:
+        status = find()
+    except InputFileError:
+        return ""
+    return (status.run_id or "") if status is not None and not judge(status) else ""

@@ -216,7 +216,7 @@ class _Life:
         header = _header(config, self.wall_s)
         path = run_path(self._directory, header.run_id)
         recorder = Recorder(RunWriter(path, header), synchronous=True)
-        scribe = _Scribe(Coach(config.coach), recorder)
+        scribe = Scribe(Coach(config.coach), recorder)
         phases = (
             Phase("stand", STAND_S),
             Phase("run", length_s, cadence_spm=self._own_spm, lean_deg=6.0),
@@ -240,8 +240,11 @@ class _Life:
         return self._own_spm * (1.0 + self._memory.learned)
 
 
-class _Scribe:
-    """A coach whose steps, moments and decisions are recorded."""
+class Scribe:
+    """A coach whose steps, moments and decisions are recorded.
+
+    ``step_row`` and ``second_row`` make the rows; without a signal there is not much in them.
+    """
 
     def __init__(self, coach: Coach, recorder: Recorder) -> None:
         self._coach = coach
@@ -250,7 +253,7 @@ class _Scribe:
 
     def step(self, step: StepTaken) -> None:
         """Take in a step."""
-        self._recorder.steps([_step_row(step)])
+        self._recorder.steps([self.step_row(step)])
         self._coach.step(step)
 
     def moment(self, m: Moment) -> list[Cue | Withheld]:
@@ -267,36 +270,34 @@ class _Scribe:
 
     def finish(self) -> None:
         """Record the seconds."""
-        self._recorder.seconds([_second_row(k, found) for k, found in self._seconds.items()])
+        self._recorder.seconds([self.second_row(k, found) for k, found in self._seconds.items()])
 
+    def step_row(self, step: StepTaken) -> dict[str, Any]:
+        """In the file a step begins with its contact; there is no more to it without a signal."""
+        known = math.isfinite(step.step_s)
+        return dict.fromkeys(StepRow._fields, math.nan) | {
+            "ic_s": step.ic_s,
+            "step_s": step.step_s,
+            "cadence_spm": MINUTE_S / step.step_s if known else math.nan,
+            "side": 0,
+            "known_s": step.known_s,
+            "activity": RUNNING if step.running else 2,
+        }
 
-def _step_row(step: StepTaken) -> dict[str, Any]:
-    """In the file a step begins with its contact; there is no more to it without a signal."""
-    known = math.isfinite(step.step_s)
-    return dict.fromkeys(StepRow._fields, math.nan) | {
-        "ic_s": step.ic_s,
-        "step_s": step.step_s,
-        "cadence_spm": MINUTE_S / step.step_s if known else math.nan,
-        "side": 0,
-        "known_s": step.known_s,
-        "activity": RUNNING if step.running else 2,
-    }
-
-
-def _second_row(second: int, moments: list[Moment]) -> dict[str, Any]:
-    """A second made of its moments."""
-    activities = Counter(m.activity for m in moments)
-    return {
-        "time_s": float(second),
-        "activity": activities.most_common(1)[0][0],
-        "cadence_spm": _mean([m.cadence_spm for m in moments]),
-        "lean_deg": _mean([m.lean_deg for m in moments]),
-        "side_lean_deg": math.nan,
-        "samples": SAMPLES * len(moments),
-        "clipped": 0,
-        "gap_s": sum(m.gap_s for m in moments),
-        "belt": 1,
-    }
+    def second_row(self, second: int, moments: list[Moment]) -> dict[str, Any]:
+        """A second made of its moments."""
+        activities = Counter(m.activity for m in moments)
+        return {
+            "time_s": float(second),
+            "activity": activities.most_common(1)[0][0],
+            "cadence_spm": _mean([m.cadence_spm for m in moments]),
+            "lean_deg": _mean([m.lean_deg for m in moments]),
+            "side_lean_deg": math.nan,
+            "samples": SAMPLES * len(moments),
+            "clipped": 0,
+            "gap_s": sum(m.gap_s for m in moments),
+            "belt": 1,
+        }
 
 
 def _mean(values: list[float]) -> float:

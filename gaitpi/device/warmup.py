@@ -1,5 +1,6 @@
 """Having every kernel ready before samples arrive."""
 
+import contextlib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from gaitpi.errors import GaitpiError
 from gaitpi.gait import GaitEstimator
 from gaitpi.gait._jit import compilations, is_cached
 from gaitpi.gait.belt import BeltSense
-from gaitpi.kernelcache import cache_directory
+from gaitpi.kernelcache import cache_directory, warm_mark
 
 RATE_HZ = 200.0
 
@@ -58,4 +59,7 @@ def warm_up() -> WarmUp:
                 acc, times = np.zeros((n, 3)), np.arange(n) / RATE_HZ
                 BeltSense(RATE_HZ).update(acc, GaitEstimator(RATE_HZ).update(acc, gyr, times))
     took = time.perf_counter() - start
-    return WarmUp(len(compiled), took, cache_directory(), is_cached())
+    if kept := is_cached():
+        with contextlib.suppress(OSError):  # it is only asked whether to look again
+            warm_mark(cache_directory()).touch()
+    return WarmUp(len(compiled), took, cache_directory(), kept)

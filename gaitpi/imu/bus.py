@@ -21,7 +21,12 @@ _NAMES: Final = {
     errno.ETIMEDOUT: "timeout",
     errno.EAGAIN: "arbitration",
     errno.EBUSY: "busy",
+    errno.ENODEV: "gone",
 }
+
+UNTOUCHED: Final = ("nack", "busy")
+"""Faults of a read after which nothing has left the device: it was not even begun. EIO tells no
+such thing: a Pi's adapter gives it when fewer bytes came than were asked for."""
 
 
 class FaultCounters:
@@ -91,8 +96,12 @@ class I2CBus:
         if self._banks is not None:
             self._enter(0)
 
-    def read(self, register: int, n: int = 1) -> bytes:
-        """``n`` bytes from ``register`` on. Raises BusFault."""
+    def read(self, register: int, n: int = 1, *, takes: bool = False) -> bytes:
+        """``n`` bytes from ``register`` on. Raises BusFault.
+
+        ``takes``: what is read is gone from the device, as from a FIFO. Then it is repeated only
+        where nothing can have left it.
+        """
         self._enter(register >> 8)
 
         def transfer() -> bytes:
@@ -101,7 +110,7 @@ class I2CBus:
                 raise OSError(errno.EIO, f"{len(data)} bytes came, not {n}")
             return data
 
-        return self._attempt(transfer, f"0x{self.address:02X} reading 0x{register:02X}")
+        return self._attempt(transfer, f"0x{self.address:02X} reading 0x{register:02X}", takes)
 
     def write(self, register: int, data: bytes) -> None:
         """Write ``data`` from ``register`` on. Raises BusFault."""
@@ -127,7 +136,7 @@ class I2CBus:
 
         self._attempt(transfer, f"0x{self.address:02X} writing 0x{register:02X}")
 
-    def _attempt(self, transfer: Callable[[], bytes], what: str) -> bytes:
+    def _attempt(self, transfer: Callable[[], bytes], what: str, takes: bool = False) -> bytes:
         started = self.clock.monotonic()
         retries = 0
         while True:
@@ -137,7 +146,8 @@ class I2CBus:
                 name = fault_name(error)
                 self.faults.add(name)
                 late = self.clock.monotonic() - started > RETRY_WITHIN_S
-                if name == "timeout" or late or retries == RETRIES:
+                hopeless = name not in UNTOUCHED if takes else name == "timeout"
+                if hopeless or late or retries == RETRIES:
                     raise BusFault(error, name, what) from error
             retries += 1
 

@@ -87,7 +87,8 @@ class FifoStatus(NamedTuple):
     """How much lies in the FIFO.
 
     ``level`` in units (frames or words); ``whole`` False when the bytes are no whole number
-    of units; ``aligned`` False when the chip itself says that the next byte does not begin a
+    of units, which a level with one bit that reads wrong never is where it counts smaller
+    things; ``aligned`` False when the chip itself says that the next byte does not begin a
     frame; ``time_s``, ``took_s``: host time in the middle of the level's query, its length, s.
     """
 
@@ -264,9 +265,8 @@ class Fifo:
         aligned = self.pattern is None or _read(bus, self.pattern) & self.pattern.mask == 0
         size = (number & self.level.mask) * self.level_bytes
         level, rest = divmod(size, self.layout.unit_bytes)
-        whole = rest == 0 or self.pattern is not None  # the pattern tells it better
         overflow = bool(flags & self.overflow.mask) or size >= self.size_bytes
-        return FifoStatus(level, whole, overflow, aligned, (before + after) / 2, after - before)
+        return FifoStatus(level, rest == 0, overflow, aligned, (before + after) / 2, after - before)
 
     def _same_registers(self) -> bool:
         ours, theirs = self.level, self.overflow

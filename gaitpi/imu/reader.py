@@ -19,9 +19,10 @@ from gaitpi.config import ImuConfig
 from gaitpi.errors import ConfigError, SensorError
 from gaitpi.hostclock import HostClock
 from gaitpi.imu.batch import Batch, Counts, Floats, SensorInfo
-from gaitpi.imu.bus import BusFault, FaultCounters, I2CBus
+from gaitpi.imu.bus import RETRIES, UNTOUCHED, BusFault, FaultCounters, I2CBus
 from gaitpi.imu.chip import Chip, FifoStatus, Table, blocks, first_fault
 from gaitpi.imu.chips import CHIPS, known_addresses
+from gaitpi.imu.recovery import BusRecovery
 from gaitpi.imu.sampleclock import SampleClock
 from gaitpi.imu.transport import Transport
 
@@ -31,13 +32,31 @@ FROZEN_RUN: Final = 25
 FAILURES_MAX: Final = 10
 """Failed polls less successful ones, after which the sensor counts as lost."""
 
+HANGS_MAX: Final = 3
+"""So many transfers in a row that hung, and the bus is to be freed (:mod:`gaitpi.imu.recovery`)."""
+
+FREE_EVERY_S: Final = 5.0
+"""What an attempt to free it did not free is tried again so much later."""
+
+EXAM_S: Final = 0.15
+EXAM_READS: Final = 1000
+"""At the start the wire is examined: read-backs for so long at most, and so many. One takes 0.2 ms
+or so at 400 kHz, so some 700 fit; ``gaitpi doctor`` takes its time for all 1,000."""
+
 GIVE_UP_S: Final = 1.0
 """A reset and configuration that takes longer is begun again from the search."""
+
+SHORT_WAIT_S: Final = 0.02
+"""What a chip needs after a reset or a setting is waited for in the poll if it is no longer than
+this, in all: the next poll is 50 ms away."""
 
 START_S: Final = 3.0
 START_STEP_S: Final = 0.005
 SILENT_S: Final = 0.25
 """A FIFO that stays empty so long is not being filled."""
+
+FEW_BYTES: Final = 56
+"""Some four samples."""
 
 MISALIGNED_C: Final = 2.0
 """No sensor warms by 2 °C between two polls; a frame read askew almost always seems to."""
@@ -72,6 +91,10 @@ class _Held:
 
 
 _Answer = tuple[Chip, int, int]  # chip, address, WHO_AM_I as read
+
+
+class HungBusError(SensorError):
+    """Transfers hang: a wire is held low."""
 
 
 def find_sensor(transport: Transport, clock: HostClock, config: ImuConfig) -> tuple[Chip, int]:
@@ -163,7 +186,7 @@ def _wanted(config: ImuConfig) -> list[Chip]:
 def _nobody(transport: Transport, addresses: tuple[int, ...], faults: set[str]) -> SensorError:
     where = " ".join(f"0x{address:02X}" for address in addresses)
     if "timeout" in faults:
-        return SensorError(
+        return HungBusError(
             f"The bus {transport.name} hangs: a wire is held low.",
             "Unplug the sensor and plug it in again; look for SDA (pin 3) or SCL (pin 5) "
             "touching GND.",
@@ -193,10 +216,26 @@ def _stranger(transport: Transport, config: ImuConfig, address: int, who: int) -
     )
 
 
-def open_reader(transport: Transport, clock: HostClock, config: ImuConfig) -> "Reader":
-    """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`."""
-    chip, address = find_sensor(transport, clock, config)
-    return Reader(chip.bus(transport, address, clock), chip, clock, config)
+def open_reader(
+    transport: Transport,
+    clock: HostClock,
+    config: ImuConfig,
+    recovery: BusRecovery | None = None,
+) -> "Reader":
+    """Find the sensor and make its reader (not yet started). Raises as :func:`find_sensor`.
+
+    ``recovery`` frees a bus that hangs, here and later; None = nothing can.
+    """
+    try:
+        chip, address = find_sensor(transport, clock, config)
+    except HungBusError:
+        if recovery is None:
+            raise
+        recovery.begin()
+        while recovery.busy:
+            clock.sleep(START_STEP_S)
+        chip, address = find_sensor(transport, clock, config)
+    return Reader(chip.bus(transport, address, clock), chip, clock, config, recovery)
 
 
 class Reader:
@@ -204,10 +243,18 @@ class Reader:
 
     ``start()`` once, then ``poll()`` about every ``config.poll_s``. ``state`` and ``reason``
     (words) tell what it is doing, ``counters`` every fault since the start by name, ``info``
-    what the sensor is. Not for several threads.
+    what the sensor is. ``recovery`` frees a bus that hangs; None = nothing can. Not for several
+    threads.
     """
 
-    def __init__(self, bus: I2CBus, chip: Chip, clock: HostClock, config: ImuConfig) -> None:
+    def __init__(
+        self,
+        bus: I2CBus,
+        chip: Chip,
+        clock: HostClock,
+        config: ImuConfig,
+        recovery: BusRecovery | None = None,
+    ) -> None:
         self._bus = bus
         self._chip = chip
         self._clock = clock
@@ -226,6 +273,10 @@ class Reader:
         self._since_s = 0.0  # begin of the reset
         self._step = 0  # next setting of the table to write
         self._failures = 0
+        self._recovery = recovery
+        self._hangs = 0  # transfers in a row that hung
+        self._freeing = False
+        self._free_from_s = -math.inf  # no attempt to free the bus before
         self._times = SampleClock(self._rate_hz)
         self._count = 0  # samples read and proven, held ones included
         self._index = 0  # samples handed on
@@ -272,8 +323,8 @@ class Reader:
     def start(self) -> None:
         """Identify and configure the sensor; blocks for some tenths of a second.
 
-        Raises SensorError when it does not answer, is not this chip, or does not keep what is
-        written to it.
+        Raises SensorError when it does not answer, is not this chip, does not keep what is
+        written to it, or the wire does not read the same twice.
         """
         try:
             who = self._bus.read(self._chip.who_am_i)[0]
@@ -293,6 +344,35 @@ class Reader:
                 )
             self._clock.sleep(START_STEP_S)
             self._advance()
+        self._examine(who)
+
+    def _examine(self, who: int) -> None:
+        """Read back what is known, many times. Raises SensorError where anything reads wrong.
+
+        A wire that alters what is read cannot be told from a sensor afterwards: most chips send no
+        checksum with their samples.
+        """
+        bus = self._bus
+        until = self._clock.monotonic() + EXAM_S
+        reads = wrong = 0
+        try:
+            while reads < EXAM_READS and self._clock.monotonic() < until:
+                wrong += bus.read(self._chip.who_am_i)[0] != who
+                for run in self._critical:
+                    found = bus.read(run[0].register, len(run))
+                    wrong += any(s.fault(v) for s, v in zip(run, found, strict=True))
+                reads += 1 + len(self._critical)
+            bus.rest()
+            self._flush("")  # what ran over meanwhile
+        except BusFault:
+            pass  # a wire that fails says so: that is counted and mended while it runs
+        if wrong:
+            raise SensorError(
+                f"{wrong} of {reads} read-backs of the {self._chip.part(who)} at "
+                f"0x{bus.address:02X} were wrong: the wire alters what is read.",
+                "Shorten the wires (20 cm), lower dtparam=i2c_arm_baudrate, or use the overlay "
+                "i2c-gpio where the sensor stretches the clock.",
+            )
 
     def poll(self) -> list[Batch]:
         """What came since the last call; often one batch, none while there is trouble.
@@ -300,10 +380,13 @@ class Reader:
         Never raises for a fault in the field: those are counted, and told with the next batch.
         """
         self._ready = []
-        if self.state is State.STREAM:
+        if self._freeing:
+            self._freed()
+        elif self.state is State.STREAM:
             try:
                 self._stream()
                 self._failures = max(0, self._failures - 1)
+                self._hangs = 0
             except BusFault as fault:
                 self._failed(fault)
         else:
@@ -311,18 +394,21 @@ class Reader:
         return self._ready
 
     def close(self) -> None:
-        """Release the bus."""
+        """Release the bus, and what frees it."""
+        if self._recovery is not None:
+            self._recovery.close()
         self._bus.transport.close()
 
     # ------------------------------------------------------------------ the state machine
 
     def _advance(self) -> None:
-        """Take the steps that are due, up to streaming."""
+        """Take the steps that are due, or very soon, up to streaming."""
         now = self._clock.monotonic()
         if self.state in (State.RESET, State.CONFIGURE) and now - self._since_s > GIVE_UP_S:
             self._recover("give-up", f"no success within {GIVE_UP_S:.0f} s ({self.reason})")
         try:
-            while self.state is not State.STREAM and self._clock.monotonic() >= self._due_s:
+            while self.state is not State.STREAM and self._due_s <= now + SHORT_WAIT_S:
+                self._clock.sleep(self._due_s - self._clock.monotonic())
                 if self.state is State.RECOVER:
                     if not self._search():
                         return
@@ -333,22 +419,28 @@ class Reader:
                     self._step = 0
                 else:
                     self._configure()
+            self._hangs = 0
         except BusFault as fault:
             if self.state is not State.RECOVER:
                 self._recover("lost", f"the sensor stopped answering ({fault.fault})")
+            self._hung(fault)
 
     def _search(self) -> bool:
         """Whether the sensor is back; then a reset is on its way."""
-        who = self._bus.read(self._chip.who_am_i)[0]
-        if who != self._who and self._chip.astray(self._bus):
+        if not self._same() and self._chip.astray(self._bus):
             self._chip.go_home(self._bus)
-            who = self._bus.read(self._chip.who_am_i)[0]
-        if who != self._who:
+        if not self._same():
             self._faults.add("identity")
-            self.reason = f"WHO_AM_I reads 0x{who:02X}, not 0x{self._who or 0:02X}"
             return False
         self._reset(self.reason)
         return True
+
+    def _same(self) -> bool:
+        """Whether it is the sensor of the start; ``reason`` says what else. Raises BusFault."""
+        who = self._bus.read(self._chip.who_am_i)[0]
+        if who != self._who:
+            self.reason = f"WHO_AM_I reads 0x{who:02X}, not 0x{self._who or 0:02X}"
+        return who == self._who
 
     def _configure(self) -> None:
         while self._step < len(self._table):
@@ -370,6 +462,12 @@ class Reader:
         self.state, self.reason = state, reason
         self._due_s = self._clock.monotonic() + wait_s
 
+    def _again(self, reason: str) -> None:
+        """Begin anew from the search: lost settings may be those of another sensor."""
+        self._failures = 0
+        self._lose()
+        self._go(State.RECOVER, reason)
+
     def _reset(self, reason: str) -> None:
         self._since_s = self._clock.monotonic()
         self._failures = 0
@@ -385,6 +483,40 @@ class Reader:
         self._failures += 1
         if self._failures >= FAILURES_MAX:
             self._recover("lost", f"the sensor stopped answering ({fault.fault})")
+        self._hung(fault)
+
+    # ------------------------------------------------------------------ a bus that hangs
+
+    def _hung(self, fault: BusFault) -> None:
+        """Count the transfers in a row that hung, and have the bus freed after some."""
+        self._hangs = self._hangs + 1 if fault.fault == "timeout" else 0
+        now = self._clock.monotonic()
+        if self._hangs < HANGS_MAX or now < self._free_from_s:
+            return
+        self._hangs = 0
+        self._free_from_s = now + FREE_EVERY_S
+        if self.state is not State.RECOVER:
+            self._recover("lost", "")
+        self.reason = "the bus hangs: a wire is held low"
+        if self._recovery is None:
+            self.reason += ", and it is lost until the wire is free"
+            return
+        self._recovery.begin()
+        self._freeing = True
+
+    def _freed(self) -> None:
+        """An attempt to free the bus is on: leave the bus alone until it is over."""
+        assert self._recovery is not None
+        if self._recovery.busy:
+            return
+        self._freeing = False
+        tried = self._recovery.result()
+        if tried.freed:
+            self._faults.add("freed")
+            self._free_from_s = -math.inf  # should it hang again: at once
+            self.reason = f"the bus hung ({tried.words})"
+        else:
+            self.reason += f", and it is lost until the wire is free ({tried.words})"
 
     # ------------------------------------------------------------------ samples
 
@@ -424,6 +556,8 @@ class Reader:
             setting.write(self._bus)
         self._dirty = False
         self._fed_s = self._clock.monotonic()
+        # a full FIFO may have raised its flag again meanwhile; some chips keep it until it is read
+        self._chip.fifo.status(self._bus)
 
     def _stream(self) -> None:
         fifo = self._chip.fifo
@@ -437,7 +571,7 @@ class Reader:
             self._sound()  # a changed register may well be the cause
             return
         units = min(status.level, CHUNKS_MAX * fifo.chunk_units)
-        self._fetch(units)
+        self._fetch(units, status.level)
         # Overflow in the middle of the read, while this process was held up?
         # Some chips forget the flag as soon as there is room again; then what was read and
         # what is left make a full FIFO.
@@ -454,24 +588,47 @@ class Reader:
             return "overflow"
         if not status.aligned:
             return "misaligned"
-        # Where the chip cannot say whether it is aligned, half a frame may be one that is
-        # just being written. It is left alone once; half a frame twice is a lost byte.
+        # Half a frame may be one that is just being written. It is left alone once; half a
+        # frame twice is a lost byte, or a level that reads wrong.
         before, self._ragged = self._ragged, not status.whole
         return "misaligned" if before and self._ragged else ""
 
-    def _fetch(self, units: int) -> None:
-        """Append ``units`` of the FIFO to the raw bytes. Raises BusFault."""
+    def _fetch(self, units: int, level: int) -> None:
+        """Append ``units`` of the ``level`` in the FIFO to the raw bytes. Raises BusFault."""
         fifo = self._chip.fifo
+        tries = RETRIES
+        # pieces of one size: of a short one it could not be told whether it was read
+        piece = math.ceil(units / max(1, math.ceil(units / fifo.chunk_units)))
         while units > 0:
-            n = min(units, fifo.chunk_units)
+            n = min(units, piece)
             try:
-                self._raw += self._bus.read(fifo.data, n * fifo.layout.unit_bytes)
+                self._raw += self._bus.read(fifo.data, n * fifo.layout.unit_bytes, takes=True)
             except BusFault as fault:
-                # Without acknowledge nothing left the FIFO. A transfer that broke off in the
-                # middle has taken an unknown number of bytes with it.
-                self._dirty = fault.fault not in ("nack", "io")
-                raise
+                if fault.fault in UNTOUCHED:
+                    raise
+                # A transfer that broke off has taken an unknown number of bytes with it.
+                self._dirty = True
+                if fault.fault == "timeout" or not self._complete(n, level):
+                    raise
+                self._dirty = False
+                if not tries:
+                    raise
+                tries -= 1
+                continue
             units -= n
+            level -= n
+
+    def _complete(self, n: int, level: int) -> bool:
+        """Whether a failed read of ``n`` units has left all of ``level`` in the FIFO.
+
+        The FIFO only grows; were a unit or two gone, as many new ones could hide it. So a read of
+        few is not believed, and of a longer one only this is missed, that it broke off after just
+        one sample, at the end of it, while a new one came. Raises BusFault.
+        """
+        fifo = self._chip.fifo
+        status = fifo.status(self._bus)
+        intact = status.whole and status.aligned and not status.overflow
+        return intact and status.level >= level and n * fifo.layout.unit_bytes >= FEW_BYTES
 
     def _sound(self) -> bool:
         """Whether the registers are as they were set; if not, a reset is on its way."""
@@ -479,7 +636,7 @@ class Reader:
         self._bus.rest()
         if wrong:
             self._faults.add("register")
-            self._reset(wrong)
+            self._again(wrong)
         return not wrong
 
     def _wrong_register(self) -> str:
@@ -504,19 +661,20 @@ class Reader:
             self._celsius = float(celsius[-1])
         counts = decoded.counts[self._doubtful :]
         self._doubtful = max(0, self._doubtful - len(decoded.counts))
-        now = self._clock.monotonic()
+        # no later than it was asked: this process may have been held up since
+        seen_s = status.time_s - status.took_s / 2
         if len(counts):
-            self._fed_s = now
-        elif now - self._fed_s > max(SILENT_S, 10.0 / self._rate_hz):
+            self._fed_s = self._clock.monotonic()
+        elif seen_s - self._fed_s > max(SILENT_S, 10.0 / self._rate_hz):
             self._faults.add("silent")
-            self._reset("the sensor makes no samples")
+            self._again("the sensor makes no samples")
             return
         alive = self._alive(counts)
         self._hold(counts[:alive], status, complete and alive == len(counts))
         if alive < len(counts):
             self._faults.add("frozen")
             self._suspect = True
-            self._reset("the sensor repeats the same values")
+            self._again("the sensor repeats the same values")
         elif self._chip.temperature is not None:
             self._celsius = self._chip.read_celsius(self._bus)
 

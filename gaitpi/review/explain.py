@@ -126,13 +126,18 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
 
     Raises UsageError beyond the end of the run, RunFileError when its tables are damaged.
     """
+    if at_s is None:
+        at_s = _most_telling(ledger(run), run.seconds(), run.end_s)
+    elif not run.start_s <= at_s <= run.end_s:
+        if at_s > run.whole.end_s:
+            todo = "Ask for an earlier time."
+            raise UsageError(f"The run is only {clock(run.whole.end_s)} long.", todo)
+        kept = f"{clock(run.start_s)} to {clock(run.end_s)}"
+        todo = "Add --untrimmed to ask all the same."
+        raise UsageError(f"{clock(at_s)} is not in what is kept, {kept}.", todo)
+    run = run.whole  # what the coach knew
     found = ledger(run)
     seconds = run.seconds()
-    duration_s = run.totals().duration_s
-    if at_s is None:
-        at_s = _most_telling(found, seconds, duration_s)
-    if at_s > duration_s:
-        raise UsageError(f"The run is only {clock(duration_s)} long.", "Ask for an earlier time.")
     cue = _last(e for e in found if not e.withheld and at_s - CUE_S <= e.time_s < at_s + 1.0)
     config = _config(run)
     doubts = [] if config else ["its configuration was written by another version of gaitpi"]

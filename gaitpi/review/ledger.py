@@ -8,10 +8,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Final, Literal
 
-from gaitpi.coach.policy import ANSWER_S, GAP_S
+from gaitpi.coach.answer import ANSWER_S, GAP_S
+from gaitpi.review.averages import median
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, CueRow, SecondRow, WithheldRow
 
@@ -100,9 +100,16 @@ class Response:
     recovery_s: float
 
 
-def ledger(run: RunReader) -> list[Entry]:
-    """All entries of ``run`` in the order of time. Raises RunFileError when damaged."""
-    return entries(run.cues(), run.withheld(), run.seconds(), run.totals().duration_s)
+def ledger(run: RunReader, seconds: Sequence[SecondRow] | None = None) -> list[Entry]:
+    """All entries of ``run`` in the order of time. Raises RunFileError when damaged.
+
+    Of a trimmed run those that are kept; what came after them is looked for in all of it.
+    ``seconds`` those of all of it, where they have been read.
+    """
+    whole = run.whole
+    rows = whole.seconds() if seconds is None else seconds
+    found = entries(whole.cues(), whole.withheld(), rows, whole.totals().duration_s)
+    return [entry for entry in found if run.keeps(entry.time_s)]
 
 
 def ticked_words(entry: Entry) -> str:

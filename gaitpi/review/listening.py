@@ -2,6 +2,8 @@
 
 A run listened when it had no target for the metric. Of its running, the first three minutes,
 half a minute after every start, walk breaks, and whatever is near a gap or a knock are left out.
+So is what was trimmed away: there the runner says that it was none of his running. (What a run was
+in a programme stays as it was coached, trimmed or not: :mod:`gaitpi.review.programme`.)
 """
 
 import math
@@ -25,23 +27,16 @@ from gaitpi.coach.targets import (
     windows_of,
 )
 from gaitpi.errors import RunFileError
-from gaitpi.review.verdict import BELT_BAD, GIVEN_MOUNT, OWN_STANDING
+from gaitpi.review.quality import BELT_BAD, GIVEN_MOUNT, OWN_STANDING
+from gaitpi.review.steady import STEP_APART_S, STEP_MAX_S, STEP_MIN_S, Steady
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, Anchor, SecondRow, StepRow
 from gaitpi.runs.schema import SUFFIX
+from gaitpi.runs.view import opened
 
-WARMUP_S: Final = 180.0
-SETTLE_S: Final = 30.0
 WINDOW_S: Final = 30.0
 SCATTER_MAX: Final = 0.05
 """Stride scatter above this share of the stride is no steady running (1 to 3 % is usual)."""
-STEP_MIN_S: Final = 0.2
-STEP_MAX_S: Final = 0.6
-"""Step times of running, s: a missed contact gives one of double length."""
-STEP_APART_S: Final = 1e-3
-"""A step that begins further than this from the end of the one before: one is missing, s."""
-CLIP_BURST: Final = 5
-"""Clipped samples in a second that are a knock or a fall."""
 LOOK_BACK: Final = 20
 """The newest runs that are read whole."""
 CLOCK_STEP_S: Final = 60.0
@@ -123,7 +118,7 @@ def listen(directory: Path, session: str = "", *, simulated: bool = False) -> Ev
     others = 0
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         try:
-            with RunReader(path) as run:
+            with opened(path) as run:
                 if run.virtual == simulated:
                     runs.append((hear(run, deeply=False), path))
                 else:
@@ -134,7 +129,7 @@ def listen(directory: Path, session: str = "", *, simulated: bool = False) -> Ev
     heard = [run for run, _ in runs]
     for k, (_, path) in enumerate(runs[:LOOK_BACK]):
         try:
-            with RunReader(path) as run:
+            with opened(path) as run:
                 heard[k] = hear(run)
         except RunFileError:
             unreadable.append(path.name.removesuffix(SUFFIX))
@@ -160,11 +155,12 @@ def hear(run: RunReader, *, deeply: bool = True) -> Heard:
     totals = run.totals()
     no_target = coach.get("target_spm") is None
     no_lean = coach.get("focus") != "lean" or coach.get("usual_lean_deg") is None
-    steady = _steady(run.seconds()) if deeply and (no_target or no_lean) else {}
+    found = _steady(run.whole.seconds()) if deeply and (no_target or no_lean) else {}
+    steady = {k: second for k, second in found.items() if run.keeps(second.time_s)}
     return Heard(
         run_id=run.run_id,
         started=run.started,
-        ended_s=_wall_end(anchors, totals.duration_s),
+        ended_s=_wall_end(anchors, run.whole.end_s),
         clock_step_s=_clock_step(anchors),
         running_s=totals.running_s,
         session=str(coach.get("session") or ""),
@@ -195,21 +191,12 @@ def _clock_step(anchors: Sequence[Anchor]) -> float:
 
 def _steady(seconds: Sequence[SecondRow]) -> dict[int, SecondRow]:
     """Seconds of running that count, by their number."""
-    found: dict[int, SecondRow] = {}
-    first_s = since_s = last_s = math.nan
-    for row in seconds:
-        whole = row.gap_s == 0 and row.clipped < CLIP_BURST
-        if row.activity != RUNNING:
-            since_s = math.nan
-            continue
-        if not whole or row.time_s - last_s > 1.5 or math.isnan(since_s):
-            since_s = row.time_s
-        if math.isnan(first_s):
-            first_s = row.time_s
-        last_s = row.time_s
-        if row.time_s - first_s >= WARMUP_S and row.time_s - since_s >= SETTLE_S:
-            found[int(row.time_s)] = row
-    return found
+    steady = Steady()
+    return {
+        int(row.time_s): row
+        for row in seconds
+        if steady.takes(row.time_s, row.activity, row.gap_s, row.clipped)
+    }
 
 
 def _windows(steps: Sequence[StepRow], steady: Mapping[int, SecondRow]) -> Iterator[Window]:

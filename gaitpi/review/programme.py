@@ -2,7 +2,8 @@
 
 Every run file says which session it was (``coach.programme*`` in its configuration). Whether it
 was long enough, and what came of it, is read from its tables, so a power cut at the end of a
-session loses nothing. No clock: the time now is handed in. No numpy.
+session loses nothing: that run is booked in the next boot. No clock: the time now is handed in.
+No numpy.
 """
 
 import math
@@ -58,8 +59,10 @@ def coached(seconds: Iterable[SecondRow], warmup_s: float) -> Iterator[tuple[Sec
 def book(run: RunReader) -> Done | None:
     """What ``run`` was in its programme; None when it was in none.
 
+    As it was coached: a trim changes nothing of it, whether made before it is booked or after.
     Raises RunFileError when its tables are damaged.
     """
+    run = run.whole
     coach = coach_of(run.config)
     if coach is None or not coach.programme or not coach.programme_part:
         return None
@@ -169,7 +172,8 @@ def collect(
 ) -> tuple[tuple[Done, ...], tuple[str, ...]]:
     """Runs of programmes, oldest first, and the ids of files that could not be read.
 
-    What the journal already has of a run is not read again.
+    What the journal already has of a run is not read again. So a run that may be going on
+    (:attr:`RunReader.going_on`) is left out until it has ended, or until another boot.
     """
     kept = {record.run_id: record for record in journal.records if isinstance(record, Done)}
     found, unreadable = dict(kept), []
@@ -180,7 +184,8 @@ def collect(
             continue
         try:
             with RunReader(path) as run:
-                done = book(run) if run.virtual == simulated else None
+                # one that goes on is whole only when it has ended, or in another boot
+                done = book(run) if run.virtual == simulated and not run.going_on else None
         except RunFileError:
             unreadable.append(run_id)
             continue

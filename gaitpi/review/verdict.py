@@ -4,21 +4,18 @@ What is not known is said so. Nothing here judges the runner, compares with othe
 a medical conclusion.
 """
 
-import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from statistics import fmean
 from typing import Any, Final
 
-import msgspec
-
-from gaitpi.coach.programme import label
-from gaitpi.config import CoachConfig
-from gaitpi.review.ledger import entries, response
+from gaitpi.plaintext import plain
+from gaitpi.review.averages import fmean
+from gaitpi.review.ledger import ledger, response
+from gaitpi.review.quality import BELT_BAD, OWN_MEAN, OWN_STANDING, Grade, assess, line
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import RUNNING, EventRow, SecondRow
+from gaitpi.runs.rows import RUNNING, SecondRow
 
 WIDTH: Final = 80
 
@@ -26,13 +23,6 @@ LISTEN_S = 300.0
 """Running that shows a runner's own cadence, s."""
 LEAN_MIN_S: Final = 60
 """Running seconds with known lean below which a mean lean is not given."""
-
-GIVEN_MOUNT, OWN_STANDING, OWN_MEAN = 1, 2, 3
-"""``lean_from``: what the lean angle of a second was measured from."""
-
-
-BELT_BAD: Final = {2: "loose", 3: "moved"}
-"""``belt`` of a second in which lean is not to be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class Verdict:
     known. ``cues`` are the corrections given, ``judged`` those after which the runner could
     be followed, ``response`` the share of ``judged`` that was answered; ``answer_s`` the median
     time to the answer of the answered ones, ``recovery_s`` the median time back into the band,
-    late returns too.
+    late returns too. How good the data are: as in :class:`gaitpi.review.quality.Quality`.
     """
 
     run_id: str
@@ -80,10 +70,13 @@ class Verdict:
     clipped: int
     samples: int
     faults: int
+    counters: Mapping[str, int]
     dropout_s: float
     belt: str | None
     belt_from_s: float
     belt_bad_s: float
+    missing: float = math.nan
+    quality: Grade | None = None
     programme: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -95,22 +88,27 @@ class Verdict:
         return {name: _known(value) for name, value in values.items()}
 
 
-def judge(run: RunReader) -> Verdict:
-    """The verdict on ``run``. Raises RunFileError when its tables are damaged."""
-    totals, seconds, events = run.totals(), run.seconds(), run.events()
+def judge(run: RunReader, recorded: Sequence[SecondRow] | None = None) -> Verdict:
+    """The verdict on ``run``; ``recorded`` the seconds of ``run.whole`` where they were read.
+
+    Raises RunFileError when its tables are damaged.
+    """
+    totals, events = run.totals(), run.events()
+    if recorded is None:
+        recorded = run.whole.seconds()
+    seconds = [second for second in recorded if run.keeps(second.time_s)]
     coach = _section(run.config, "coach")
     focus = "lean" if coach.get("focus") == "lean" else "cadence"
-    cueable = _cueable(seconds, coach)
+    cueable = [s for s in _cueable(recorded, coach) if run.keeps(s.time_s)]
     if focus == "lean":
         cueable = [s for s in cueable if s.belt not in BELT_BAD]
-    inside = _band(coach, focus)
+    inside = _band(run.config, focus)
     known = [inside(second) for second in cueable] if inside else []
-    answers = response(entries(run.cues(), run.withheld(), seconds, totals.duration_s))
+    answers = response(ledger(run, recorded))
     lean, change, against = _lean(seconds, _number(coach, "usual_lean_deg"))
-    gaps = [s.gap_s for s in seconds if s.gap_s > 0]
     return Verdict(
         run_id=run.run_id,
-        started=run.started,
+        started=run.began,
         segment=run.segment,
         recording=run.recording,
         virtual=run.virtual,
@@ -130,19 +128,20 @@ def judge(run: RunReader) -> Verdict:
         lean_change_deg=change,
         lean_against=against,
         lean_band_deg=_number(coach, "lean_band_deg"),
-        gaps=len(gaps),
-        gap_s=sum(gaps),
-        clipped=sum(s.clipped for s in seconds),
-        samples=sum(s.samples for s in seconds),
-        faults=sum(event.kind == "fault" for event in events),
-        dropout_s=_dropout_s(events),
-        **_belt(seconds),
+        **asdict(assess(seconds, events, totals.duration_s)),
         programme=_programme(coach),
     )
 
 
 def _programme(coach: Mapping[str, Any]) -> str:
     """Which session of a programme it was, in words; empty outside of one."""
+    if not coach.get("programme_part"):
+        return ""
+    import msgspec  # most runs are in no programme, and this takes long to load
+
+    from gaitpi.coach.programme import label
+    from gaitpi.config import CoachConfig
+
     try:
         return label(msgspec.convert(dict(coach), CoachConfig))
     except msgspec.MsgspecError:
@@ -162,7 +161,10 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _number(section: Mapping[str, Any], name: str) -> float:
     """A setting, NaN when it is absent or none."""
     value = section.get(name)
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # JSON has whole numbers of any length
+        return math.nan
 
 
 def _cueable(seconds: Iterable[SecondRow], coach: Mapping[str, Any]) -> list[SecondRow]:
@@ -185,13 +187,24 @@ def _cueable(seconds: Iterable[SecondRow], coach: Mapping[str, Any]) -> list[Sec
     return cueable
 
 
-def _band(coach: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] | None:
-    """Whether a second is inside the band of the session's focus; None without a band."""
-    if focus == "cadence":
+def band_edges(config: Mapping[str, Any], metric: str) -> tuple[float, float]:
+    """Lowest and highest value in the band of "cadence" (spm) or "lean" (deg); ∓inf where open."""
+    coach = _section(config, "coach")
+    if metric == "cadence":
         least = _number(coach, "target_spm") * (1.0 - _number(coach, "band_low"))
-        return None if math.isnan(least) else lambda s: s.cadence_spm >= least
+        return (least if math.isfinite(least) else -math.inf), math.inf
     usual, width = _number(coach, "usual_lean_deg"), _number(coach, "lean_band_deg")
-    return None if math.isnan(usual + width) else lambda s: abs(s.lean_deg - usual) <= width
+    if math.isfinite(usual + width):
+        return usual - width, usual + width
+    return -math.inf, math.inf
+
+
+def _band(config: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] | None:
+    """Whether a second is inside the band of the session's focus; None without a band."""
+    low, high = band_edges(config, focus)
+    if focus == "cadence":
+        return None if math.isinf(low) else lambda s: s.cadence_spm >= low
+    return None if math.isinf(low) else lambda s: low <= s.lean_deg <= high
 
 
 def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str | None]:
@@ -199,7 +212,7 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
     known = [
         s
         for s in seconds
-        if s.activity == RUNNING and math.isfinite(s.lean_deg) and s.belt not in BELT_BAD
+        if s.activity == RUNNING and abs(s.lean_deg) <= 180.0 and s.belt not in BELT_BAD
     ]
     if len(known) < LEAN_MIN_S:
         return math.nan, math.nan, None
@@ -212,47 +225,35 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
     return mean, *((mean, "standing") if origins == {OWN_STANDING} else (math.nan, None))
 
 
-def _belt(seconds: Iterable[SecondRow]) -> dict[str, Any]:
-    """How the belt sat in running."""
-    known = [s for s in seconds if s.belt > 0]
-    bad = [s for s in known if s.belt in BELT_BAD]
-    kind = BELT_BAD[bad[0].belt] if bad else "steady"
-    return {
-        "belt": kind if known else None,
-        "belt_from_s": bad[0].time_s if bad else math.nan,
-        "belt_bad_s": float(len(bad)),
-    }
+def lines(
+    v: Verdict, *, cadence: str = "", lean: str = "", then: str | None = None, ending: str = ""
+) -> list[str]:
+    """The verdict as six lines of at most 80 columns; seven in a programme.
 
-
-def _dropout_s(events: Iterable[EventRow]) -> float:
-    """Seconds that reached the recorder but not the card."""
-    total = 0.0
-    for event in events:
-        if event.kind == "dropout":
-            try:
-                detail = json.loads(event.detail)
-            except ValueError:
-                continue
-            total += max(0.0, _number(detail, "seconds")) if isinstance(detail, dict) else 0.0
-    return total
-
-
-def lines(v: Verdict) -> list[str]:
-    """The verdict as six lines of at most 80 columns; seven in a programme."""
+    ``cadence``, ``lean`` and ``then`` (what to do next, "" = no such line) are said instead of what
+    the run alone has to say; ``ending`` what a run without an end is.
+    """
+    todo = advice(v) or f"all its numbers:  gaitpi show {v.run_id} --json"
     rows = [
-        _head(v),
-        f"cadence    {_cadence(v)}",
+        _head(v, ending or "still running or cut short"),
+        f"cadence    {cadence or _cadence(v)}",
         f"in band    {_in_band(v)}",
-        f"lean       {_lean_words(v)}",
-        f"quality    {_quality(v)}",
+        f"lean       {lean or _lean_words(v)}",
+        f"quality    {line(v, WIDTH - 11)}",
         *([f"programme  {v.programme}"] if v.programme else []),
-        f"next       {_next(v)}",
+        *([f"next       {todo if then is None else then}"] if then != "" else []),
     ]
-    return [row if len(row) <= WIDTH else row[: WIDTH - 1] + "…" for row in rows]
+    return [fitted(row) for row in rows]
 
 
-def _head(v: Verdict) -> str:
-    ending = "" if v.finished else "   still running or cut short"
+def fitted(row: str) -> str:
+    """A line that is fit for a terminal of 80 columns."""
+    row = plain(row)
+    return row if len(row) <= WIDTH else row[: WIDTH - 1] + "…"
+
+
+def _head(v: Verdict, ending: str) -> str:
+    ending = "" if v.finished else f"   {ending}"
     what = f" [{v.recording or 'virtual'}]" if v.virtual else ""
     walked = f" ({v.steps - v.running_steps:,} walking)" if v.steps > v.running_steps else ""
     when = f"{v.started:%a %d %b %H:%M}"
@@ -299,28 +300,8 @@ def _lean_words(v: Verdict) -> str:
     return f"{words}; {within} your band of ±{v.lean_band_deg:.0f})"
 
 
-def _quality(v: Verdict) -> str:
-    found = []
-    if v.belt_bad_s > 0:
-        found.append(f"belt {v.belt} from {clock(v.belt_from_s)} ({v.belt_bad_s:.0f} s in all)")
-    if v.gap_s > 0:
-        found.append(f"{v.gap_s:.1f} s lost in {v.gaps} gap{'s' * (v.gaps != 1)}")
-    if v.clipped:
-        found.append(f"{v.clipped:,} clipped")
-    if v.faults:
-        found.append(f"{v.faults} fault{'s' * (v.faults != 1)}")
-    if v.dropout_s > 0:
-        found.append(f"{v.dropout_s:.1f} s not recorded")
-    if v.samples == 0:
-        return "not known (no samples recorded)"
-    if not found and v.belt == "steady":
-        return "good: belt steady, no gaps, nothing clipped, no faults"
-    if not found:
-        return "good: no gaps, nothing clipped, no faults"
-    return "; ".join(found)
-
-
-def _next(v: Verdict) -> str:
+def advice(v: Verdict) -> str:
+    """What the run asks to be done, the most urgent first; "" when nothing."""
     if v.dropout_s > 0:
         return "try another card: this one was too slow to take every sample"
     if v.gap_s > 1.0 or v.faults:
@@ -333,4 +314,4 @@ def _next(v: Verdict) -> str:
         if v.running_s < LISTEN_S:
             return "run easily for five minutes, so that your own cadence is known"
         return "see what target your runs would give:  gaitpi target propose"
-    return f"all its numbers:  gaitpi show {v.run_id} --json"
+    return ""

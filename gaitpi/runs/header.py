@@ -6,29 +6,18 @@ import platform
 import secrets
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gaitpi import __version__
+from gaitpi.hostclock import boot_id as boot_id  # a header's, wherever it is asked for
 from gaitpi.imu.batch import SensorInfo
 from gaitpi.runs.rows import Anchor, real
 from gaitpi.runs.schema import HEADER_COLUMNS, SCHEMA_VERSION
 
 Value = str | int | float | None
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-@cache
-def boot_id() -> str:
-    """The kernel's id of this boot; a random one where the system gives none."""
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return secrets.token_hex(16)
 
 
 def new_run_id(wall_s: float, boot: str) -> str:
@@ -136,6 +125,9 @@ class RunHeader:
         )
 
 
+RATES_HZ: Final = (10.0, 4000.0)
+"""Rates of a sensor that a run file may name."""
+
 _SENSOR = {f.name for f in fields(SensorInfo)} - {"virtual"}
 _REALS = {"design_rate_hz"} | {f.name for f in fields(SensorInfo) if f.type in (float, "float")}
 
@@ -178,6 +170,32 @@ def header_of(values: list[Value], anchor: Anchor) -> RunHeader:
     for name in ("virtual", "has_gyro"):
         row[name] = bool(row[name])
     try:
-        return RunHeader(**row, anchor=anchor, sensor=SensorInfo(**sensor))
-    except TypeError as error:
+        header = RunHeader(**row, anchor=anchor, sensor=SensorInfo(**sensor))
+    except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
+    _judge(header)
+    return header
+
+
+_TYPES: Final[Mapping[Any, tuple[type, ...]]] = {str: (str,), int: (int,), float: (int, float)}
+
+
+def _judge(header: RunHeader) -> None:
+    """Raise ValueError where a value of a header has another type, or makes no sense.
+
+    It may come from anybody, and memory is taken by its rate.
+    """
+    for holder in (header, header.sensor):
+        for field in fields(holder):
+            value = getattr(holder, field.name)
+            wanted = _TYPES.get(field.type)
+            if wanted is not None and not isinstance(value, wanted):
+                raise ValueError(f"{field.name} is a {type(value).__name__}")
+    sensor = header.sensor
+    scales = [sensor.acc_scale, *([sensor.gyr_scale] if header.has_gyro else [])]
+    if not (
+        RATES_HZ[0] <= header.design_rate_hz <= RATES_HZ[1]
+        and all(0.0 < scale < 1.0 for scale in scales)
+        and all(map(math.isfinite, header.anchor))
+    ):
+        raise ValueError("a rate, a scale or a clock makes no sense")

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from gaitpi.plaintext import plain
+
 RUNNING: Final = 3
 """``activity`` of running (0 unknown, 1 still, 2 walking)."""
 
@@ -127,6 +129,15 @@ class Totals(NamedTuple):
     cadence_spm: float
 
 
+class StepMeans(NamedTuple):
+    """Running steps of the ``number``-th stretch of run time, from 0: how many, and their means."""
+
+    number: int
+    steps: int
+    contact_s: float
+    bounce_m: float
+
+
 TABLES: Final[Mapping[type[NamedTuple], str]] = {
     StepRow: "step",
     SecondRow: "second",
@@ -135,6 +146,9 @@ TABLES: Final[Mapping[type[NamedTuple], str]] = {
     EventRow: "event",
     Anchor: "anchor",
 }
+
+TIMES: Final = {"step": "known_s", "second": "time_s", "cue": "time_s", "withheld": "time_s"}
+"""Tables that are derived from the samples, and by what time each is in order."""
 
 Value = float | int | str | None
 
@@ -145,11 +159,20 @@ _OPTIONAL: Final = {
         ("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps", "belt_value"), math.nan
     ),
 }
+_TIMES: Final = frozenset({"time_s", "known_s", "duration_s"})
+"""Columns that always hold a run time."""
+LATEST_S: Final = 1e8
+"""No run is longer: three years."""
+_LONGEST: Final = 2000
+"""Signs of a text that are shown."""
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),
     int: (int,),
     str: (str,),
 }
+
+
+_TYPES: Final = {kind: frozenset(kinds) for kind, kinds in _KINDS.items()}
 
 
 def real(value: float | None) -> float | None:
@@ -180,8 +203,17 @@ def stored(row_type: type[NamedTuple], values: Iterable[Any]) -> tuple[Value, ..
     Raises ValueError or TypeError when one cannot be stored, so that a bad row is refused
     when it is given and not when it is written together with good ones.
     """
-    kinds = row_type.__annotations__.values()
-    return tuple(_CONVERT[kind](value) for kind, value in zip(kinds, values, strict=True))
+    kinds = row_type.__annotations__
+    row = tuple(_CONVERT[kind](v) for kind, v in zip(kinds.values(), values, strict=True))
+    for name, value in zip(kinds, row, strict=True):
+        _need_time(name, value)
+    return row
+
+
+def _need_time(name: str, value: Any) -> None:
+    """Raise ValueError where a column of run times holds none."""
+    if name in _TIMES and not (value is not None and abs(value) <= LATEST_S):
+        raise ValueError(f"{name} is no time of a run")
 
 
 def named(row_type: type[NamedTuple], row: Named) -> list[Any]:
@@ -200,6 +232,33 @@ def named(row_type: type[NamedTuple], row: Named) -> list[Any]:
     return values
 
 
+def all_loaded(row_type: type[NamedTuple], rows: list[tuple[Any, ...]]) -> list[Any]:
+    """:func:`loaded` for many rows of numbers, column by column: four times as quick.
+
+    Raises ValueError as that does.
+    """
+    kinds = row_type.__annotations__
+    if not rows or str in kinds.values():
+        return [loaded(row_type, row) for row in rows]
+    columns: list[Iterable[Any]] = []
+    for column, (name, kind) in zip(zip(*rows, strict=True), kinds.items(), strict=True):
+        types = set(map(type, column))
+        if not types <= _TYPES[kind]:
+            return [loaded(row_type, row) for row in rows]  # finds the one that is wrong
+        if name in _TIMES and (
+            type(None) in types
+            or not math.isfinite(sum(column))
+            or max(column) > LATEST_S
+            or min(column) < -LATEST_S
+        ):
+            return [loaded(row_type, row) for row in rows]
+        if type(None) in types:
+            columns.append([math.nan if value is None else value for value in column])
+        else:
+            columns.append(column)
+    return list(map(row_type._make, zip(*columns, strict=True)))
+
+
 def loaded(row_type: type[NamedTuple], values: tuple[Any, ...]) -> Any:
     """A row made of values read from a file.
 
@@ -209,5 +268,8 @@ def loaded(row_type: type[NamedTuple], values: tuple[Any, ...]) -> Any:
     for value, (name, kind) in zip(values, row_type.__annotations__.items(), strict=True):
         if not isinstance(value, _KINDS[kind]):
             raise ValueError(f"{name} holds a {type(value).__name__}")
+        _need_time(name, value)
+        if kind is str and name != "detail":  # that is JSON and never shown
+            value = plain(str(value)[:_LONGEST])
         converted.append(math.nan if value is None else value)
     return row_type._make(converted)

@@ -14,9 +14,11 @@ from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import Outputs, TerminalOutput
 from gaitpi.cues.vocabulary import Pattern
 from gaitpi.device.calibrating import Stands
+from gaitpi.device.control import Board
 from gaitpi.device.daemon import Daemon, Ended
 from gaitpi.device.heat import Thermometer
 from gaitpi.device.replay import open_recording, replay
+from gaitpi.device.supply import Supply
 from gaitpi.device.virtual import recorder_in
 from gaitpi.hostclock import VirtualClock
 from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
@@ -60,6 +62,7 @@ class Bench:
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
+        supply: Supply | None = None,
     ) -> None:
         self.clock = VirtualClock(wall_s=WALL_S)
         self.factory = MockFactory()
@@ -73,6 +76,8 @@ class Bench:
         self.auto = auto
         self.stands = stands
         self.thermometer = thermometer
+        self.board = Board()
+        self.supply = supply
 
     def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
         pin: Any = self.factory.pin(27)
@@ -104,6 +109,8 @@ class Bench:
             auto=self.auto,
             stands=self.stands,
             thermometer=self.thermometer,
+            board=self.board,
+            supply=self.supply,
         )
         return daemon.run(until)
 

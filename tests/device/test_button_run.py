@@ -155,5 +155,5 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
     seen = [state for k, state in enumerate(states) if k == 0 or states[k - 1] != state]
     assert seen == ["recording", "stopped by the button", "recording"]
     assert pin.function == "input"
-    assert not [t for t in threading.enumerate() if t.name.startswith(("gaitpi-", "recorder"))]
+    assert not [t for t in threading.enumerate() if t.name.startswith("gaitpi-")]
     factory.reset()

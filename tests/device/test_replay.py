@@ -54,8 +54,10 @@ def test_what_came_before_the_damage_is_given(path: Path, tmp_path: Path) -> Non
     spoilt = tmp_path / path.name
     spoilt.write_bytes(path.read_bytes())
     db = sqlite3.connect(spoilt)
-    (blocks,) = db.execute("SELECT count(*) FROM block").fetchone()
-    db.execute("UPDATE block SET crc32 = crc32 + 1 WHERE id = ?", (blocks * 2 // 3,))
+    db.execute(
+        "UPDATE block SET crc32 = crc32 + 1 WHERE id = (SELECT min(id) FROM block WHERE"
+        " line_time_s + (first_index - line_index0) * line_period_s > 40.0)"
+    )
     db.commit()
     db.close()
     given: list[Item | module.Gap] = []

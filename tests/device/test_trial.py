@@ -26,9 +26,11 @@ from gaitpi.imu.virtual.answering import AnswerParams
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
-from gaitpi.programmefile import Prescribed, Started
+from gaitpi.programmefile import Done, Prescribed, Started
 from gaitpi.review.programme import coach_of, collect, retention, standing, with_cues
 from gaitpi.runs.reader import RunReader
+from gaitpi.runs.writer import RunWriter
+from tests.runs.sample import second, write_run
 
 PLAN = Plan(
     name="faded",
@@ -176,6 +178,44 @@ def test_what_is_started_or_prescribed_meanwhile_holds_from_the_next_run_on(
     record = Prescribed(wall_s=0.0, sha256="x", text="y", kind="toml")
     programmefile.add(programmefile.path_in(tmp_path, simulated=True), [record])
     assert not desk.prepare(CONFIG, 1_795_400_000.0).config.coach.enabled
+
+
+def test_a_session_that_goes_on_is_booked_when_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A daemon that was cut off reads the journal before it takes the run up again."""
+    start(tmp_path)
+    path = programmefile.path_in(tmp_path, simulated=True)
+
+    def booked() -> list[Done]:
+        return [one for one in programmefile.load(path).records if isinstance(one, Done)]
+
+    now_s = 1_795_400_000.0
+    coach = Desk(tmp_path, lambda: now_s, simulated=True).prepare(CONFIG, now_s).config.coach
+    assert coach.programme_part == "session"
+    rows = [second(float(k)) for k in range(900)]
+    run = tmp_path / "a.gaitpi"
+    write_run(run, seconds=rows[:100], coach=coach, finish=False, virtual=True)
+    desk = Desk(tmp_path, lambda: now_s, simulated=True)
+    config = tmp_path / "gaitpi.toml"
+    config.write_text(f'[runs]\ndirectory = "{tmp_path}"\n', encoding="utf-8")
+    capsys.readouterr()
+    status = ["program", "status", "--simulated", "--json"]
+    assert main(["--config", str(config), *status]) == 0
+    assert json.loads(capsys.readouterr().out)["too_short"] == []
+    assert booked() == []
+    writer = RunWriter.resume(run)
+    writer.seconds(rows[100:])
+    writer.close({})
+    desk.refresh()
+    (done,) = booked()
+    assert done.enough
+    # in another boot nobody can go on with it
+    cut = tmp_path / "b.gaitpi"
+    write_run(cut, seconds=rows, coach=coach, finish=False, virtual=True, boot="before")
+    assert len(booked()) == 1
+    desk.refresh()
+    assert len(booked()) == 2
 
 
 def test_an_unreadable_file_silences_and_says_so(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ told what to do through a pipe: the name of a method of :class:`Bench`, and its 
 import errno
 import math
 import multiprocessing
-import os
 import selectors
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 from gaitpi.hostclock import SystemClock
 from gaitpi.imu.transport import Transport
 from gaitpi.imu.virtual.chip import VirtualChip
+from gaitpi.imu.virtual.faulty import FaultScript, FaultyBus, Trouble
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.source import Floats, SignalSource
 from gaitpi.imu.virtual.transport import VirtualTransport
@@ -55,44 +55,10 @@ class Still:
 
 
 @dataclass(slots=True)
-class Wires:
-    """A bus whose wires can be bad (a :class:`gaitpi.imu.transport.Transport`)."""
-
-    bus: Transport | None = None
-    name: str = "bench"
-    nack_until_s: float = 0.0
-    """Nobody acknowledges until then (host's monotonic clock)."""
-    nack_every: int = 0
-    """Of so many transfers one is not acknowledged; 0 = all are."""
-    refused: int = 0
-    done: int = 0
-
-    def write_read(self, address: int, out: bytes, n: int) -> bytes:
-        """As the bus does, if the wires let it."""
-        return self._through().write_read(address, out, n)
-
-    def write(self, address: int, out: bytes) -> None:
-        """As the bus does, if the wires let it."""
-        self._through().write(address, out)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def _through(self) -> Transport:
-        self.done += 1
-        bad = time.monotonic() < self.nack_until_s
-        bad |= bool(self.nack_every and self.done % self.nack_every == 0)
-        if bad or self.bus is None:
-            self.refused += bad
-            raise OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
-        return self.bus
-
-
-@dataclass(slots=True)
 class Bench:
     """What can be done from outside. Times are those of the host's monotonic clock, s."""
 
-    wires: Wires
+    wires: FaultyBus
     gpio: GpioChip
     chip: VirtualChip | None = None
     source: SignalSource | None = None
@@ -101,22 +67,22 @@ class Bench:
     def plug(self, make: Make, source: SignalSource) -> None:
         """Solder in a sensor that feels ``source``."""
         self.chip, self.source = make(source, SystemClock()), source
-        self.wires.bus = VirtualTransport([self.chip])
+        self.wires.inner = VirtualTransport([self.chip])
 
     def plug_other(self, make: Callable[[], Transport]) -> None:
         """Solder in something that is no chip of ours."""
-        self.chip, self.wires.bus = None, make()
+        self.chip, self.wires.inner = None, make()
 
     def unplug(self) -> None:
         """A wire comes off; the sensor keeps its power."""
-        bus = self.wires.bus
+        bus = self.wires.inner
         assert isinstance(bus, VirtualTransport)
         assert self.chip is not None
         bus.unplug(self.chip.address)
 
     def replug(self) -> None:
         """The wire is back."""
-        bus = self.wires.bus
+        bus = self.wires.inner
         assert isinstance(bus, VirtualTransport)
         assert self.chip is not None
         bus.replug(self.chip.address)
@@ -128,11 +94,16 @@ class Bench:
 
     def nack(self, seconds: float) -> None:
         """Nobody acknowledges for so long."""
-        self.wires.nack_until_s = time.monotonic() + seconds
+        self.wires.play(FaultScript((Trouble("nack", for_s=seconds),)))
 
     def nack_every(self, n: int) -> None:
         """One of ``n`` transfers is not acknowledged; 0 = all are."""
-        self.wires.nack_every = n
+        wires = self.wires
+
+        def rule(_register: int, _n: int) -> int:
+            return errno.EREMOTEIO if n and wires.done % n == 0 else 0
+
+        wires.rule = rule
 
     def press(self, seconds: float, line: int = BUTTON) -> float:
         """Press the button for so long; the time it went down."""
@@ -159,7 +130,7 @@ class Bench:
 
     def refused(self) -> int:
         """Transfers that bad wires have spoilt so far."""
-        return self.wires.refused
+        return self.wires.spoilt.total()
 
     def transfers(self) -> int:
         """Messages over the bus so far."""
@@ -173,6 +144,10 @@ class Bench:
         """What the logic analyser saw since then."""
         return [edge for edge in self.gpio.edges if edge.time_s >= since_s]
 
+    def keep_levels(self, on: bool) -> None:
+        """Whether a line that a program lets go stays as it is: on a Pi it may."""
+        self.gpio.keeps = on
+
     def levels(self) -> list[int]:
         """The outputs now."""
         return list(self.gpio.value)
@@ -184,7 +159,7 @@ class Bench:
 def _serve(folder: Path, pipe: Connection) -> None:
     """Serve devices and commands until the pipe closes."""
     selector = selectors.DefaultSelector()
-    wires = Wires()
+    wires = FaultyBus(None, SystemClock(), name="bench")
     I2CAdapter(folder / "i2c.sock", selector, wires)
     bench = Bench(wires, GpioChip(folder / "gpio.sock", selector))
     over = False

@@ -8,6 +8,7 @@ went into them, made anew when that changes.
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -32,8 +33,9 @@ PYTHON: Final = "3.11"
 """The suite's own."""
 PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "libpam-systemd", "polkitd"),
-    *("python3", "procps"),
+    *("python3", "python3-venv", "make", "procps"),
 )
+"""A minimal system, and what README tells to install on a Pi."""
 TOOLS: Final = {
     "flex": "flex",
     "bison": "bison",
@@ -53,9 +55,18 @@ WAIT: Final = (
 """File, text, and what it becomes. Linux 6.12's adapter frees a request when a signal interrupts
 the wait for it, and its device, which is ours, then writes into freed memory: the guest dies of it
 now and then when the daemon is told to stop. A Pi's own adapter waits uninterrupted, too."""
+STATE: Final = (
+    "arch/x86/um/user-offsets.c",
+    "DEFINE_LONGS(HOST_FP_SIZE, 2696);",
+    "DEFINE_LONGS(HOST_FP_SIZE, 12288);",
+)
+"""Likewise. What a host's processor has of registers has to fit into what the guest sets aside:
+with AMX it is 11,008 bytes, and no process of the guest starts with less. The stacks that hold it
+are twice as large for it (``CONFIG_KERNEL_STACK_ORDER``)."""
+MENDED: Final = (WAIT, STATE)
 DISK: Final = "1800M"
-USER: Final = "gaitpi"
-GROUPS: Final = ("i2c", "gpio")
+WHEELS: Final = "usr/share/wheels"
+"""Where the packages lie in the guest, which has no network."""
 
 
 class CannotBuildError(RuntimeError):
@@ -178,7 +189,7 @@ def _need_tools() -> None:
 
 
 def _kernel_key() -> str:
-    return _digest(LINUX, (GUEST / "kernel.config").read_bytes(), *WAIT, "1")
+    return _digest(LINUX, (GUEST / "kernel.config").read_bytes(), *itertools.chain(*MENDED), "1")
 
 
 def _make_kernel(folder: Path) -> None:
@@ -198,13 +209,13 @@ def _make_kernel(folder: Path) -> None:
 
 
 def _mend(tree: Path) -> None:
-    """See ``WAIT``; a kernel that has another text there is one that wants to be looked at."""
-    name, old, new = WAIT
-    path = tree / name
-    text = path.read_text()
-    if text.count(old) != 1:
-        raise CannotBuildError(f"{LINUX}: {name} has changed; is it still to be mended?")
-    path.write_text(text.replace(old, new))
+    """See ``MENDED``; a kernel that has another text there is one that wants to be looked at."""
+    for name, old, new in MENDED:
+        path = tree / name
+        text = path.read_text()
+        if text.count(old) != 1:
+            raise CannotBuildError(f"{LINUX}: {name} has changed; is it still to be mended?")
+        path.write_text(text.replace(old, new))
 
 
 def _check_config(config: Path) -> None:
@@ -230,71 +241,44 @@ def _wheels() -> list[str]:
 
 
 def _root_key() -> str:
-    return _digest(SUITE, *PACKAGES, *_wheels(), "2")
+    return _digest(SUITE, *PACKAGES, *_wheels(), "3")
 
 
 def _make_root(folder: Path) -> None:
-    """A minimal system with gaitpi's wheels, not gaitpi itself."""
+    """A minimal system, and the wheels that gaitpi needs; gaitpi is installed by the guest."""
     _need_tools()
     include = f"--include={','.join(PACKAGES)}"
     _run("debootstrap", "--variant=minbase", include, SUITE, folder)
-    site = folder / f"opt/gaitpi/.venv/lib/python{PYTHON}/site-packages"
     kinds = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
     # the tags are exact, so every older one that a wheel may carry is named
     older = [f"manylinux_2_{n}_x86_64" for n in range(18, 37) if n not in (28, 17)]
     platforms = [word for kind in (*kinds, *older) for word in ("--platform", kind)]
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    target = ("--target", site, "--python-version", PYTHON, "--implementation", "cp")
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+    target = ("--dest", folder / WHEELS, "--python-version", PYTHON, "--implementation", "cp")
     _run(*pip, *target, *platforms, "--only-binary", ":all:", *_wheels())
     for waste in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man"):
         shutil.rmtree(folder / waste, ignore_errors=True)
-    _run("chroot", folder, "useradd", "--system", "--no-create-home", USER)
-    for group in GROUPS:
-        _run("chroot", folder, "groupadd", "--system", "--force", group)
-
-
-_SCRIPT: Final = """#!/opt/gaitpi/.venv/bin/python
-import sys
-
-from gaitpi.cli import main
-
-sys.exit(main())
-"""
 
 
 def _guest_files() -> dict[str, tuple[bytes, int]]:
-    """What belongs to the bench and to an installation: path in the guest -> content, mode."""
+    """What belongs to the bench: path in the guest -> content, mode."""
 
     def file(path: Path, mode: int = 0o644) -> tuple[bytes, int]:
         return path.read_bytes(), mode
 
     units = "etc/systemd/system"
-    venv = "opt/gaitpi/.venv"
-    files = {
+    return {
         "usr/local/sbin/bench-agent": file(GUEST / "agent.py", 0o755),
         "usr/local/sbin/bench-setup": file(GUEST / "setup.sh", 0o755),
         f"{units}/bench-agent.service": file(GUEST / "bench-agent.service"),
         f"{units}/bench-setup.service": file(GUEST / "bench-setup.service"),
         f"{units}/gaitpi.service.d/bench.conf": file(GUEST / "bench.conf"),
-        "etc/udev/rules.d/60-pi.rules": file(GUEST / "60-pi.rules"),
-        f"{venv}/pyvenv.cfg": (
-            f"home = /usr/bin\nversion = {PYTHON}\ninclude-system-site-packages = false\n".encode(),
-            0o644,
-        ),
-        f"{venv}/lib/python{PYTHON}/site-packages/gaitpi.pth": (b"/opt/gaitpi\n", 0o644),
-        f"{venv}/bin/gaitpi": (_SCRIPT.encode(), 0o755),
         "etc/fstab": (b"", 0o644),
         "etc/hostname": (b"gaitpi-bench\n", 0o644),
     }
-    for unit in sorted((CHECKOUT / "systemd").glob("*.service")):
-        files[f"{units}/{unit.name}"] = file(unit)
-    for rule in sorted((CHECKOUT / "systemd").glob("*.rules")):
-        files[f"etc/polkit-1/rules.d/{rule.name}"] = file(rule)
-    return files
 
 
 _LINKS: Final = {
-    "opt/gaitpi/.venv/bin/python": f"/usr/bin/python{PYTHON}",
     "etc/systemd/system/multi-user.target.wants/bench-agent.service": "../bench-agent.service",
     "etc/systemd/system/local-fs.target.wants/bench-setup.service": "../bench-setup.service",
     # nobody logs in, and nothing is on a network
@@ -316,11 +300,11 @@ _LINKS: Final = {
 
 def _disk_key(root: Path) -> str:
     files = [f"{name} {mode}".encode() + data for name, (data, mode) in _guest_files().items()]
-    return _digest(root.name, DISK, repr(_LINKS), *files)
+    return _digest(root.name, DISK, repr(_LINKS), "2", *files)
 
 
 def _make_disk(root: Path, folder: Path) -> None:
-    """An ext4 image of the system, with the bench's files and an installation's units."""
+    """An ext4 image of the system, with the bench's files."""
     copy = folder / "root"
     _run("cp", "-a", "--reflink=auto", root, copy)
     for name, (data, mode) in _guest_files().items():
@@ -333,7 +317,7 @@ def _make_disk(root: Path, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.symlink_to(target)
-    for point in ("opt/gaitpi/gaitpi", "mnt/share", "mnt/checkout"):
+    for point in ("mnt/share", "mnt/checkout", "mnt/gait"):
         (copy / point).mkdir(parents=True, exist_ok=True)
     _run("mkfs.ext4", "-q", "-d", copy, folder / "disk.img", DISK)
     shutil.rmtree(copy)

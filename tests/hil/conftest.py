@@ -4,18 +4,16 @@ Everything that is not a sensor, a wire or a person is real here: kernel, system
 /dev/gpiochip0, smbus2, gpiozero, lgpio, the daemon under its own unit.
 """
 
-import hashlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hil.build import CHECKOUT, CannotBuildError, Guest, build, cache, keep, lacking
+from tests.hil.build import CannotBuildError, Guest, build, cache, lacking
 from tests.hil.report import Report, Row, markdown
-from tests.hil.station import CONFIG, Station
+from tests.hil.station import CONFIG, Station, warm_disk
 
 REQUIRED = "GAITPI_HIL"
 """Set to "required": a machine that cannot run the scenarios is a failure, not a reason to skip."""
@@ -66,31 +64,10 @@ def guest() -> Guest:
         pytest.fail(str(error), pytrace=False)
 
 
-def _sources() -> str:
-    """A name for the estimator as numba sees it: its text and its time."""
-    text = hashlib.sha256()
-    for path in sorted((CHECKOUT / "gaitpi/gait").glob("*.py")):
-        text.update(f"{path} {path.stat().st_mtime_ns}".encode() + path.read_bytes())
-    return text.hexdigest()[:16]
-
-
 @pytest.fixture(scope="session")
 def warm(guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A disk on which gaitpi was installed and warmed up by its own unit, and shut down."""
-
-    def make(folder: Path) -> None:
-        station = Station(guest, None, tmp_path_factory.mktemp("warm"))
-        try:
-            machine = station.boot()
-            began = time.monotonic()
-            machine.must("systemctl", "start", "gaitpi-warmup.service", timeout=900.0)
-            print(f"\ngaitpi-warmup.service took {time.monotonic() - began:.0f} s.", flush=True)
-            machine.off()
-            station.disk.rename(folder / "disk.cow")
-        finally:
-            station.close()
-
-    return keep("warm", f"{guest.disk.parent.name}-{_sources()}", make) / "disk.cow"
+    """A disk on which gaitpi was installed as on a Pi."""
+    return warm_disk(guest, tmp_path_factory.mktemp("warm"))
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,8 @@ class GpioChip(VhostDevice):
         names = b"".join(b"GPIO%d\0" % line for line in range(LINES))
         self.config = struct.pack("<HxxI", LINES, len(names))
         self._names = names
+        self.keeps = False
+        """Whether a line that is let go stays at its level, as a Pi's may; else it floats low."""
         self.edges: list[Edge] = []
         self.inputs = [1] * LINES
         self._noted = [0] * LINES
@@ -62,9 +64,8 @@ class GpioChip(VhostDevice):
 
     def gone(self) -> None:
         """Power off: no line is driven any more."""
-        for line, (direction, value) in enumerate(zip(self.direction, self.value, strict=True)):
-            if direction == _OUTPUT and value:
-                self._note(time.monotonic(), line, 0)
+        for line in range(LINES):
+            self._note(time.monotonic(), line, 0)
         self._clear()
 
     def process(self, number: int, queue: Queue) -> None:
@@ -104,7 +105,7 @@ class GpioChip(VhostDevice):
             self.direction[line] = value
             if value == _OUTPUT:
                 self._note(now, line, self.value[line])
-            elif was == _OUTPUT and self.value[line]:
+            elif was == _OUTPUT and self.value[line] and not self.keeps:
                 self._note(now, line, 0)
         elif kind == _SET_VALUE:
             self.value[line] = value

@@ -173,15 +173,17 @@ class Machine:
 
     def python(self, script: str, timeout: float = 60.0) -> str:
         """Run lines of Python with gaitpi's packages that have to succeed. Raises GuestError."""
-        return self.must("/opt/gaitpi/.venv/bin/python", "-", timeout=timeout, text=script)
+        return self.must("/opt/gaitpi/current/bin/python", "-", timeout=timeout, text=script)
 
-    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
+    def wait(
+        self, condition: Callable[[], bool], seconds: float, what: str, every_s: float = 0.1
+    ) -> float:
         """Wait for ``condition``; how long it took, s. Raises GuestError when it does not come."""
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > seconds:
                 raise GuestError(f"not within {seconds:.0f} s: {what}\n{self.tail(10)}")
-            time.sleep(0.1)
+            time.sleep(every_s)
         return time.monotonic() - began
 
     @property

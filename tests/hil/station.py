@@ -1,5 +1,6 @@
 """A guest with its bench, and what every scenario does with the two."""
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -15,13 +16,15 @@ from gaitpi.imu.virtual.story import Phase
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.schema import SUFFIX
 from tests.hil.bench import Make, RemoteBench
-from tests.hil.build import Guest
+from tests.hil.build import CHECKOUT, WHEELS, Guest, keep
+from tests.hil.gpiochip import Edge
 from tests.hil.machine import Machine
 from tests.hil.observer import Heard, sounds
 
 BUZZER: Final = 18
 LED: Final = 17
 UNIT: Final = "gaitpi.service"
+GAITPI: Final = "/opt/gaitpi/current/bin/gaitpi"
 RUNS: Final = "/var/lib/gaitpi/runs"
 CONFIG: Final = """\
 [coach]
@@ -87,8 +90,12 @@ class Station:
             self._fresh_disk()
             self.boot()
 
-    def boot(self, *options: str, chip: str = "") -> Machine:
-        """Power on, and wait until it takes commands."""
+    def boot(self, *options: str, chip: str = "", live: bool = True) -> Machine:
+        """Power on, and wait until it takes commands.
+
+        ``live``: the package of the checkout lies over the installed one (guest/setup.sh).
+        """
+        options += ("bench.live",) * live
         self._machine = Machine(
             self._guest, self.disk, self._sockets, self.share, options=options, chip=chip
         )
@@ -121,6 +128,12 @@ class Station:
         """Stop the daemon in order; the run is closed."""
         self.machine.must("systemctl", "stop", UNIT)
 
+    def install(self, *options: str) -> str:
+        """``make install`` from the checkout, as on a Pi but without a network; what it said."""
+        arguments = " ".join((f"--offline --wheels /{WHEELS}", *options))
+        make = ("make", "--no-print-directory", "-C", "/mnt/checkout", "install")
+        return self.machine.must(*make, f"ARGS={arguments}", timeout=1500.0)
+
     def active(self) -> bool:
         """Whether systemd calls it running and ready."""
         return self.machine.run("systemctl", "is-active", UNIT).out.strip() == "active"
@@ -130,12 +143,12 @@ class Station:
         return self.machine.must("systemctl", "show", "-P", name, UNIT).strip()
 
     def pid(self) -> str:
-        """The daemon's process in the guest."""
-        return self.property("MainPID")
+        """The process in the guest that does the work, by its own word; the keeper is another."""
+        return str(json.loads(self.machine.must("cat", "/run/gaitpi/status.json"))["pid"])
 
     def status(self) -> dict[str, Any]:
         """``gaitpi status --json``."""
-        done = self.machine.run("/opt/gaitpi/.venv/bin/gaitpi", "status", "--json")
+        done = self.machine.run(GAITPI, "status", "--json")
         found = json.loads(done.out)
         assert isinstance(found, dict)
         return found
@@ -180,6 +193,37 @@ class Station:
         """The sounds on the buzzer's pin since then."""
         return sounds(self.bench.edges(since_s), line)
 
+    def rising(self, line: int, since_s: float, seconds: float) -> float:
+        """Wait for the line to go up; when it did."""
+
+        def found() -> list[float]:
+            edges: list[Edge] = self.bench.edges(since_s)
+            return [edge.time_s for edge in edges if edge.line == line and edge.level]
+
+        self.machine.wait(lambda: bool(found()), seconds, f"line {line} goes up", every_s=0.01)
+        return found()[0]
+
+    def kill_all(self, line: int) -> tuple[float, bool]:
+        """SIGKILL to all of the service; when, and whether the line was up then."""
+        group = f"/sys/fs/cgroup{self.property('ControlGroup')}"
+        before = self.bench.now()
+        # at once: systemctl would take some tenths of a second to be there
+        self.machine.shell(f"echo 1 >{group}/cgroup.kill")
+        return before, bool(self._level(line, before))
+
+    def silent_after(self, line: int, since_s: float, seconds: float) -> float:
+        """How long after ``since_s`` the line went down, by all it did in so many ``seconds``."""
+        time.sleep(max(0.0, since_s + seconds - self.bench.now()))
+        if self._level(line, self.bench.now()):
+            return seconds
+        edges: list[Edge] = self.bench.edges(since_s)
+        return max((e.time_s - since_s for e in edges if e.line == line and not e.level), default=0)
+
+    def _level(self, line: int, time_s: float) -> int:
+        edges = [edge for edge in self.bench.edges() if edge.line == line]
+        before = [edge.level for edge in edges if edge.time_s <= time_s]
+        return int(before[-1]) if before else 0
+
     def until(self, name: str, seconds: float, since_s: float = 0.0) -> Heard:
         """Wait for the sound ``name``; it and the time it began."""
 
@@ -192,6 +236,42 @@ class Station:
     def until_true(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
         """Wait; how long it took, s."""
         return self.machine.wait(condition, seconds, what)
+
+
+def warm_disk(guest: Guest, scratch: Path) -> Path:
+    """A disk on which gaitpi was installed as on a Pi, and shut down; the service is disabled.
+
+    Kept like the guest itself. ``scratch`` is a folder to work in.
+    """
+
+    def make(folder: Path) -> None:
+        station = Station(guest, None, scratch / "station")
+        try:
+            machine = station.boot(live=False)
+            began = time.monotonic()
+            print(f"\n{station.install()}", flush=True)
+            print(f"make install took {time.monotonic() - began:.0f} s.", flush=True)
+            machine.must("systemctl", "disable", "--now", UNIT)
+            machine.off()
+            station.disk.rename(folder / "disk.cow")
+        finally:
+            station.close()
+
+    return keep("warm", f"{guest.disk.parent.name}-{_sources()}", make) / "disk.cow"
+
+
+def _sources() -> str:
+    """A name for what an installation is made of, and for the estimator."""
+    text = hashlib.sha256((CHECKOUT / "pyproject.toml").read_bytes())
+    device = CHECKOUT / "gaitpi/device"
+    paths = (
+        *sorted((CHECKOUT / "gaitpi/gait").glob("*.py")),
+        *(device / f"{name}.py" for name in ("install", "layout", "release")),
+        *sorted((CHECKOUT / "systemd").iterdir()),
+    )
+    for path in paths:
+        text.update(path.read_bytes())
+    return text.hexdigest()[:16]
 
 
 def last_sample_s(path: Path) -> float:

@@ -31,7 +31,7 @@ def _findings(station: Station) -> dict[str, dict[str, Any]]:
         *("setpriv", "--reuid=gaitpi", "--regid=gaitpi", "--groups=i2c,gpio"),
         *("env", "-C", "/tmp", "HOME=/tmp", "STATE_DIRECTORY=/var/lib/gaitpi"),
         *("GAITPI_CONFIG=/mnt/share/config.toml", "NUMBA_CACHE_DIR=/var/cache/gaitpi"),
-        *("/opt/gaitpi/.venv/bin/gaitpi", "doctor", "--json"),
+        *("/opt/gaitpi/current/bin/gaitpi", "doctor", "--json"),
         timeout=120.0,
     )
     print(done.out)

@@ -47,8 +47,8 @@ def test_signal_to_pin(station: Station, report: Report) -> None:
         "env",
         "NUMBA_CACHE_DIR=/var/cache/gaitpi",
         "LG_WD=/tmp",
-        "/opt/gaitpi/.venv/bin/python",
-        "-",
+        # by the name under which the service's kernels were compiled
+        *("sh", "-c", "exec $(readlink -f /opt/gaitpi/current)/bin/python -"),
         timeout=SECONDS + 90.0,
         text=DAEMON.replace("{seconds}", str(SECONDS)),
     )

@@ -1,19 +1,27 @@
 """Faults and ordinary life of the real daemon on a real kernel, judged from outside."""
 
 import functools
+import itertools
+import os
+import random
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
 
 from gaitpi.cues.vocabulary import PATTERNS
+from gaitpi.device.keeper import STALL_S
+from gaitpi.device.resume import KIND as RESUMED
 from gaitpi.imu.chips.mpu6050 import MPU6050
 from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.runs.reader import RunReader
 from tests.hil.bench import Make
+from tests.hil.machine import GuestError
 from tests.hil.observer import APART_S, shape
 from tests.hil.report import Report
 from tests.hil.station import (
@@ -32,7 +40,14 @@ TARGET_SPM = 172.0
 RESTART_S = 3.0
 """Of a restart what is no computing, s: RestartSec, and the sound of starting before that of
 recording. How fast this guest computes is no promise: a restart is compared with a start."""
-WATCHDOG_S = 5.0
+PROMISE_S = 6.0
+TRIALS = int(os.environ.get("GAITPI_TRIALS", "2"))
+"""How often the daemon is killed in each of the ways."""
+LONG_S: Final = 0.6
+"""Nobody leans here, so only the sound of recording has a longer tone, s."""
+WAITS_S = (3.0, 6.0) if TRIALS <= 10 else (1.6, 2.6)
+"""How long it is left in peace before each, s: many trials would take too long otherwise."""
+SEED = 1
 
 
 def test_boot(own_station: Station, report: Report) -> None:
@@ -222,45 +237,56 @@ def test_clone(station: Station, report: Report) -> None:
 
 
 def test_sigkill(station: Station, report: Report) -> None:
-    """SIGKILL."""
+    """SIGKILL of the daemon's process."""
     started = station.start(steady())
-    time.sleep(12.0)
-    pid = station.pid()
-    boot_s = station.boot_s()
-    killed = station.bench.now()
-    station.machine.shell(f"kill -KILL {pid}")
-    again = station.until("record", 30.0, killed)
-    assert station.pid() != pid
-    time.sleep(3.0)
-    station.stop()
-    paths = station.runs()
-    assert len(paths) == 2
-    lost = killed - (boot_s + last_sample_s(paths[0]))
+    again, lost = _strike(station, lambda pid: f"kill -KILL {pid}")
     report(
-        "kill -9 of the daemon",
-        f"recording again after {again.start_s - killed:.1f} s (a start takes "
-        f"{started:.1f} s here); the run before it reads, "
-        f"{lost:.1f} s short",
+        f"kill -9 at {len(again)} random times",
+        f"recording again after {np.median(again):.1f} s (worst {max(again):.1f}); the same run "
+        f"goes on, at most {max(lost):.2f} s before it lost",
     )
-    assert again.start_s - killed <= RESTART_S + 2.5 * started
-    assert -0.1 <= lost <= 1.0
+    assert max(again) <= max(PROMISE_S, 2.0 * started)
+    assert -0.1 <= max(lost) <= 1.0
+
+
+def test_sigstop(station: Station, report: Report) -> None:
+    """SIGSTOP of the daemon's process."""
+    started = station.start(steady())
+    again, lost = _strike(station, lambda pid: f"kill -STOP {pid}")
+    report(
+        f"hung for good at {len(again)} random times",
+        f"killed and recording again after {np.median(again):.1f} s (worst {max(again):.1f}); the "
+        f"same run goes on, at most {max(lost):.2f} s before it lost",
+    )
+    assert max(again) <= max(PROMISE_S, 2.0 * started + STALL_S)
+    assert -0.1 <= max(lost) <= 1.0
+
+
+def test_service_killed(station: Station, report: Report) -> None:
+    """SIGKILL of all its processes."""
+    started = station.start(steady())
+    again, lost = _strike(station, lambda _: f"systemctl kill -s KILL {UNIT}")
+    report(
+        f"systemctl kill -s KILL at {len(again)} random times: systemd begins from nothing",
+        f"recording again after {np.median(again):.1f} s (worst {max(again):.1f}; a start takes "
+        f"{started:.1f} s here); the same run goes on, at most {max(lost):.2f} s before it lost",
+    )
+    assert max(again) <= RESTART_S + 2.5 * started
+    assert -0.1 <= max(lost) <= 1.0
 
 
 def test_watchdog(station: Station, report: Report) -> None:
-    """Watchdog."""
+    """SIGSTOP of all its processes."""
     started = station.start(steady())
-    time.sleep(5.0)
-    pid = station.pid()
-    hung = station.bench.now()
-    station.machine.shell(f"kill -STOP {pid}")
-    again = station.until("record", 40.0, hung)
-    assert station.pid() != pid
-    assert "watchdog" in station.journal(80).lower() or station.property("NRestarts") != "0"
-    assert again.start_s - hung <= 2.0 * WATCHDOG_S + RESTART_S + 2.5 * started
+    again, lost = _strike(station, lambda _: f"systemctl kill -s STOP {UNIT}")
+    watchdog_s = int(station.property("WatchdogUSec").removesuffix("s"))
     report(
-        "daemon hung for good (SIGSTOP)",
-        f"killed and recording again after {again.start_s - hung:.1f} s (WatchdogSec 5)",
+        f"systemctl kill -s STOP at {len(again)} random times (WatchdogSec {watchdog_s})",
+        f"killed by systemd and recording again after {np.median(again):.1f} s (worst "
+        f"{max(again):.1f}); the same run goes on, at most {max(lost):.2f} s before it lost",
     )
+    assert max(again) <= 2.0 * watchdog_s + RESTART_S + 2.5 * started
+    assert -0.1 <= max(lost) <= 1.0
 
 
 def test_clock_set_back(station: Station, report: Report) -> None:
@@ -343,6 +369,60 @@ def test_power_cut(own_station: Station, report: Report) -> None:
 def _mpu6050(who_am_i: int) -> Make:
     """An MPU-6050 that gives this id."""
     return functools.partial(VirtualMpu6050, who_am_i=who_am_i)
+
+
+def _strike(station: Station, command: Callable[[str], str]) -> tuple[list[float], list[float]]:
+    """Do that to the running daemon ``TRIALS`` times: s until it recorded again, s lost before it.
+
+    The one run goes on each time, with a gap for each.
+    """
+    dice = random.Random(SEED)
+    boot_s = station.boot_s()
+    struck, again = [], []
+    for _ in range(TRIALS):
+        time.sleep(dice.uniform(*WAITS_S))
+        pid = station.pid()
+        struck.append(station.bench.now())
+        station.machine.shell(command(pid))
+        again.append(_recording(station, struck[-1]) - struck[-1])
+        # the status is written once a second
+        station.until_true(functools.partial(_replaced, station, pid), 5.0, "another process")
+    time.sleep(2.0)
+    path = station.run_file()
+    assert station.runs() == [path]
+    with RunReader(path) as run:
+        run0 = boot_s + run.header.anchor.mono_s
+        times = run0 + np.concatenate([block.times() for block in run.blocks()])
+        assert len([e for e in run.events() if e.kind == RESUMED]) == TRIALS
+        assert run.finished
+    lost = [float(at - times[times <= at][-1]) for at in struck]
+    return again, lost
+
+
+def _replaced(station: Station, pid: str) -> bool:
+    return station.pid() != pid
+
+
+def _recording(station: Station, since_s: float) -> float:
+    """Wait for the sound of recording; when it began. Told by being the one long tone: on a busy
+    machine its end may be later than a sound's shape allows."""
+    began: list[float] = []
+
+    def heard() -> bool:
+        ours = [edge for edge in station.bench.edges(since_s) if edge.line == BUZZER]
+        began[:] = [
+            on.time_s
+            for on, off in itertools.pairwise(ours)
+            if on.level and not off.level and off.time_s - on.time_s > LONG_S
+        ]
+        return bool(began)
+
+    try:
+        station.machine.wait(heard, 60.0, "the sound of recording")
+    except GuestError as error:
+        sounds = [(h.start_s - since_s, h.name, h.spans) for h in station.heard(since_s)]
+        raise GuestError(f"{error}\n{sounds}\n{station.journal(20)}") from error
+    return began[0]
 
 
 def _wait_until(station: Station, time_s: float) -> None:

@@ -4,6 +4,7 @@ Protocols: the vhost-user specification (QEMU's documentation, "Vhost-user Proto
 socket, virtio 1.2 section 2.7 for the split queues. Only what a User Mode Linux guest uses.
 """
 
+import abc
 import array
 import mmap
 import os
@@ -115,7 +116,7 @@ class _Wires:
         return self.fds[0] if self.fds else None
 
 
-class VhostDevice:
+class VhostDevice(abc.ABC):
     """A device on a Unix socket, driven by a selector: no thread of its own.
 
     A kernel that goes away (power off, power cut) leaves the device waiting for the next one.
@@ -138,11 +139,11 @@ class VhostDevice:
         self._spare: list[int] = []
         self._watch(self._listener.fileno(), self._accept)
 
+    @abc.abstractmethod
     def process(self, number: int, queue: Queue) -> None:
         """Take the requests of queue ``number`` (:meth:`pop`) and answer them (:meth:`push`)."""
-        raise NotImplementedError
 
-    def gone(self) -> None:
+    def gone(self) -> None:  # noqa: B027 - most devices keep nothing
         """The kernel has gone."""
 
     # -- the socket --

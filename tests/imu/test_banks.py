@@ -18,7 +18,7 @@ from gaitpi.imu.chips.mpu6050 import MPU6500
 from gaitpi.imu.reader import State, find_sensor
 from gaitpi.imu.virtual.chip import Twin
 from gaitpi.imu.virtual.transport import VirtualTransport
-from tests.imu.rig import Faulty, Numbered, Rig, _twin
+from tests.imu.rig import FaultyBus, Numbered, Rig, part
 
 SELECT = 0x7F
 
@@ -109,7 +109,7 @@ def test_rest_is_bank_0_and_costs_nothing_there() -> None:
     assert device.selections == 2
 
 
-BANKED = [_twin("ICM-42688-P"), _twin("ICM-20948")]
+BANKED = [part("ICM-42688-P"), part("ICM-20948")]
 each_banked = pytest.mark.parametrize("part", BANKED, ids=lambda twin: twin.part)
 
 
@@ -159,17 +159,17 @@ def test_the_other_banks_are_where_the_settings_go(part: Twin) -> None:
 def test_a_trim_value_in_register_0_is_no_identity(trim: int) -> None:
     """There the MPU-6500 family keeps the result of a factory test, which may be any number."""
     clock = VirtualClock()
-    bus = Faulty(VirtualTransport([_twin("MPU-6500").make(Numbered(), clock)]))
+    bus = FaultyBus(VirtualTransport([part("MPU-6500").make(Numbered(), clock)]), clock)
     bus.after = lambda register, data: bytes((trim,)) if register == 0x00 else data
     assert find_sensor(bus, clock, ImuConfig()) == (MPU6500, 0x68)
 
 
 def test_scale_and_rate_in_bank_2_are_checked_with_every_batch() -> None:
     """±250 °/s instead of ±2000 would make every turn eight times too fast."""
-    part = _twin("ICM-20948")
-    rig = Rig(part).start()
+    twin = part("ICM-20948")
+    rig = Rig(twin).start()
     rig.run(2.0)
-    bus = ICM20948.bus(rig.wires, part.address, rig.clock)
+    bus = ICM20948.bus(rig.wires, twin.address, rig.clock)
     bus.write(0x201, bytes((bus.read(0x201)[0] & ~0x06,)))
     bus.read(0x00)
     before = len(rig.batches)

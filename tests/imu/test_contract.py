@@ -29,7 +29,7 @@ from gaitpi.imu.virtual.chip import Twin, VirtualChip
 from gaitpi.imu.virtual.source import Floats
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0, RAD_PER_DEG
-from tests.imu.rig import Faulty, Numbered, Rig
+from tests.imu.rig import FaultyBus, Numbered, Rig
 
 each_twin = pytest.mark.parametrize("twin", twins(), ids=lambda twin: twin.part)
 each_chip = pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
@@ -146,10 +146,10 @@ def test_the_part_is_found_at_each_of_its_addresses(twin: Twin) -> None:
         assert find_sensor(transport, clock, ImuConfig()) == (chip_of(twin), address)
 
 
-def relabelled(twin: Twin, who: int) -> tuple[Faulty, VirtualClock]:
+def relabelled(twin: Twin, who: int) -> tuple[FaultyBus, VirtualClock]:
     """The part with another number in WHO_AM_I."""
     wired = Wired(twin, Numbered())
-    bus = Faulty(wired.transport)
+    bus = FaultyBus(wired.transport, wired.clock)
 
     def swap(register: int, data: bytes) -> bytes:
         return bytes((who,)) if register == wired.data.who_am_i and len(data) == 1 else data

@@ -16,9 +16,9 @@ from gaitpi.imu.transport import Transport
 from gaitpi.imu.virtual.source import Floats
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0, RAD_PER_DEG
-from tests.imu.rig import Rig, _twin
+from tests.imu.rig import Rig, part
 
-PART = _twin("ICM-20948")
+PART = part("ICM-20948")
 
 
 class Still:

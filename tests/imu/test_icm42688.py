@@ -15,9 +15,9 @@ from gaitpi.imu.reader import State
 from gaitpi.imu.virtual.source import Floats
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0, RAD_PER_DEG
-from tests.imu.rig import Rig, _twin
+from tests.imu.rig import Rig, part
 
-PART = _twin("ICM-42688-P")
+PART = part("ICM-42688-P")
 
 
 class Counting:

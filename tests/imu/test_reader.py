@@ -22,7 +22,7 @@ from gaitpi.imu.reader import FAILURES_MAX, Reader, State, find_sensor, open_rea
 from gaitpi.imu.virtual.chip import Twin
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.units import G0
-from tests.imu.rig import DS3, MPU_6050, MPU_9250, OX, TRC, Faulty, Numbered, Rig
+from tests.imu.rig import DS3, MPU_6050, MPU_9250, OX, TRC, FaultyBus, Numbered, Rig
 
 # One part of each kind of chip there is.
 PARTS = list({twin.name: twin for twin in reversed(twins())}.values())
@@ -503,7 +503,7 @@ def test_an_address_is_asked_only_for_chips_that_can_be_there() -> None:
         asked.append(register)
         return 0
 
-    bus = Faulty(chip_with(0x68)[0])
+    bus = FaultyBus(*chip_with(0x68))
     bus.rule = note
     find_sensor(bus, VirtualClock(), ImuConfig(address=0x68))
     assert set(asked) == {chip.who_am_i for chip in CHIPS if 0x68 in chip.addresses}
@@ -546,7 +546,7 @@ def test_nothing_is_written_to_a_stranger() -> None:
 
 
 def test_a_hanging_bus_is_told_from_an_empty_one() -> None:
-    bus = Faulty(VirtualTransport([]))
+    bus = FaultyBus(VirtualTransport([]), VirtualClock())
     asked: list[int] = []
 
     def hang(register: int, n: int) -> int:

@@ -32,6 +32,7 @@ from gaitpi.review.programme import (
     upcoming,
 )
 from gaitpi.runs.reader import RunReader
+from gaitpi.runs.writer import RunWriter
 from tests.runs.sample import second, step, write_run
 
 NOON_S = datetime(2026, 11, 2, 12).astimezone().timestamp()
@@ -95,7 +96,6 @@ def test_a_run_is_booked_from_its_file(tmp_path: Path) -> None:
 
 def test_the_mean_cadence_has_the_runners_own_uncertainty(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    from gaitpi.runs.writer import RunWriter
     from tests.runs.sample import header
 
     path = tmp_path / "a.gaitpi"
@@ -124,10 +124,21 @@ def test_other_runs_are_not_booked(tmp_path: Path) -> None:
 
 
 def test_a_power_cut_at_the_end_of_a_session_loses_nothing(tmp_path: Path) -> None:
-    written(tmp_path / "a.gaitpi", SESSION, finish=False)
+    written(tmp_path / "a.gaitpi", SESSION, finish=False, boot="of yesterday")
     runs, unreadable = collect(tmp_path, Journal((STARTED,)))
     assert (len(runs), unreadable) == (1, ())
     assert runs[0].coached_s == 310.0
+
+
+def test_a_run_of_this_boot_without_an_end_may_be_going_on(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.gaitpi", SESSION, seconds=60, finish=False)
+    assert collect(tmp_path, Journal((STARTED,))) == ((), ())
+    writer = RunWriter.resume(path)
+    writer.seconds([second(float(k), cadence_spm=170.0) for k in range(60, 320)])
+    writer.close({})
+    ((found,), _) = collect(tmp_path, Journal((STARTED,)))
+    assert found.coached_s == 310.0
+    assert found.enough
 
 
 def test_damaged_and_simulated_files_are_left_out_and_said(tmp_path: Path) -> None:

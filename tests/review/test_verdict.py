@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from gaitpi.cli import main
 from gaitpi.config import CoachConfig
+from gaitpi.faults import FAULTS
 from gaitpi.review.verdict import Verdict, judge, lines
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.writer import RunWriter
@@ -103,7 +105,15 @@ def test_quality_counts_what_went_wrong(tmp_path: Path) -> None:
     writer.steps([step(1.0)])
     for batch in batches(counts(20)):
         writer.batch(
-            type(batch)(batch.seq, batch.index, batch.line, batch.counts, 0.0, 0, {"n": 1})
+            type(batch)(
+                batch.seq,
+                batch.index,
+                batch.line,
+                batch.counts,
+                0.0,
+                0,
+                {"nack": 3, "x": batch.seq},
+            )
         )
     writer.event(1.0, "dropout", "slow", seconds=2.5)
     writer.event(1.0, "dropout", "odd", seconds="many")
@@ -111,9 +121,19 @@ def test_quality_counts_what_went_wrong(tmp_path: Path) -> None:
     with RunReader(path) as run:
         v = judge(run)
     assert (v.gaps, v.gap_s, v.clipped, v.faults, v.dropout_s) == (2, 1.5, 3, 2, 2.5)
+    assert v.counters == {"nack": 6, "x": 1}
     assert lines(v)[4] == (
-        "quality    1.5 s lost in 2 gaps; 3 clipped; 2 faults; 2.5 s not recorded"
+        "quality    poor: 1.5 s lost in 2 gaps; 3 clipped; 2 faults; 2.5 s not recorded"
+    )  # there is no room for their names
+    one = replace(v, gap_s=0.0, clipped=0)
+    assert lines(one)[4] == (
+        "quality    poor: 6 transfers not acknowledged and 1 other; 2.5 s not recorded"
     )
+    one = replace(v, gap_s=0.0, clipped=0, counters={"overflow": 1})
+    assert lines(one)[4] == (
+        "quality    poor: once the sensor's memory ran over; 2.5 s not recorded"
+    )
+    assert "quality    poor: 2 faults; 2.5 s" in lines(replace(one, counters={}))[4]
     assert "try another card" in lines(v)[5]
 
 
@@ -134,6 +154,7 @@ def test_always_six_lines_that_fit(reals: list[float], ints: list[int]) -> None:
         virtual=False,
         finished=True,
         focus="lean",
+        counters=dict.fromkeys(FAULTS, ints[0]),
         lean_against="usual",
         dropout_s=abs(reals[0]),
         belt="loose",
@@ -180,7 +201,8 @@ def test_commands_print_tables_and_json(
     assert (old["duration_s"], old["steps"]) == (9.0, 10)
     assert old["cadence_spm"] == pytest.approx(60 / 0.35)
     assert main(["show", "ol", *at]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 6
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert shown[1:] == ["cadence", "in", "lean", "quality", "drift", "usual", "next"]
     assert main(["show", "last", "--json", *at]) == 0
     assert json.loads(capsys.readouterr().out)["start"].startswith("2026-11-23T19:53")
     assert main(["show", "bad", *at]) == 1
@@ -199,3 +221,16 @@ def test_commands_import_no_heavy_packages(runs_folder: tuple[Path, Path]) -> No
         command_line = [sys.executable, "-W", "error", "-c", code]
         done = subprocess.run(command_line, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_run_that_was_cut_off_and_went_on_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    write_run(path, seconds=[second(float(i)) for i in range(70)], finish=False)
+    writer = RunWriter.resume(path)
+    writer.event(69.0, "resumed", "gaitpi had stopped, and went on by itself")
+    writer.close()
+    with RunReader(path) as run:
+        verdict = judge(run)
+    assert verdict.counters == {"resumed": 1}
+    assert verdict.faults == 1
+    assert any("once gaitpi stopped and went on" in line for line in lines(verdict))

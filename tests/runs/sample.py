@@ -9,27 +9,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from calibration.madeup import RATE_HZ as RATE_HZ
+from calibration.madeup import SENSOR as SENSOR
+from calibration.madeup import WALL_S as WALL_S
 from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import CoachConfig, Config
-from gaitpi.imu.batch import Batch, ClockLine, Counts, SensorInfo
+from gaitpi.imu.batch import Batch, ClockLine, Counts
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.rows import SecondRow, StepRow
 from gaitpi.runs.writer import RunWriter
 
-RATE_HZ = 208.0
-SENSOR = SensorInfo(
-    chip="lsm6dsox",
-    address=0x6A,
-    bus="/dev/i2c-1",
-    who_am_i=0x6C,
-    identity="tested",
-    rate_hz=RATE_HZ,
-    acc_scale=0.004788,
-    gyr_scale=0.00122,
-    acc_range=156.9,
-    gyr_range=34.9,
-)
-WALL_S = 1_795_453_320.0
+NOW_S = WALL_S + 30 * 86_400.0
 
 
 def header(
@@ -39,6 +29,7 @@ def header(
     mono_s: float = 100.0,
     wall_s: float = WALL_S,
     calibration: str | None = None,
+    boot: str | None = None,
 ) -> RunHeader:
     made = RunHeader.new(
         mono_s=mono_s,
@@ -54,7 +45,8 @@ def header(
         source="test",
         recording="steady" if virtual else "",
     )
-    return replace(made, anchor=made.anchor._replace(utc_offset_s=3600.0))
+    made = replace(made, anchor=made.anchor._replace(utc_offset_s=3600.0))
+    return made if boot is None else replace(made, boot_id=boot)
 
 
 def counts(n: int, seed: int = 0) -> Counts:

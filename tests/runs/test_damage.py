@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from gaitpi.errors import RunFileError, UsageError
 from gaitpi.imu.batch import ClockLine
+from gaitpi.review.drift import drifts
+from gaitpi.review.form import read
 from gaitpi.review.verdict import judge, lines
 from gaitpi.runs.codec import checksum
 from gaitpi.runs.reader import RunReader, list_runs, resolve
@@ -56,6 +59,7 @@ def everything(path: Path) -> None:
         )
         _ = run.steps(), run.seconds(), run.cues(), run.withheld(), run.events()
         assert len(lines(judge(run))) == 6
+        drifts(read(run))
         list(run.blocks())
 
 
@@ -284,6 +288,28 @@ def test_a_commit_that_was_cut_is_undone_without_touching_the_file(tmp_path: Pat
     assert settle(cut.parent) == [cut]
     assert raw(cut) == wanted
     assert [p.name for p in cut.parent.iterdir()] == ["run.gaitpi"]
+
+
+def test_a_commit_that_was_cut_is_told_where_no_copy_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make(tmp_path / "run.gaitpi", samples=counts(4000), finish=False)
+    cut = cut_in_commit(source, tmp_path / "cut")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(RunFileError, match="cannot be copied to be read: No such file") as caught:
+        RunReader(cut)
+    words(caught.value)
+    (entry,) = list_runs(cut.parent)
+    assert entry.problem is not None
+
+
+def test_a_run_cut_before_its_first_sample_is_a_run(tmp_path: Path) -> None:
+    RunWriter(tmp_path / "run.gaitpi", header()).abandon()
+    (entry,) = list_runs(tmp_path)
+    assert (entry.problem, entry.finished) == (None, False)
+    assert entry.totals is not None
+    assert entry.totals.duration_s == 0.0
+    everything(entry.path)
 
 
 def test_settle_does_no_harm_to_a_run_in_use(tmp_path: Path) -> None:

@@ -72,4 +72,4 @@ def test_python_reads_the_raw_counts(path: Path) -> None:
         assert line.endswith(mean)
         at += n
     assert at == 300
-    assert len(code.strip().splitlines()) <= 14
+    assert len(code.strip().splitlines()) <= 31

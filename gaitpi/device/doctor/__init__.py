@@ -8,7 +8,7 @@ each was shown to find. No numba; numpy only once a sensor is there to be measur
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gaitpi.device.doctor import board, bus, outputs, software
+from gaitpi.device.doctor import board, bus, outputs, service, software
 from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.errors import GaitpiError
@@ -18,6 +18,9 @@ Check = Callable[[Surroundings], Finding]
 BEFORE: Final[tuple[tuple[str, Check], ...]] = (
     ("config", software.configuration),
     ("daemon", software.daemon),
+    ("service", service.service),
+    ("watchdog", service.watchdog),
+    ("members", service.members),
     ("board", board.board),
     ("power", board.power),
     ("heat", board.heat),

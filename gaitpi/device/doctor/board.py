@@ -8,6 +8,7 @@ from typing import Final
 from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.device.heat import HOT_C, STOP_C, ZONES, Thermometer
+from gaitpi.device.supply import SINCE, UNDER_VOLTAGE, Supply
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.targetfile import CLOCK_SET_S
 
@@ -15,14 +16,7 @@ LOAD_S: Final = 3.0
 """All cores busy for so long: what a weak supply does not stand."""
 STEP_S: Final = 0.05
 """A clock that moves so much against the other within a second has been set."""
-_THROTTLED: Final = (
-    "sys/devices/platform/*/*firmware/get_throttled",
-    "sys/devices/platform/*/*/*firmware/get_throttled",
-)
-_UNDER_VOLTAGE: Final = 0x1
 _NOW: Final = {0x1: "under-voltage", 0x2: "clock capped", 0x4: "throttled", 0x8: "hot"}
-_SINCE: Final = 16
-"""The same bits so far up: it has happened."""
 _LEAD: Final = "Use a 5 V supply of 2.5 A and a short, thick lead; runs may end early."
 
 
@@ -48,10 +42,10 @@ def power(s: Surroundings) -> Finding:
     after = _flags(s) or 0
     figures: dict[str, Figure] = {"flags_before": before, "flags_after": after}
     now = [name for bit, name in _NOW.items() if after & bit]
-    came = [name for bit, name in _NOW.items() if (after & ~before) >> _SINCE & bit]
-    was = [name for bit, name in _NOW.items() if after >> _SINCE & bit]
+    came = [name for bit, name in _NOW.items() if (after & ~before) >> SINCE & bit]
+    was = [name for bit, name in _NOW.items() if after >> SINCE & bit]
     load = f"under {LOAD_S:.0f} s of load"
-    if after & _UNDER_VOLTAGE or "under-voltage" in came:
+    if after & UNDER_VOLTAGE or "under-voltage" in came:
         evidence = f"{', '.join(came or now)} {load} (flags 0x{after:X})"
         return Finding("power", "fail", evidence, _LEAD, figures=figures)
     if now or came:
@@ -64,27 +58,8 @@ def power(s: Surroundings) -> Finding:
 
 
 def _flags(s: Surroundings) -> int | None:
-    """get_throttled: bits 0-3 now, 16-19 since the start; else hwmon's alarm as bit 16."""
-    places = [path for pattern in _THROTTLED for path in sorted(s.root.glob(pattern))]
-    values = [value for path in places if (value := _number(path, 16)) is not None]
-    for sensor in sorted(s.root.glob("sys/class/hwmon/hwmon*")):
-        if _word(sensor / "name") == "rpi_volt":
-            alarm = _number(sensor / "in0_lcrit_alarm", 10)
-            if alarm is not None:
-                values.append(alarm << _SINCE)
-    if not values:
-        return None
-    flags = 0
-    for value in values:
-        flags |= value
-    return flags
-
-
-def _number(path: Path, base: int) -> int | None:
-    try:
-        return int(path.read_text().strip(), base)
-    except (OSError, ValueError):
-        return None
+    """Bits 0-3 now, 16-19 since the start; None where nothing knows."""
+    return Supply(s.root).flags()
 
 
 def _word(path: Path) -> str:

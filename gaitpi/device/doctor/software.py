@@ -9,6 +9,7 @@ from typing import Final
 from gaitpi import calibrationfile
 from gaitpi.device.doctor.finding import Figure, Finding
 from gaitpi.device.doctor.surroundings import Surroundings
+from gaitpi.device.layout import Layout
 from gaitpi.errors import GaitpiError
 from gaitpi.kernelcache import compiled
 
@@ -156,6 +157,8 @@ def cache(s: Surroundings) -> Finding:
     if s.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         evidence = "NUMBA_DISABLE_JIT is set: the estimator runs as plain Python, too slowly"
         return Finding("cache", "fail", evidence, "unset NUMBA_DISABLE_JIT")
+    if s.kernels.is_relative_to(Layout(s.root).versions):
+        return Finding("cache", "skip", "this is the service's gaitpi: see service")
     there = next(path for path in (s.cache, *s.cache.parents) if path.exists())
     if not s.may(there):
         evidence = f"{there} may not be written, so the estimator is compiled at every start"

@@ -20,6 +20,7 @@ from gaitpi.device.status import Status
 from gaitpi.errors import GaitpiError, OutputError
 from gaitpi.hostclock import HostClock
 from gaitpi.imu.transport import Transport
+from gaitpi.kernelcache import KERNELS
 
 _STA_UNSYNC: Final = 0x40  # linux/timex.h
 _STATUS_AT: Final = 40  # offset of struct timex's status on 64-bit Linux
@@ -49,7 +50,7 @@ class Surroundings:
     OSError), are of the card; ``command`` runs a program and raises OSError with its words.
     ``ask`` puts a question to a person, None = nobody is there or no answer; ``say`` tells one
     something. ``has_pins`` False where there are no GPIO pins at all. ``virtual``: the sensor is
-    the virtual one, the pins too.
+    the virtual one, the pins too. ``kernels`` is where this gaitpi's own kernels lie.
     """
 
     root: Path
@@ -76,6 +77,7 @@ class Surroundings:
     has_pins: bool
     sound: bool = False
     virtual: bool = False
+    kernels: Path = KERNELS
 
     def path(self, name: str) -> Path:
         """``name`` (as from ``/``, without it) under the root."""

@@ -4,11 +4,14 @@ A source is a pure function of the sample number, so a chip that browns out, sle
 its FIFO comes back to a body that has moved on, as on a real belt.
 """
 
+import io
 import json
 import math
+import stat
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +20,9 @@ from gaitpi.errors import InputFileError
 
 Floats = NDArray[np.float64]
 
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the largest array of an .npz: counts of seven hours at 208 Hz have 31 MB."""
 
 REST_NOISE = math.radians(0.1)
 """Noise of a gyroscope at rest, rad/s RMS (MPU-6050 at about 100 Hz bandwidth)."""
@@ -88,24 +94,30 @@ class RecordingSource:
         """
         name = Path(path).name
         try:
-            # Opened here because numpy leaves the file open when it is cut short.
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                meta = json.loads(str(file["meta"]))
-                gyr = file["gyr"] if "gyr" in file.files else None
+            if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would be waited for
+                raise InputFileError(f"{name} is not a file.", "Check the path.")
+            with zipfile.ZipFile(path) as file:
+                meta = json.loads(str(_array(file, "meta")))
+                gyr = _array(file, "gyr") if "gyr.npy" in file.namelist() else None
                 return cls.from_counts(
-                    file["acc"],
+                    _array(file, "acc"),
                     gyr,
-                    float(file["fs"]),
+                    float(_array(file, "fs")),
                     float(meta["acc_lsb"]),
                     float(meta["gyr_lsb"]),
                 )
+        except InputFileError:
+            raise
         except OSError as error:
             raise InputFileError(
                 f"{name} cannot be read: {error.strerror or error}.", "Check the path."
             ) from error
-        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            *(KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
+            *(RuntimeError, OverflowError),  # encrypted, nested too deeply; beyond any number
+        ) as error:
             raise InputFileError(
-                f"{name} is not a recording of counts ({error}).",
+                f"{name} is not a recording of counts ({str(error)[:80]}).",
                 "It needs acc (n, 3), fs in Hz and meta with acc_lsb and gyr_lsb.",
             ) from error
 
@@ -121,6 +133,31 @@ class RecordingSource:
             return self._acc[first : first + n], self._gyr[first : first + n]
         at = np.minimum(np.arange(first, first + n), last)
         return self._acc[at], self._gyr[at]
+
+
+def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """The array ``name``, no pickle in it. Raises what zipfile and numpy raise, ValueError.
+
+    Its size is known before anything is made of it: a few bytes can pretend to be, or unpack to,
+    more than there is memory.
+    """
+    with file.open(f"{name}.npy") as member:
+        data = member.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{name} unpacks to more than {MAX_BYTES // 1024**2} MiB")
+    raw = io.BytesIO(data)
+    version = np.lib.format.read_magic(raw)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(raw)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(raw)
+    else:
+        raise ValueError(f"{name} is in version {version}")
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - raw.tell():
+        raise ValueError(f"{name} is not what its beginning says")
+    raw.seek(0)
+    array: NDArray[Any] = np.lib.format.read_array(raw, allow_pickle=False)
+    return array
 
 
 def _vectors(values: ArrayLike, name: str) -> Floats:

@@ -1,5 +1,6 @@
 """What --fix does: only what is safe, with a copy, and only where it is allowed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,3 +139,63 @@ def test_a_pass_never_offers_a_fix(tmp_path: Path) -> None:
     s = as_root(Machine(tmp_path))
     for name in ("config", "i2c", "rights", "storage", "cache"):
         assert check(s, name).fix is None
+
+
+# -- the installed service --
+
+
+def test_the_service_is_put_right_all_at_once(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.change["kernels"] = machine.kernels_at
+    assert check(as_root(machine), "service").status == "pass"
+    assert check(as_root(machine), "cache").status == "skip"
+    machine.remove("etc/systemd/system/gaitpi.service")
+    machine.write("etc/udev/rules.d/99-gaitpi.rules", "# older\n")
+    machine.remove("etc/systemd/system/multi-user.target.wants/gaitpi.service")
+    shutil.rmtree(machine.root / "var/cache/gaitpi")
+    found = check(as_root(machine), "service")
+    assert found.fix is not None
+    said = found.fix()
+    for words in ("wrote gaitpi.service", "wrote 99-gaitpi.rules", "at boot", "compiled"):
+        assert words in said
+    assert ("systemctl", "daemon-reload") in machine.commands
+    assert ("systemctl", "enable", "--quiet", "gaitpi.service") in machine.commands
+    assert ("systemctl", "restart", "gaitpi-warmup.service") in machine.commands
+    again_found = check(as_root(machine), "service")
+    assert "missing" not in again_found.evidence
+    assert "another version" not in again_found.evidence
+
+
+def test_an_unfinished_version_is_left(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (machine.version.path / "release.json").unlink()
+    found = check(as_root(machine), "service")
+    assert found.fix is not None
+    assert "went back to 0.9-old-py311" in found.fix()
+    # the files in the system are still those of the other: the next look says so
+    assert "of another version" in check(as_root(machine), "service").evidence
+
+
+def test_watchdog_and_members(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.write("sys/class/watchdog/watchdog0/state", "inactive\n")
+    s = as_root(machine)
+    for name in ("watchdog", "members"):
+        fix = check(s, name).fix
+        assert fix is not None
+        fix()
+    assert ("systemctl", "daemon-reexec") in machine.commands
+    assert ("usermod", "-aG", "gaitpi", "pi") in machine.commands
+
+
+@pytest.mark.parametrize("name", ["service", "watchdog", "members"])
+def test_the_service_is_roots(name: str, tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.remove("etc/systemd/system/gaitpi.service")
+    machine.write("sys/class/watchdog/watchdog0/state", "inactive\n")
+    machine.person = Person("pi", 1000, frozenset({"pi"}), frozenset({"i2c"}))
+    fix = check(machine.surroundings(), name).fix
+    assert fix is not None
+    with pytest.raises(GaitpiError, match="sudo gaitpi doctor --fix"):
+        fix()
+    assert machine.commands == []

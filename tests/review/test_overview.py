@@ -1,0 +1,246 @@
+"""``gaitpi`` alone, ``show`` and ``compare``: the words, with no, one and many runs."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from calibration import season
+from gaitpi import importfile
+from gaitpi.cli import main
+from gaitpi.errors import UsageError
+from gaitpi.importfile import Imported, Points
+from gaitpi.review.change import against_usual
+from gaitpi.review.drift import drifts
+from gaitpi.review.metrics import METRICS
+from gaitpi.review.overview import Beside, more, said, suggestion
+from gaitpi.review.verdict import judge
+from gaitpi.runs.reader import RunReader, list_runs, newest, resolve
+from tests.review.made import course_of, form
+from tests.runs.sample import WALL_S, second, write_run
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven runs, the newest first; a truncated, a foreign and an empty file among them."""
+    state = tmp_path_factory.mktemp("state")
+    runs = state / "gaitpi" / "runs"
+    paths = season.make(runs, 6, distinct=6)
+    season.write(runs, WALL_S - 9e6, 60, seed=9, finish=False)
+    (runs / "20260101-truncated.gaitpi").write_bytes(paths[3].read_bytes()[:30_000])
+    (runs / "20260102-foreign.gaitpi").write_text("Dear diary,\n" * 100)
+    (runs / "20260103-empty.gaitpi").touch()
+    return state
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "RUNTIME_DIRECTORY"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.delenv("GAITPI_CONFIG", raising=False)
+
+
+def printed(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> list[str]:
+    """The lines of a command that must work, none wider than 80."""
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "--json" in arguments or all(len(line) <= 80 for line in out.splitlines())
+    return out.splitlines()
+
+
+def test_the_last_run_in_six_lines(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(many))
+    lines = printed(capsys, [])
+    assert [line.split()[0] for line in lines[1:]] == ["cadence", "in", "lean", "quality", "next"]
+    assert lines[0].endswith("42:19 running, 7,312 steps (265 walking)")
+    assert " vs target 170.0, " in lines[1]
+    assert lines[1].endswith(" vs usual: no clear change")
+    told = json.loads("\n".join(printed(capsys, ["--json"])))
+    assert told["id"].startswith("20261123-1702")
+    assert told["next"] == lines[-1].removeprefix("next       ")
+    assert [one["metric"] for one in told["against_usual"]][:2] == ["cadence_spm", "lean_deg"]
+
+
+def test_show_says_what_drifted_and_draws_it(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(many))
+    lines = printed(capsys, ["show"])
+    assert lines[5].startswith("drift      cadence -3.")
+    assert " from minute " in lines[5]
+    assert lines[6] == "usual      no clear change in 10 metrics vs 5 earlier runs"
+    drawn = printed(capsys, ["show", "--chart"])
+    assert drawn[: len(lines) - 1] == lines[:-1]
+    assert "cadence, steps/min (band from 164.9: - - -)" in drawn
+    assert len(drawn) <= 23
+    told = json.loads("\n".join(printed(capsys, ["show", "last-2", "--json"])))
+    assert told["id"].startswith("20261121")
+    assert told["drift"][0]["metric"] == "cadence_spm"
+    assert {one["runs"] for one in told["against_usual"]} == {3}  # those before it
+
+
+def test_a_run_of_somebody_else_is_beside_nothing(
+    many: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(many))
+    path = season.write(tmp_path, WALL_S, 400, seed=3)
+    before = sorted(tmp_path.iterdir())
+    assert "usual      not known (0 of 3 earlier runs)" in printed(capsys, ["show", str(path)])
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_list_has_all_files_and_what_is_wrong_with_them(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(many))
+    lines = printed(capsys, ["runs"])
+    ids = [line.split()[0] for line in lines[1:7]]
+    assert ids == sorted(ids, reverse=True)
+    assert lines[8] == "    cut short: it has no end"
+    assert lines[9] == "3 files cannot be read:"
+    assert [name for name in lines[10:] if not name.startswith(" ")] == [
+        "20260103-empty",
+        "20260102-foreign",
+        "20260101-truncated",
+    ]
+    listed = json.loads("\n".join(printed(capsys, ["runs", "--json"])))
+    assert len(listed) == 10
+    states = [one["state"] for one in listed]
+    assert (states.count("finished"), states.count("unreadable")) == (6, 3)
+    some = printed(capsys, ["runs", "--last", "2"])
+    assert [line.split()[0] for line in some[1:3]] == ids[:2]
+    assert len(some) == 3
+    since = json.loads("\n".join(printed(capsys, ["runs", "--since", "2026-11-20", "--json"])))
+    assert [one["id"] for one in since] == ids[:4]
+    assert printed(capsys, ["tag", ids[2], "race"]) == [f"{ids[2]}: race"]
+    tagged = json.loads("\n".join(printed(capsys, ["runs", "--tag", "Race", "--json"])))
+    assert [one["id"] for one in tagged] == [ids[2]]
+    few = printed(capsys, ["runs", "--tag", "slow"])
+    assert few[0] == "3 files cannot be read; 'gaitpi runs' says why."
+    assert few[1] == "None of the 7 runs is one of these."
+    for wrong in (["--since", "monday"], ["--since", "4 weeks"], ["--last", "0"], ["--tag", "?"]):
+        assert main(["runs", *wrong]) == 2
+        assert "gaitpi: " in capsys.readouterr().err
+
+
+def test_compare_with_the_usual_and_with_another(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(many))
+    lines = printed(capsys, ["compare"])
+    assert lines[1] == "U  your usual: the median of 5 earlier runs"
+    assert sum(line.endswith("no clear change") for line in lines) == 10
+    lines = printed(capsys, ["compare", "last", "last-3"])
+    assert lines[0].startswith("A  Mon 23 Nov 2026")
+    assert lines[1].startswith("B  Fri 20 Nov 2026")
+    assert any(line.startswith("cadence              spm ") for line in lines)
+    there = json.loads("\n".join(printed(capsys, ["compare", "last", "last-3", "--json"])))
+    back = json.loads("\n".join(printed(capsys, ["compare", "last-3", "last", "--json"])))
+    assert (there["a"], there["b"]) == (back["b"], back["a"])
+    for one, other in zip(there["changes"], back["changes"], strict=True):
+        assert one["difference"] == pytest.approx(-other["difference"])
+        assert one["verdict"] == other["verdict"]
+    itself = json.loads("\n".join(printed(capsys, ["compare", "last", "last", "--json"])))
+    assert {one["difference"] for one in itself["changes"]} == {0.0}
+
+
+def test_what_changed_over_weeks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    season.make(runs, 24, distinct=24)
+    lines = printed(capsys, ["compare", "--weeks", "12"])
+    assert lines[0] == "up to Mon 23 Nov 2026: 24 days with a run in 3.9 weeks"
+    assert sum(line.endswith(("a change", "no clear change")) for line in lines) == 10
+    assert max(map(len, lines)) <= 80
+    found = json.loads("\n".join(printed(capsys, ["compare", "--weeks", "12", "--json"])))
+    assert [one["metric"] for one in found["trends"]] == list(METRICS)
+    assert found["trends"][0]["days"] == 24
+    early = printed(capsys, ["compare", "last-18", "--weeks", "12"])
+    assert early[-1] == "No trend can be told yet: 6 of 8 days."
+    for wrong in (["--weeks", "1"], ["--weeks", "nan"], ["last", "last-1", "--weeks", "12"]):
+        assert main(["compare", *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_steps_a_kilometre_where_a_distance_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    path = season.write(runs, WALL_S, 400, seed=3)
+    found = json.loads("\n".join(printed(capsys, ["show", "--json"])))
+    steps = found["steps"]
+    assert found["exposure"]["steps"] == steps
+    assert found["exposure"]["steps_km"] is None
+    assert not any(line.startswith("exposure") for line in printed(capsys, ["show"]))
+    imported = Imported(
+        wall_s=WALL_S,
+        file="evening.fit",
+        sha256="0" * 64,
+        start_s=WALL_S,
+        end_s=WALL_S + 400.0,
+        share=1.0,
+        distance_m=1200.0,
+    )
+    points = Points(sha256="0" * 64, time_s=(0.0,), heart_rate_bpm=(None,), distance_m=(1200.0,))
+    importfile.add(importfile.path_of(path), imported, points)
+    found = json.loads("\n".join(printed(capsys, ["show", "--json"])))
+    assert found["exposure"]["steps_km"] == pytest.approx(steps / 1.2)
+    assert f"exposure   {steps / 1.2:,.0f} steps a km over 1.20 km" in printed(capsys, ["show"])
+
+
+def test_one_short_run_is_compared_with_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    runs.mkdir(parents=True)
+    write_run(runs / "one.gaitpi", seconds=[second(float(t)) for t in range(40)], finish=False)
+    assert printed(capsys, [])[0].endswith("cut short")
+    lines = printed(capsys, ["compare"])
+    assert lines[-1].startswith("Nothing can be compared: ")
+    lines = printed(capsys, ["show"])
+    assert lines[5].startswith("drift      not known (0 of ")
+    assert "cadence, steps/min (no band)" in printed(capsys, ["show", "--chart"])
+
+
+def test_what_changed_and_drifted_is_said(tmp_path: Path) -> None:
+    write_run(tmp_path / "run.gaitpi", seconds=[second(float(t)) for t in range(900)])
+    with RunReader(tmp_path / "run.gaitpi") as run:
+        v = judge(run)
+    usual = [form(float(day)) for day in range(5)]
+    changes = against_usual(form(6.0, u=0.001, cadence_spm=161.0, contact_ms=290.0), usual)
+    course = course_of(range(3, 60), lambda m: 6.0 + max(0, m - 30) * 0.4, "lean_deg")
+    b = Beside(form(0.0), changes, drifts(course), 5)
+    words = " ".join(" ".join(more(b)).split())
+    assert "drift belt lean +1" in words
+    assert " deg from minute " in words
+    assert "usual cadence -9.0 ±0.3 spm" in words
+    assert "vs 5 earlier runs" in words
+    assert all(len(line) <= 80 for line in [*said(v, b), *more(b)])
+    assert "-9.0 ±0.3 vs usual: a real change" in said(v, b)[1]
+    assert said(v, b, then="")[-1].startswith("quality")
+    assert suggestion(v, b, recording=True) == "see what it hears now:  gaitpi live"
+    nothing = Beside(form(0.0), {}, {}, 0)
+    assert more(nothing)[1] == "usual      not known (no earlier runs)"
+    assert math.isnan(v.target_spm)
+    assert "target propose" in suggestion(v, nothing, recording=False)
+
+
+def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
+    paths = season.make(tmp_path, 12, distinct=2)
+    assert [e.path for e in newest(tmp_path, 12)] == [e.path for e in list_runs(tmp_path)]
+    for path in paths[4:]:
+        path.chmod(0)  # root reads them all the same
+        path.write_bytes(b"not read")
+        os.utime(path, (WALL_S - 90 * 86_400.0,) * 2)
+    assert [e.path for e in newest(tmp_path, 2)] == paths[:2]
+    assert resolve(tmp_path, "last-1") == paths[1]
+    with pytest.raises(UsageError, match="only 4 runs"):
+        resolve(tmp_path, "last-9")

@@ -1,0 +1,273 @@
+"""``gaitpi live``: over a real socket, from a real daemon in virtual time, on a real terminal."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaitpi import cli
+from gaitpi.cli.live import BACK_S, GAUGE, Feed, coach, gauge, line, panel
+from gaitpi.config import Config, apply
+from gaitpi.controlclient import Client, connect
+from gaitpi.device import status as device
+from gaitpi.device.control import Board
+from gaitpi.device.controlsocket import Server, path_beside
+from gaitpi.device.live import Live, LiveCue
+from gaitpi.errors import ControlError
+from gaitpi.imu.virtual.runner import SimulatedRunner
+from gaitpi.imu.virtual.story import Phase
+from tests.device.bench import Bench
+from tests.interrupt import heed_interrupt
+
+ROOT = Path(__file__).parents[1]
+MOMENT = Live(
+    state="recording",
+    run_id="one",
+    time_s=751.0,
+    activity=3,
+    cadence_spm=163.2,
+    lean_deg=7.5,
+    metric="cadence",
+    value=163.9,
+    band=(166.8, float("inf")),
+    target_spm=172.0,
+    cadence_band=(166.8, float("inf")),
+    lean_band=(1.0, 9.0),
+    rule="quiet.warmup",
+    reason="warm-up, 100 s to go",
+    belt=1,
+    last_cue=LiveCue(
+        time_s=621.0, cue="step-up", metric="cadence", rule="cadence.low", reason="cadence 164.1"
+    ),
+    steps=1978,
+    cues=3,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@contextmanager
+def hearing(until: threading.Event) -> Iterator[Board]:
+    """A daemon that hears a new moment a hundred times a second, until ``until``."""
+    board = Board(is_open=True)
+
+    def loop() -> None:
+        began = time.monotonic()
+        while not until.wait(0.01):
+            now = time.monotonic() - began
+            board.live = Live(state="recording", time_s=now, activity=3, lean_deg=now % 9.0)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield board
+    finally:
+        until.set()
+        thread.join()
+
+
+def shown(moment: Live) -> dict[str, Any]:
+    """As it comes over the socket."""
+    import msgspec
+
+    found: dict[str, Any] = json.loads(msgspec.json.encode(moment))
+    return found
+
+
+def test_six_lines_say_what_it_hears() -> None:
+    assert panel(shown(MOMENT)) == [
+        "run      12:31  recording, running, 1978 steps",
+        "cadence   163.2 spm  [........O...============]  band from 166.8",
+        "lean       +2.5 deg  [......=========O==......]  from your usual, band +-4.0",
+        "coach    silent: warm-up, 01:40 to go",
+        "cues     3; last step-up 02:10 ago: cadence 164.1",
+        "data     good: belt steady",
+    ]
+    assert line(shown(MOMENT)) == "  12:31   163.2 spm    +7.5 deg  silent: warm-up, 01:40 to go"
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason", "words"),
+    [
+        ("quiet.hill", "looks like a climb of about 4 % (sd 2 %) since 12:01", "silent: looks"),
+        ("listening", "no cadence target: listening only", "silent: no cadence target"),
+        ("quiet.mute", "muted, 1790 s to go", "silent: muted, 29:50 to go"),
+        ("ready", "watching cadence", "watching cadence, mean 163.9; speaks below 166.8"),
+        ("metronome", "plain metronome at 172 spm", "plain metronome"),
+        ("", "", "silent: recording"),
+    ],
+)
+def test_the_coach_s_reason(rule: str, reason: str, words: str) -> None:
+    assert coach(shown(MOMENT) | {"rule": rule, "reason": reason}).startswith(words)
+
+
+def test_what_is_not_known_is_said() -> None:
+    lines = panel(shown(Live(state="waiting for a run", reason="")))
+    assert lines[0] == "run      --:--  waiting for a run, unknown, 0 steps"
+    assert lines[1:4] == [
+        "cadence       - spm  no band yet",
+        "lean          - deg  no band yet",
+        "coach    silent: waiting for a run",
+    ]
+    worse = shown(MOMENT) | {"belt": 2, "gap_s": 1.5, "clipped": 3, "queued_s": 4.0}
+    assert panel(worse | {"counters": {"nack": 2}})[-1] == (
+        "data     belt loose; 1.5 s lost; 3 clipped; 4 s wait for the card; 2 faults: gai"
+    )
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner)),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=40)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(Live.__struct_fields__, JSON)))
+def test_any_daemon_is_shown_in_lines_that_fit(live: dict[str, Any]) -> None:
+    lines = panel(live)
+    assert len(lines) == 6
+    assert all(len(row) <= 80 and row.isprintable() for row in lines)
+    assert line(live).isprintable()
+
+
+@given(st.floats(), st.floats(-200.0, 200.0), st.floats(0.0, 50.0))
+def test_a_gauge_keeps_its_width(value: float, low: float, wide: float) -> None:
+    drawn = gauge(value, low, low + wide, 24.0)
+    assert len(drawn) == GAUGE + 2
+    assert sum(drawn.count(sign) for sign in "O<>") == (value == value and abs(value) < 1e308)
+
+
+def test_a_slow_reader_misses_moments_and_sees_the_newest() -> None:
+    with hearing(threading.Event()) as board, Server(path_beside(device.own_path()), board):
+        feed = Feed(connect())
+        moments = feed.moments()
+        first = next(moments)["time_s"]
+        time.sleep(1.0)
+        again, begin = next(moments)["time_s"], time.monotonic()
+        assert again - first > 0.7  # not the one after the first
+        times = [next(moments)["time_s"] for _ in range(10)]
+        assert time.monotonic() - begin < 2.0  # ten a second
+        assert times == sorted(set(times))
+        feed.close()
+
+
+def test_it_ends_when_the_daemon_does(capsys: pytest.CaptureFixture[str]) -> None:
+    until = threading.Event()
+    with hearing(until) as board, Server(path_beside(device.own_path()), board) as server:
+        threading.Timer(1.2, server.close).start()
+        begin = time.monotonic()
+        assert cli.main(["live", "--json"]) == 1
+        assert time.monotonic() - begin < 1.2 + BACK_S + 2.0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) >= 6  # five a second
+    assert {"state", "reason", "cadence_spm", "band"} <= set(json.loads(out.splitlines()[0]))
+    assert err.startswith("gaitpi: gaitpi has ended: ")
+    assert cli.main(["live"]) == 1
+    assert "gaitpi is not running" in capsys.readouterr().err
+
+
+def test_a_daemon_that_was_replaced_is_found_again() -> None:
+    with hearing(threading.Event()) as board:
+        with Server(path_beside(device.own_path()), board):
+            feed = Feed(connect())
+            moments = feed.moments()
+            next(moments)
+        time.sleep(0.3)
+        with Server(path_beside(device.own_path()), board):
+            seen = [next(moments)["time_s"] for _ in range(5)]
+            assert seen == sorted(set(seen))
+            feed.close()
+
+
+def test_on_a_terminal_lines_are_written_over_each_other_until_ctrl_c() -> None:
+    with hearing(threading.Event()) as board, Server(path_beside(device.own_path()), board):
+        ours, theirs = pty.openpty()
+        environ = os.environ | {"TERM": "xterm", "PYTHONPATH": str(ROOT), "COLUMNS": "60"}
+        argv = [sys.executable, "-m", "gaitpi", "live"]
+        with subprocess.Popen(
+            argv, stdout=theirs, stderr=theirs, env=environ, preexec_fn=heed_interrupt
+        ) as process:
+            os.close(theirs)
+            text, until_s = b"", time.monotonic() + 20.0
+            while text.count(b"\x1b[6A") < 10 and time.monotonic() < until_s:
+                text += os.read(ours, 4096)
+            process.send_signal(signal.SIGINT)
+            try:
+                assert process.wait(10.0) == 0
+            finally:
+                process.kill()
+        os.close(ours)
+    shown_rows = text.decode().split("\x1b[6A")
+    assert len(shown_rows) > 10
+    assert shown_rows[0].count("\n") == 6
+    assert all(len(row) < 70 for row in shown_rows[0].split("\r\n"))
+    again = shown_rows[2]  # what is as before is not sent again
+    assert "lean" in again
+    assert "cadence" not in again
+    assert len(again) < 140
+
+
+def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:
+    """In virtual time, on a virtual chip, over a real socket."""
+    phases = (
+        Phase("stand", 10.0),
+        Phase("run", 130.0, cadence_spm=170.0),
+        Phase("walk", 20.0, cadence_spm=110.0),
+        Phase("run", 60.0, cadence_spm=170.0),
+    )
+    config = apply(Config(), ["coach.target_spm=170", "coach.warmup_s=60", "cues.pwm=software"])
+    bench = Bench(tmp_path, SimulatedRunner(phases), config=config)
+    path = path_beside(device.own_path())
+    seen: dict[float, str] = {}
+    with Server(path, bench.board), Client(path) as client:
+        stream = client.live()
+        looking = threading.Event()
+
+        def pause() -> None:
+            looking.wait(5.0)
+            time.sleep(0.35)
+
+        def watch() -> None:
+            looking.set()
+            for live in stream:
+                seen[live["time_s"] or 0.0] = line(live)
+
+        watcher = threading.Thread(target=watch_until_closed, args=(watch,), daemon=True)
+        watcher.start()
+        moments = (5.0, 40.0, 120.0, 152.0, 175.0)
+        bench.run(dict.fromkeys(moments, pause), until_s=180.0)
+    watcher.join(5.0)
+    said = "\n".join(seen.values())
+    for words in (
+        "silent: not running (standing)",
+        "silent: warm-up, ",
+        "watching cadence, mean 1",
+        "silent: not running (walking)",
+        "silent: running again for less than 30 s",
+    ):
+        assert words in said, f"{words} not in\n{said}"
+
+
+def watch_until_closed(watch: Any) -> None:
+    """``watch`` until the daemon hangs up."""
+    try:
+        watch()
+    except ControlError:
+        return
