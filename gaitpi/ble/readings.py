@@ -23,8 +23,8 @@ Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
 class Heart(Struct, frozen=True, kw_only=True, tag="heart", forbid_unknown_fields=True):
     """One Heart Rate Measurement.
 
-    ``bpm`` 0 to 65,535 as sent; ``contact`` None where the strap cannot tell; ``energy_j`` expended since its reset,
-    joules (the characteristic counts kilojoules); ``rr_s`` the RR intervals in it, oldest first, s.
+    ``bpm`` 0 to 65,535 as sent; ``contact`` None where the strap cannot tell; ``energy_j`` expended
+    since its reset, J (the characteristic counts kJ); ``rr_s`` its RR intervals, oldest first, s.
     """
 
     time_s: Number
@@ -38,8 +38,8 @@ class Pod(Struct, frozen=True, kw_only=True, tag="pod", forbid_unknown_fields=Tr
     """One RSC Measurement.
 
     ``speed_ms`` m/s; ``cadence_rpm`` the number as sent: steps of both feet a minute by most pods,
-    of one foot by some (:mod:`gaitpi.ble.agreement` tells which); ``stride_m`` as sent; ``distance_m``
-    the pod's own total; ``running`` False = walking.
+    of one foot by some (:mod:`gaitpi.ble.agreement` tells which); ``stride_m`` as sent;
+    ``distance_m`` the pod's own total; ``running`` False = walking.
     """
 
     time_s: Number
