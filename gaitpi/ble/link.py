@@ -229,7 +229,8 @@ class Machine:
                 self._seen = False
                 self._enter(_Phase.CONNECT, now_s)
                 if not self.links:
-                    self._say("connecting", now_s, None)
+                    heard = None if self.trouble is trouble.NOT_SEEN else self.trouble
+                    self._say("connecting", now_s, heard)
                 return Do.CONNECT
             if now_s >= self._phase_s + self._unheard_s and self.trouble in (
                 None,
