@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitpi import pairedfile
@@ -27,6 +27,7 @@ records = st.builds(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(st.lists(records, min_size=1, max_size=3), max_size=4))
 def test_what_is_paired_is_kept(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Paired]]
@@ -41,6 +42,7 @@ def test_what_is_paired_is_kept(
         assert load(path).of(role) == (last[0] if last and last[0].on else None)
 
 
+@settings(max_examples=40)
 @given(st.lists(records, min_size=1, max_size=4), st.data())
 def test_a_torn_or_damaged_file_has_only_what_was_paired(
     tmp_path_factory: pytest.TempPathFactory, kept: list[Paired], data: st.DataObject
@@ -48,16 +50,19 @@ def test_a_torn_or_damaged_file_has_only_what_was_paired(
     path = path_in(tmp_path_factory.mktemp("p"))
     add(path, kept)
     raw = bytearray(path.read_bytes())
+    least = 0
     if data.draw(st.booleans()):
         del raw[data.draw(st.integers(0, len(raw))) :]
     else:
+        least = len(kept) - 2  # the end of a line may be hit
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)
     found = load(path)
     assert all(record in kept for record in found.records)
-    assert len(found.records) >= len(kept) - 2
+    assert len(found.records) >= least
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_no_device_or_one(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes
