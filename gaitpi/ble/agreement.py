@@ -8,7 +8,7 @@ afterwards from a run file, and names it. Nothing is corrected here or by what i
 Each reading of the pod is set against the belt's mean over the ``steady_s`` before it, where the
 belt's cadence was known and did not change: pods smooth over some seconds and come late, so a
 change of pace says nothing. The state is the hypothesis that most pairs of the last ``window_s``
-fit, held until it fits no more for ``hold_s``.
+fit; between the border where it is taken up and the one where it is given up, it stays.
 """
 
 import math
@@ -27,8 +27,9 @@ belt's; ``differs``: neither these nor the same."""
 class Params:
     """What is compared, and when it is called the same."""
 
-    steady_s: float = 10.0
-    """The belt's mean over so long: as long as a bridge of the other radio smooths, s."""
+    steady_s: float = 15.0
+    """The belt's mean over so long: a pod that smooths over 10 s and comes 5 s late has heard no
+    other pace then, s."""
     steady_spm: float = 3.0
     """The means of both halves of it may differ by so much: a change of pace is no difference."""
     gap_s: float = 1.5
@@ -36,7 +37,8 @@ class Params:
     late_s: float = 5.0
     """A reading of the pod may come so long after the belt's of that moment, s (stale after)."""
     window_s: float = 40.0
-    """Pairs of so long are looked at, s."""
+    """Pairs of so long are looked at, s: what lasts for less than half of it is not named. That the
+    count jumps must be so for as long, as every change from one to another looks so for a while."""
     pairs: int = 10
     """So many are needed before anything is said: a pod sends about one a second."""
     span_s: float = 10.0
@@ -47,9 +49,6 @@ class Params:
     """Called the same below: a pod rounds to 1/min (of one foot: 2 spm), and both wander, spm."""
     leave_spm: float = 6.0
     """No longer the same above, spm."""
-    hold_s: float = 10.0
-    """Another state must fit for so long before it takes over, s; that the count jumps must be so
-    for ``window_s``, as every change from one to the other looks so for a while."""
     least_spm: float = 60.0
     """Below nobody walks: half and whole would be too near each other, spm."""
     run_ms: float = 2.2
@@ -205,33 +204,29 @@ class Agreement:
             elif now.state != "unknown":
                 self._verdict = self._told(now.state, now.since_s)
             return
-        best, jumps = self._best(now.state)
+        best, jumps = self._best()
         if best in (now.state, "unknown"):
             self._other = _NONE
         elif (best, jumps) != self._other:
             self._other, self._other_s = (best, jumps), time_s
-        hold_s = params.hold_s if now.state != "unknown" else 0.0
-        if jumps:
-            hold_s = params.window_s
+        hold_s = params.window_s if jumps else 0.0
         if self._other != _NONE and time_s >= self._other_s + hold_s:
             self._verdict, self._other = self._told(best, time_s), _NONE
         elif now.state != "unknown":
             self._verdict = self._told(now.state, now.since_s)
 
-    def _best(self, now: State) -> tuple[State, bool]:
+    def _best(self) -> tuple[State, bool]:
         """What the pairs fit, and whether they jump; "unknown" between the borders: it stays."""
         params, pairs = self._params, self._pairs
         for state in _NAMED:
             off = self._off(state)
-            border = params.leave_spm if state == now else params.enter_spm
             fit = sum(one <= params.leave_spm for one in off)
-            if median_low(off) <= border and fit >= params.share * len(pairs):
+            if median_low(off) <= params.enter_spm and fit >= params.share * len(pairs):
                 return state, False
         nearest = self._nearest()
         if nearest <= params.enter_spm:
             return "differs", True  # the middle fits, too many others do not
-        far = nearest > (params.enter_spm if now == "differs" else params.leave_spm)
-        return ("differs" if far else "unknown"), False
+        return ("differs" if nearest > params.leave_spm else "unknown"), False
 
     def _off(self, state: State) -> list[float]:
         return [abs(_as_steps(state, pair) - pair.belt_spm) for pair in self._pairs]
