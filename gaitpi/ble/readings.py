@@ -80,7 +80,9 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     """How a link is: told when it changes, and once a second.
 
     ``since_s`` when it came to be so; ``words`` one sentence where there is something to say (no
-    adapter, no permission ...); ``battery`` percent.
+    adapter, no permission ...) and ``reason`` the same in a word for programs
+    (:mod:`gaitpi.ble.trouble`); ``battery`` percent. ``malformed`` measurements that made no sense
+    and ``left_out`` that came too fast or too late, since the central began.
     """
 
     time_s: Number
@@ -90,7 +92,10 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     name: Annotated[str, Meta(max_length=80)] = ""
     address: Annotated[str, Meta(max_length=40)] = ""
     words: Annotated[str, Meta(max_length=400)] = ""
+    reason: Annotated[str, Meta(max_length=40)] = ""
     battery: Annotated[int, Meta(ge=0, le=100)] | None = None
+    malformed: Annotated[int, Meta(ge=0)] = 0
+    left_out: Annotated[int, Meta(ge=0)] = 0
 
 
 Reading = Heart | Pod | Link
