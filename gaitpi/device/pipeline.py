@@ -5,6 +5,7 @@ the samples and their times only: not on how they were cut into batches, nor on 
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.slope import SlopeEstimator
 from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
@@ -19,7 +21,7 @@ from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.correction import Correction, corrected
 from gaitpi.gait import RUNNING, GaitEstimator, GaitParams, Mount, Start, Trace
-from gaitpi.runs.rows import SecondRow
+from gaitpi.runs.rows import HeartRow, PodRow, SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
 Floats = NDArray[np.float64]
@@ -100,7 +102,9 @@ class Pipeline:
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
-        self._slopes: list[tuple[float, float, float]] = []
+        self._pods: deque[PodRow] = deque()
+        self._speed = Speed()
+        self._kept: list[tuple[float, float, float, float]] = []
         self._beats: list[Beats] = []
 
     @property
@@ -120,6 +124,14 @@ class Pipeline:
         so gets the same decisions. Calls come in the order of ``from_s``.
         """
         self._mutes.append((from_s, until_s))
+
+    def reading(self, row: HeartRow | PodRow) -> None:
+        """Take a strap's or a pod's measurement; it counts from the first moment after ``known_s``.
+
+        Live ``known_s`` is :attr:`moment_s`, as of :meth:`mute`. Heart rate decides nothing.
+        """
+        if isinstance(row, PodRow):
+            self._pods.append(row)
 
     @property
     def status(self) -> Status:
@@ -148,13 +160,18 @@ class Pipeline:
         return [self._told(row) for row in self._seconds.finish()]
 
     def _told(self, row: SecondRow) -> SecondRow:
-        """The second with what was told in it of slope and belt; seconds come in order."""
+        """The second with what was told in it of slope, belt and target; seconds come in order."""
         belt = self._belt.of_second(row.time_s)
         grade, grade_sd = NOT_TOLD
-        while self._slopes and self._slopes[0][0] <= row.time_s:
-            _, grade, grade_sd = self._slopes.pop(0)
+        target_spm = math.nan
+        while self._kept and self._kept[0][0] <= row.time_s:
+            _, grade, grade_sd, target_spm = self._kept.pop(0)
         return row._replace(
-            grade=grade, grade_sd=grade_sd, belt=belt.state, belt_value=belt.evidence
+            grade=grade,
+            grade_sd=grade_sd,
+            belt=belt.state,
+            belt_value=belt.evidence,
+            target_spm=target_spm,
         )
 
     def _clipped(self, acc: Floats, gyr: Floats) -> NDArray[np.intp]:
@@ -213,30 +230,36 @@ class Pipeline:
             self._moment_s = t
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))
-            grade, grade_sd = self._slope(t, activity)
+            while self._pods and self._pods[0].known_s < t:
+                pod = self._pods.popleft()
+                self._speed.add(pod.time_s, pod.speed_ms)
+            grade, grade_sd = self._slope(activity)
             belt = self._belt.at(t)
             decisions += self.coach.moment(
                 Moment(
                     *(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd),
-                    *(grade, grade_sd, belt.state, belt.evidence),
+                    *(grade, grade_sd, belt.state, belt.evidence, self._speed.at(t)),
                 )
             )
             self._beats += self.coach.beats
+            self._keep_second(t, grade, grade_sd)
         self._steps(steps, np.inf)
         return decisions
 
-    def _slope(self, t: float, activity: int) -> tuple[float, float]:
-        """Grade and its uncertainty at ``t``: told of running only, kept for the second."""
-        told = NOT_TOLD
-        if activity == RUNNING:
-            self.slope.judge(self.coach.onset_s)
-            told = (self.slope.grade, self.slope.grade_sd)
-        second = float(math.floor(t))
-        if self._slopes and self._slopes[-1][0] == second:
-            self._slopes[-1] = (second, *told)
+    def _slope(self, activity: int) -> tuple[float, float]:
+        """Grade and its uncertainty, told of running only."""
+        if activity != RUNNING:
+            return NOT_TOLD
+        self.slope.judge(self.coach.onset_s)
+        return self.slope.grade, self.slope.grade_sd
+
+    def _keep_second(self, t: float, grade: float, grade_sd: float) -> None:
+        """Keep for the second of ``t`` what was told in it of the slope, and the target."""
+        told = (float(math.floor(t)), grade, grade_sd, self.coach.target_spm)
+        if self._kept and self._kept[-1][0] == told[0]:
+            self._kept[-1] = told
         else:
-            self._slopes.append((second, *told))
-        return told
+            self._kept.append(told)
 
     def _lean_known(self, lean_from: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where lean is measured from what the usual lean was measured from."""
@@ -396,4 +419,5 @@ class _Sums:
             yaw_dps=means[5] * DEG_PER_RAD,
             belt=0,
             belt_value=math.nan,
+            target_spm=math.nan,
         )
