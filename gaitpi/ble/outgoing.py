@@ -4,6 +4,7 @@ The convention (docs/ble.md): cadence is steps of both feet a minute, as the bel
 rounded to whole ones; 0 where the belt hears no steps, or nothing is known. The belt cannot measure
 speed: that of the paired foot pod is passed on while it is fresh, else the field, which must be
 there, is 0. A stride (two steps) is sent only where the speed is known. No total distance.
+``one_foot`` sends half of the cadence, for apps that double it.
 
 The heart rate is passed on once for each word of the strap, and never again: where the strap has
 gone, one "no contact" and then nothing.
@@ -64,8 +65,9 @@ class Outgoing:
     Times are CLOCK_MONOTONIC, s.
     """
 
-    def __init__(self, *, relay: bool = False) -> None:
+    def __init__(self, *, relay: bool = False, one_foot: bool = False) -> None:
         self._relay = relay
+        self._per_minute = 0.5 if one_foot else 1.0
         self._live = _Live()
         self._live_s = -math.inf
         self._sent_s = -math.inf
@@ -86,13 +88,13 @@ class Outgoing:
             return None
         if quiet_s > LIVE_S:
             return Pod(time_s=now_s, speed_ms=0.0, cadence_rpm=0)
-        cadence = _cadence(self._live.cadence_spm)
+        steps = _whole(self._live.cadence_spm)
         speed_ms = self._speed_ms(now_s)
-        stride_m = 120.0 * speed_ms / cadence if speed_ms and cadence else None
+        stride_m = 120.0 * speed_ms / steps if speed_ms and steps else None
         return Pod(
             time_s=now_s,
             speed_ms=speed_ms or 0.0,
-            cadence_rpm=cadence,
+            cadence_rpm=_whole(self._live.cadence_spm, self._per_minute),
             stride_m=stride_m,
             running=self._live.activity == RUNNING,
         )
@@ -138,6 +140,6 @@ class Outgoing:
         return found
 
 
-def _cadence(spm: float | None) -> int:
+def _whole(spm: float | None, share: float = 1.0) -> int:
     """Whole steps a minute, as the field holds them; 0 where there are none."""
-    return 0 if spm is None or not math.isfinite(spm) else max(0, min(255, round(spm)))
+    return 0 if spm is None or not math.isfinite(spm) else max(0, min(255, round(spm * share)))

@@ -146,6 +146,7 @@ def main(argv: Sequence[str] | None = None, times: Times = USUAL) -> int:
     parser.add_argument("--adapter", default="", help="hci0 ... (the first one)")
     parser.add_argument("--name", default=NAME, help=f"what watches show ({NAME})")
     parser.add_argument("--relay-heart-rate", action="store_true", help="the strap's, too")
+    parser.add_argument("--one-foot", action="store_true", help="half of the cadence")
     args = parser.parse_args(argv)
     name = plain(args.name).encode()[:NAME_MAX].decode("utf-8", "ignore") or NAME
 
@@ -153,7 +154,7 @@ def main(argv: Sequence[str] | None = None, times: Times = USUAL) -> int:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        outgoing = Outgoing(relay=args.relay_heart_rate)
+        outgoing = Outgoing(relay=args.relay_heart_rate, one_foot=args.one_foot)
 
         def heard(live: dict[str, object]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended

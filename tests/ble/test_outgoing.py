@@ -90,6 +90,15 @@ def test_a_speed_grows_old_with_the_daemon_that_told_it() -> None:
     assert [one and one.speed_ms for one in map(outgoing.speed, (100.9, 101.1))] == [3.0, 0.0]
 
 
+def test_one_foot_for_apps_that_double() -> None:
+    outgoing = Outgoing(one_foot=True)
+    outgoing.heard(LIVE | pod(3.0), 100.0)
+    found = outgoing.speed(100.0)
+    assert found is not None
+    assert (found.cadence_rpm, found.speed_ms) == (86, 3.0)
+    assert found.stride_m == pytest.approx(120 * 3.0 / 172)  # a stride is a stride
+
+
 def test_without_steps_there_is_no_stride() -> None:
     found = fed(LIVE | pod(1.0) | {"cadence_spm": None}).speed(100.0)
     assert found is not None

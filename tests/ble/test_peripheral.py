@@ -1,6 +1,7 @@
 """The belt as a foot pod, registered with a fake BlueZ on a private D-Bus: the real process."""
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -12,14 +13,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gaitpi import pairedfile
 from gaitpi.ble import heartrate, runningspeed
 from gaitpi.ble.readings import Pod
 from gaitpi.device.control import Board
 from gaitpi.device.controlsocket import Server
+from gaitpi.device.live import Live
+from gaitpi.device.radio import HeartStatus, PodStatus, RadioStatus
 from tests.ble import rig as rigs
 from tests.ble.rig import DENY, LONG_S, ROOT, Bus, Fake, dbus_or_skip, is_pod, wait_for
 
@@ -34,7 +37,7 @@ class Daemon:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "gaitpi" / "control.sock"
         self._path.parent.mkdir(exist_ok=True)
-        self.live: dict[str, Any] = {"state": "recording", "cadence_spm": 172.4, "activity": 3}
+        self._live = Live(state="recording", cadence_spm=172.4, activity=3)
         self._stop = threading.Event()
         self._board = Board(is_open=True)
         self._server = Server(self._path, self._board)
@@ -42,12 +45,14 @@ class Daemon:
         self._thread = threading.Thread(target=self._loop)
         self._thread.start()
 
+    def now(self, **fields: Any) -> None:
+        """From now on it is so."""
+        self._live = replace(self._live, **fields)
+
     def _loop(self) -> None:
-        begun_s = time.monotonic()
         while not self._stop.wait(0.05):
             if self._board.watched:
-                shown = msgspec.to_builtins(self.live) | {"time_s": time.monotonic() - begun_s}
-                self._board.live = shown
+                self._board.live = replace(self._live)  # a new object each time
 
     def close(self) -> None:
         self._stop.set()
@@ -206,10 +211,9 @@ def test_a_watch_gets_what_the_belt_counts_and_nothing_before_it_subscribes(rig:
     assert bluez("heard", uuid=RSC)["heard"] == []
     bluez("subscribe", uuid=RSC)
     assert heard(bluez, RSC, counts(172))[-1] == bytes.fromhex("04 0000 ac")
-    daemon.live["cadence_spm"] = 112.6
-    daemon.live["activity"] = 2
+    daemon.now(cadence_spm=112.6, activity=2)
     assert heard(bluez, RSC, counts(113))[-1] == bytes.fromhex("00 0000 71")
-    daemon.live["cadence_spm"] = None
+    daemon.now(cadence_spm=math.nan)
     heard(bluez, RSC, counts(0))
     bluez("subscribe", uuid=RSC, on=False)
     time.sleep(0.3)
@@ -220,10 +224,9 @@ def test_a_watch_gets_what_the_belt_counts_and_nothing_before_it_subscribes(rig:
 
 def test_speed_and_heart_rate_are_those_of_pod_and_strap_while_fresh(rig: Rig) -> None:
     bluez, daemon = rig.bluez(), rig.daemon()
-    daemon.live["radio"] = {
-        "pod": {"speed_ms": 3.0, "age_s": 0.3},
-        "heart": {"bpm": 142, "age_s": 0.2, "contact": True},
-    }
+    pod = PodStatus(speed_ms=3.0, cadence_rpm=86, running=True, age_s=0.3)
+    strap = HeartStatus(bpm=142, age_s=0.2, contact=True)
+    daemon.now(radio=RadioStatus(heart=strap, pod=pod))
     rig.peripheral("--relay-heart-rate").says(FOUND)
     bluez("subscribe", uuid=RSC)
     bluez("subscribe", uuid=HEART)
@@ -232,10 +235,7 @@ def test_speed_and_heart_rate_are_those_of_pod_and_strap_while_fresh(rig: Rig) -
     speeds = heard(bluez, RSC, lambda value: runningspeed.parse(value, 0.0).speed_ms == 3.0)
     stride_m = runningspeed.parse(speeds[-1], 0.0).stride_m
     assert stride_m == pytest.approx(120 * 3.0 / 172, abs=0.01)
-    daemon.live["radio"] = {
-        "pod": {"speed_ms": None, "age_s": 7.0},
-        "heart": {"bpm": None, "age_s": 7.0, "contact": None},
-    }
+    daemon.now(radio=RadioStatus(heart=HeartStatus(age_s=7.0), pod=PodStatus(age_s=7.0)))
     heard(bluez, RSC, lambda value: runningspeed.parse(value, 0.0).speed_ms == 0.0)
     heard(bluez, HEART, lambda value: value == bytes.fromhex("04 00"))
     time.sleep(0.4)
@@ -251,7 +251,7 @@ def test_the_daemon_begins_anew(rig: Rig) -> None:
     daemon.close()
     heard(bluez, RSC, counts(0))
     again = rig.daemon()
-    again.live["cadence_spm"] = 181.0
+    again.now(cadence_spm=181.0)
     heard(bluez, RSC, counts(181))
     assert peripheral.lines.empty()
 
@@ -398,7 +398,7 @@ def test_our_own_central_reads_what_the_belt_counts(tmp_path: Path) -> None:
     peripheral = Peripheral(whole.bus.environ)
     try:
         peripheral.says(FOUND)
-        daemon.live["radio"] = {"pod": {"speed_ms": 3.1, "age_s": 0.1}}
+        daemon.now(radio=RadioStatus(pod=PodStatus(speed_ms=3.1, age_s=0.1)))
         address = whole.bluez("loopback")["address"]
         pairedfile.add(
             whole.paired,
@@ -406,7 +406,7 @@ def test_our_own_central_reads_what_the_belt_counts(tmp_path: Path) -> None:
         )
         central = whole.central()
         for spm in (172.4, 158.6, 181.5):
-            daemon.live["cadence_spm"] = spm
+            daemon.now(cadence_spm=spm)
 
             def same(reading: Any, spm: float = spm) -> Pod | None:
                 pod = is_pod(reading)
