@@ -140,6 +140,7 @@ class Central:
         """``usual``: with the usual times, not the quick ones."""
         module = "gaitpi.ble.central" if usual else "tests.ble.quickcentral"
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as little as there can be
         self.process = subprocess.Popen(
             (
                 *(sys.executable, "-m", module),
