@@ -203,6 +203,24 @@ def test_rows_say_what_was_sent_and_no_more() -> None:
     assert math.isnan(again.distance_m)
 
 
+def test_belt_and_pod_are_compared(air: Air) -> None:
+    """A pod that counts one foot is named; while nothing is known nothing is said."""
+    for k in range(60):
+        t = NOW + k
+        air.send(Pod(time_s=t, speed_ms=2.8, cadence_rpm=85))
+        air.heard(t)
+        for tenth in range(10):
+            air.radio.belt(t + tenth / 10, 170.0)
+        if k == 3:
+            found = air.status(t).agreement
+            assert found is not None
+            assert (found.state, found.words, found.belt_spm) == ("unknown", "", None)
+    found = air.status(NOW + 59.0).agreement
+    assert found is not None
+    assert (found.state, found.pod_rpm) == ("one foot", 85.0)
+    assert "counts one foot" in found.words
+
+
 # In the daemon.
 
 FOLLOW = apply(
