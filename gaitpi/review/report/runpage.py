@@ -142,7 +142,7 @@ def _step_words(run: Run) -> str:
     """How many of them were running, and for each kilometre where the distance is known."""
     v = run.verdict
     words = f"{v.running_steps:,} of running"
-    exposed = exposure(run.course.form, run.imports).words()
+    exposed = exposure(run.course.form).words()
     return f"{words}; {exposed} (imported)" if exposed else words
 
 
