@@ -249,11 +249,12 @@ class Facts:
         }
 
 
-def imported(path: Path) -> Imports:
-    """What was imported for a run file; nothing where that cannot be read."""
+def imported(path: Path, said: Callable[[str], None] = lambda _text: None) -> Imports:
+    """What was imported for a run file; nothing where that cannot be read, which is ``said``."""
     try:
         return importfile.load(importfile.path_of(path))
-    except importfile.ImportFileError:
+    except importfile.ImportFileError as error:
+        said(str(error))
         return NOTHING
 
 
