@@ -82,8 +82,8 @@ class Series:
     """A run cut into columns of ``every_s`` seconds; every list has one value a column.
 
     ``cadence_spm``, ``lean_deg`` (from the zero of its :class:`Zero`, seconds of a bad belt left
-    out), ``contact_ms``, ``bounce_mm`` are means over running, NaN where there was too little;
-    ``heart_bpm`` and ``speed_kmh`` over the time they are known, running or not;
+    out), ``contact_ms``, ``bounce_mm``, ``speed_kmh`` are means over running, NaN where there was
+    too little; ``heart_bpm`` over all the time it is known, running or not;
     ``ground`` one of the signs of ``WORDS`` or ``RUN``; ``cues`` whether a correction came;
     ``first`` the number of the first column.
     """
@@ -190,7 +190,10 @@ def series(
         ground=[_ground(rows, ran) for rows, ran in zip(columns, running, strict=True)],
         cues=cued,
         heart_bpm=[_held(beside.heart, k, every_s) for k in range(n)],
-        speed_kmh=[3.6 * _held(beside.speed, k, every_s) for k in range(n)],
+        speed_kmh=[
+            _mean((3.6 * beside.speed.at(s.time_s + 0.5) for s in rows), every_s)
+            for rows in running
+        ],
     )
 
 

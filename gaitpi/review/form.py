@@ -18,7 +18,7 @@ from gaitpi.errors import RunFileError
 from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review import uncertainty
 from gaitpi.review.metrics import METRICS
-from gaitpi.review.outside import Facts, Outside, facts, outside
+from gaitpi.review.outside import Facts, Outside, facts, outside, step_m
 from gaitpi.review.quality import BELT_BAD, OWN_MEAN
 from gaitpi.review.steady import STEP_APART_S, STEP_MAX_S, STEP_MIN_S, Steady
 from gaitpi.runs.reader import RunReader
@@ -270,11 +270,10 @@ class _Seconds:
         for row in self._rows:
             middle_s, cadence_spm = row[0] + 0.5, row[10]
             speed_ms = beside.speed.at(middle_s)
-            step_m = speed_ms * 60.0 / cadence_spm if cadence_spm else math.nan
             values = minutes.setdefault(int(row[0]) // BLOCK_S, {})
             for key, value in (
                 ("speed_kmh", 3.6 * speed_ms),
-                ("step_length_m", step_m),
+                ("step_length_m", step_m(speed_ms, cadence_spm or math.nan)),
                 ("heart_rate_bpm", beside.heart.at(middle_s)),
             ):
                 if math.isfinite(value):

@@ -32,12 +32,16 @@ BPM_LEAST, BPM_MOST = 25, 250
 """Outside of this a number is no heart rate: straps send 0 where they feel none."""
 SPEED_MOST: Final = 12.5
 """Nobody runs faster, m/s (a hundred metres have been run at up to 12.4)."""
+SPM: Final = (30.0, 400.0)
+"""Nobody steps slower or faster, steps/min."""
 TOTAL_SLACK_M: Final = 5.0
 """A pod's count may be so far behind or ahead of its notifications, m."""
 WRAP_M: Final = 2**32 / 10.0
 """Where the count of an RSC Measurement begins anew: decimetres in 32 bits."""
 AGREE: Final = 0.1
 """Count and speed of a pod that differ by more than this share do not agree."""
+LEG_MOST_M: Final = 1e6
+"""No leg of a way is longer, whatever a file says, m."""
 BORNE: Final = (0.75, 1.33)
 """Steps bear a distance out when each is so many times the usual length of the run at most."""
 LENGTHS_M: Final = (0.4, 2.0)
@@ -117,7 +121,8 @@ class Way:
 
     def __init__(self, legs: Iterable[Leg], source: Source, by: By = "", doubt: str = "") -> None:
         """``legs`` in order, none over another; ``doubt`` what its source contradicts itself in."""
-        self._legs = [leg for leg in legs if leg.end_s > leg.begin_s and leg.metres >= 0.0]
+        sane = (leg for leg in legs if leg.end_s > leg.begin_s)
+        self._legs = [leg for leg in sane if 0.0 <= leg.metres <= LEG_MOST_M]
         self._begins = [leg.begin_s for leg in self._legs]
         self._sums = list(itertools.accumulate((leg.metres for leg in self._legs), initial=0.0))
         self.source: Source = source if self._legs else ""
@@ -284,8 +289,6 @@ def facts(found: Outside, seconds: Sequence[SecondRow]) -> Facts:
     running = [s for s in seconds if s.activity == RUNNING]
     speeds = [(s, found.speed.at(s.time_s + 0.5)) for s in running]
     known = [(s, v) for s, v in speeds if math.isfinite(v)]
-    stepping = [(s.cadence_spm, v) for s, v in known if s.cadence_spm > 0.0]
-    steps = math.fsum(spm for spm, _ in stepping) / 60.0
     length_s = max(end_s - begin_s, 1e-9)
     heart_s = found.heart.known_s(begin_s, end_s)
     distance_m = found.way.between(begin_s, end_s)
@@ -297,13 +300,25 @@ def facts(found: Outside, seconds: Sequence[SecondRow]) -> Facts:
         speed_ms=math.fsum(v for _, v in known) / len(known) if known else math.nan,
         speed_from=found.speed.source if known else "",
         speed_share=len(known) / len(running) if running and found.speed.source else math.nan,
-        step_m=math.fsum(v for _, v in stepping) / steps if steps > 0.0 else math.nan,
+        step_m=mean_step_m((v, s.cadence_spm) for s, v in known),
         heart_rate_bpm=found.heart.mean(begin_s, end_s),
         heart_rate_max_bpm=found.heart.most(begin_s, end_s),
         heart_from=found.heart.source if heart_s else "",
         heart_share=min(1.0, heart_s / length_s) if found.heart.source else math.nan,
         doubts=found.doubts,
     )
+
+
+def step_m(speed_ms: float, cadence_spm: float) -> float:
+    """The length of a step, m; NaN where either is not known, or nobody steps so."""
+    return 60.0 * speed_ms / cadence_spm if SPM[0] <= cadence_spm <= SPM[1] else math.nan
+
+
+def mean_step_m(seconds: Iterable[tuple[float, float]]) -> float:
+    """Way over steps of some seconds (speed, cadence), m; NaN where neither is known."""
+    known = [(v, spm) for v, spm in seconds if math.isfinite(step_m(v, spm))]
+    steps = math.fsum(spm for _, spm in known)
+    return 60.0 * math.fsum(v for v, _ in known) / steps if steps else math.nan
 
 
 def _unknown_s(found: Outside, seconds: Iterable[SecondRow]) -> float:
@@ -438,6 +453,7 @@ def _file_heart(imports: Imports) -> Track:
         (
             Stretch(max(edges[k], t - HEART_S), min(edges[k + 1], t + HEART_S), value)
             for k, (t, value) in enumerate(zip(times, values, strict=True))
+            if BPM_LEAST <= value <= BPM_MOST
         ),
         "imported",
     )

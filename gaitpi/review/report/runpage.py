@@ -298,7 +298,7 @@ def _step_charts(run: Run, zones: Sequence[Zone]) -> tuple[Chart, Chart]:
 
 
 def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
-    """Heart rate and speed, all of the run; a hole in them is a hole."""
+    """Heart rate of all of the run, speed of its running; a hole in them is a hole."""
     found, around = run.course.form.facts, run.around
     still = [zone for zone in zones if zone.kind == "still"]
     yield Chart(
@@ -309,7 +309,7 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         f" {value_words(found.heart_rate_bpm, 'bpm', 0)}, highest"
         f" {value_words(found.heart_rate_max_bpm, 'bpm', 0)}. Nothing is drawn where none was"
         " received, or where the strap felt no skin.",
-        Line("heart rate, second by second", run.track(around.heart)),
+        Line("heart rate, second by second", run.heart),
         run.end_s,
         zones=still,
         spread=30.0,
@@ -318,10 +318,10 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         "speed",
         "Speed",
         "km/h",
-        f"By the {SOURCES[around.speed.source] or 'pod'}: mean of running"
+        f"Running only, by the {SOURCES[around.speed.source] or 'pod'}: mean"
         f" {value_words(3.6 * found.speed_ms, 'km/h', 1)}. Nothing is drawn where none was"
         " received.",
-        Line("speed, second by second", run.track(around.speed, 3.6)),
+        Line("speed, second by second", run.speed),
         run.end_s,
         zones=still,
         spread=3.0,
