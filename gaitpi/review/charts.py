@@ -445,7 +445,7 @@ def _legend(used: Iterable[str], every_s: int, width: int, left: Sequence[str] =
     """What the signs mean, of those that were drawn, and what was ``left`` out for lack of room."""
     shown = set(used)
     words = [f"{sign} {WORDS[sign]}" for sign in WORDS if sign in shown]
-    words += [f"{', '.join(left)}: in a higher window"] if left else []
+    words += [f"no room: {', '.join(left)}"] if left else []
     return _packed([f"a column is {every_s} s", *words], width)
 
 

@@ -18,7 +18,7 @@ from gaitpi.errors import RunFileError
 from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review import uncertainty
 from gaitpi.review.metrics import METRICS
-from gaitpi.review.outside import Facts, Outside, facts, outside, step_m
+from gaitpi.review.outside import Facts, Outside, facts, outside, step_m, with_counts
 from gaitpi.review.quality import BELT_BAD, OWN_MEAN
 from gaitpi.review.steady import STEP_APART_S, STEP_MAX_S, STEP_MIN_S, Steady
 from gaitpi.runs.reader import RunReader
@@ -187,9 +187,14 @@ def read(run: RunReader, imports: Imports = NOTHING) -> Course:
         steps=totals.steps,
         running_steps=totals.running_steps,
         measures={key: m for key in METRICS if (m := measure(kept, key)).n},
-        facts=Facts() if beside.nothing else facts(beside, run.seconds()),
+        facts=Facts() if beside.nothing else _facts(run, beside),
     )
     return Course(form, kept)
+
+
+def _facts(run: RunReader, beside: Outside) -> Facts:
+    rows = run.seconds()
+    return with_counts(facts(beside, rows), rows, run.pods())
 
 
 def measure(blocks: Sequence[Block], key: str) -> Measure:

@@ -18,20 +18,16 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from gaitpi import importfile
-from gaitpi.ble.readings import STALE_S
+from gaitpi.ble.readings import BPM_MAX, BPM_MIN, SPEED_MAX_MS, STALE_S
 from gaitpi.importfile import HEART_S, HOLE_S, NOTHING, Imports
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import LATEST_S, RUNNING, SecondRow
+from gaitpi.runs.rows import LATEST_S, RUNNING, PodRow, SecondRow
 
-BPM_LEAST, BPM_MOST = 25, 250
-"""Outside of this a number is no heart rate: straps send 0 where they feel none."""
-SPEED_MOST: Final = 12.5
-"""Nobody runs faster, m/s (a hundred metres have been run at up to 12.4)."""
 SPM: Final = (30.0, 400.0)
 """Nobody steps slower or faster, steps/min."""
 TOTAL_SLACK_M: Final = 5.0
@@ -213,7 +209,8 @@ class Facts:
     or may have, without a distance. ``speed_ms`` is the mean of running, ``step_m`` the length of
     its steps; ``speed_share`` how much of the running it is known of. Heart rate is the mean, and
     the largest, of the time it is known: ``heart_share`` of the run. ``*_from`` is "strap", "pod",
-    "imported" or ""; ``distance_by`` how a pod's is known.
+    "imported" or ""; ``distance_by`` how a pod's is known; ``pod_counts`` how it counts steps
+    beside the pack, by :mod:`gaitpi.ble.agreement`, for most of the time that is known.
     """
 
     distance_m: float = math.nan
@@ -228,6 +225,7 @@ class Facts:
     heart_rate_max_bpm: float = math.nan
     heart_from: Source = ""
     heart_share: float = math.nan
+    pod_counts: str = ""
     doubts: tuple[str, ...] = ()
 
     @property
@@ -244,7 +242,7 @@ class Facts:
         """One object: None where not known."""
         found = {name: getattr(self, name) for name in self.__slots__}
         found |= {"at_least": self.at_least, "pace_s_per_km": self.pace_s}
-        nothing = {"distance_from", "distance_by", "speed_from", "heart_from"}
+        nothing = {"distance_from", "distance_by", "speed_from", "heart_from", "pod_counts"}
         return {
             name: None
             if (isinstance(value, float) and not math.isfinite(value))
@@ -309,6 +307,31 @@ def facts(found: Outside, seconds: Sequence[SecondRow]) -> Facts:
     )
 
 
+def with_counts(found: Facts, seconds: Sequence[SecondRow], pods: Sequence[PodRow]) -> Facts:
+    """The same with how the pod's count of steps lies beside the pack's own."""
+    if not pods:
+        return found
+    from gaitpi.ble.agreement import over, words
+
+    belt = sorted((s.time_s + 0.5, s.cadence_spm) for s in seconds)
+    told = sorted((p.time_s, float(p.cadence_rpm), p.speed_ms) for p in pods)
+    lasted: dict[str, float] = {}
+    verdicts = over(belt, told)
+    for one in verdicts:
+        if one.state != "unknown":
+            lasted[one.state] = lasted.get(one.state, 0.0) + one.time_s - one.since_s
+    apart = [one for one in verdicts if one.state not in ("agrees", "unknown")]
+    said = ""
+    if apart:
+        worst = max(apart, key=lambda one: one.time_s - one.since_s)
+        said = f"{words(worst)} So from {clock(worst.since_s)}, {clock(lasted[worst.state])} in all"
+    return replace(
+        found,
+        pod_counts=max(lasted, key=lambda state: lasted[state], default=""),
+        doubts=(*found.doubts, *([said[0].lower() + said[1:]] if said else [])),
+    )
+
+
 def step_m(speed_ms: float, cadence_spm: float) -> float:
     """The length of a step, m; NaN where either is not known, or nobody steps so."""
     return 60.0 * speed_ms / cadence_spm if SPM[0] <= cadence_spm <= SPM[1] else math.nan
@@ -344,7 +367,7 @@ def _held(values: Iterable[tuple[float, float]]) -> Iterator[Stretch]:
 def _strap(rows: Iterable[tuple[Any, ...]]) -> Track:
     """Heart rate; none where the strap feels no skin, or says what no heart does."""
     values = {
-        time_s: float(bpm) if contact != 0.0 and BPM_LEAST <= bpm <= BPM_MOST else math.nan
+        time_s: float(bpm) if contact != 0.0 and BPM_MIN <= bpm <= BPM_MAX else math.nan
         for time_s, bpm, contact in rows
         if abs(time_s) <= LATEST_S
     }
@@ -364,7 +387,7 @@ def _readings(rows: Iterable[tuple[Any, ...]]) -> list[Reading]:
     for time_s, speed_ms, total_m in rows:
         if not abs(time_s) <= LATEST_S:
             continue
-        speed = math.nan if speed_ms is None or not 0.0 <= speed_ms <= SPEED_MOST else speed_ms
+        speed = math.nan if speed_ms is None or not 0.0 <= speed_ms <= SPEED_MAX_MS else speed_ms
         total = math.nan if total_m is None or not 0.0 <= total_m < WRAP_M else total_m
         found[time_s] = Reading(time_s, speed, total)
     return [found[time_s] for time_s in sorted(found)]
@@ -375,7 +398,7 @@ def counted(a: Reading, b: Reading) -> float:
     metres = b.total_m - a.total_m
     if metres < 0.0:
         metres += WRAP_M
-    most = SPEED_MOST * (b.time_s - a.time_s) + TOTAL_SLACK_M
+    most = SPEED_MAX_MS * (b.time_s - a.time_s) + TOTAL_SLACK_M
     return metres if 0.0 <= metres <= most else math.nan
 
 
@@ -453,7 +476,7 @@ def _file_heart(imports: Imports) -> Track:
         (
             Stretch(max(edges[k], t - HEART_S), min(edges[k + 1], t + HEART_S), value)
             for k, (t, value) in enumerate(zip(times, values, strict=True))
-            if BPM_LEAST <= value <= BPM_MOST
+            if BPM_MIN <= value <= BPM_MAX
         ),
         "imported",
     )
@@ -476,7 +499,7 @@ def _file_speed(imports: Imports, window: tuple[float, float]) -> Iterator[Stret
     for k in range(math.floor(begin_s), math.ceil(end_s) + 1):
         a = way.between(k + 0.5 - SPEED_S, HOLE_S)
         b = way.between(k + 0.5 + SPEED_S, HOLE_S)
-        if 0.0 <= (speed := (b - a) / (2.0 * SPEED_S)) <= SPEED_MOST:
+        if 0.0 <= (speed := (b - a) / (2.0 * SPEED_S)) <= SPEED_MAX_MS:
             yield Stretch(float(k), k + 1.0, speed)
 
 

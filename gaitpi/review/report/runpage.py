@@ -557,7 +557,7 @@ def quality_words(run: Run) -> Iterator[str]:
     """What is right and wrong with the data, in sentences."""
     v = run.verdict
     for doubt in run.course.form.facts.doubts:
-        yield f"Two sources disagree. {doubt[0].upper()}{doubt[1:]}."
+        yield f"Two sources disagree: {doubt}."
     if v.samples == 0:
         yield "No samples were recorded, so nothing is known of how well it was measured."
         return
