@@ -61,16 +61,17 @@ def record(
     step_s = 60.0 / SPM
     count = int((length_s - still_s) / step_s)
     writer.steps(sample.step(still_s + k * step_s, step_s=step_s) for k in range(count))
-    for row in sorted([*hearts, *pods], key=lambda row: row.time_s):
+    readings: list[HeartRow | PodRow] = [*hearts, *pods]
+    for row in sorted(readings, key=lambda row: row.time_s):
         writer.reading(row)
     writer.close({})
     return path
 
 
-def both(drops: Drops = (), **more: float) -> tuple[list[HeartRow], list[PodRow]]:
+def both(drops: Drops = (), first_m: float = 0.0) -> tuple[list[HeartRow], list[PodRow]]:
     return (
         list(strap(LENGTH_S, lambda _t: 150.0, drops)),
-        list(pod(LENGTH_S, lambda _t: SPEED, drops, **more)),
+        list(pod(LENGTH_S, lambda _t: SPEED, drops, first_m=first_m)),
     )
 
 
