@@ -20,7 +20,7 @@ from gaitpi.review.ledger import CORRECTIONS
 from gaitpi.review.outside import NOTHING_OUTSIDE as NOTHING
 from gaitpi.review.outside import Outside, Track
 from gaitpi.review.quality import BELT_BAD, GIVEN_MOUNT, OWN_MEAN, OWN_STANDING
-from gaitpi.review.verdict import band_edges
+from gaitpi.review.verdict import band_edges, followed
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, CueRow, SecondRow, StepMeans
 
@@ -246,7 +246,8 @@ def draw(
     zero = zero_of(run.config, seconds)
     found = series(seconds, run.step_means(every_s), run.cues(), zero, every_s, beside)
     found = found.since(int(run.start_s) // every_s)
-    band = band_edges(run.config, "cadence")
+    follows = math.isfinite(followed(seconds)[0])  # then its edge is no line
+    band = (-math.inf, math.inf) if follows else band_edges(run.config, "cadence")
     return render(found, band, zero, width=width, height=height, unicode=unicode)
 
 

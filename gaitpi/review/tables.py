@@ -113,6 +113,7 @@ SECONDS: Final = Table(
         samples | whole | | raw samples in it | sensor
         clipped | whole | | samples at the end of the range | sensor
         gap_s | real | s | time without samples just before or in it | sensor
+        target_spm | real | steps/min | cadence the coach wanted at its end | coach
         phase | text | | warm-up, cued, silent, after (of a programme) | coach
         heart_rate_bpm | real | beats/min | heart rate | strap, else imported file
         speed_ms | real | m/s | speed | pod, else imported file

@@ -36,7 +36,7 @@ from gaitpi.review.report.page import (
     table,
 )
 from gaitpi.review.report.words import CARE, NOT_KNOWN, OUTCOMES, value_words
-from gaitpi.review.verdict import Verdict
+from gaitpi.review.verdict import Verdict, target_words
 from gaitpi.runs.reader import clock
 
 ROWS: Final = 90
@@ -108,7 +108,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if math.isnan(v.target_spm):
         against = "no target was set: this run listened"
     else:
-        against = f"target {v.target_spm:.1f}, so {v.cadence_spm - v.target_spm:+.1f}"
+        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+.1f}"
+        if math.isfinite(v.target_low_spm):
+            against += " against its mean: it followed the speed"
     known = math.isfinite(v.cadence_spm)
     yield "Cadence", value_words(v.cadence_spm, "spm", 1), against if known else ""
     if math.isnan(v.in_band):
@@ -211,6 +213,8 @@ def _nothing(run: Run) -> bool:
 
 def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     v, target = run.verdict, run.verdict.target_spm
+    if math.isfinite(v.target_low_spm):
+        target = math.nan  # it followed the speed: no line
     low = target * (1.0 - run.coach.band_low) if run.coach else math.nan
     banded = math.isfinite(low) and v.focus == "cadence"
     says = [
@@ -218,6 +222,8 @@ def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     ]
     if banded:
         says.append(f"A cue may come below {low:.1f} spm.")
+    if math.isfinite(v.target_low_spm):
+        says.append(f"The target followed the speed: {target_words(v)}.")
     marks = list(_marks(run, "cadence"))
     said = sum(mark.kind in _OUTCOME_MARKS.values() for mark in marks)
     if said:
