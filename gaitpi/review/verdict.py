@@ -293,9 +293,7 @@ def _cadence(v: Verdict) -> str:
     if math.isnan(v.target_spm):
         return f"{v.cadence_spm:.1f} spm   (no target set: this run only listened)"
     return f"{v.cadence_spm:.1f} spm  {v.cadence_spm - v.target_spm:+.1f} vs your target " + (
-        f"{v.target_spm:.1f}"
-        if math.isnan(v.target_low_spm)
-        else f"{target_words(v)} (by speed)"
+        f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else f"{target_words(v)} (by speed)"
     )
 
 
