@@ -113,6 +113,9 @@ PARAMETERS: Final = Trouble(
 REFUSED: Final = Trouble(
     "refused", "It is near, but the connection fails.", "Take its battery out for a moment."
 )
+NO_ANSWER: Final = Trouble(
+    "no-answer", "It is connected, but does not answer.", "Take its battery out for a moment."
+)
 NO_SERVICE: Final = Trouble(
     "no-service",
     "It does not measure what it was paired for.",

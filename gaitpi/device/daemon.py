@@ -726,6 +726,7 @@ class Daemon:
         acc, gyr = self._reader.info.si(counts)
         out = self._pipeline.update(acc, gyr, times)
         self._seen.took(batches, out)
+        self._radio.belt(self._run0 + self._time_s, float(out.trace.cadence_spm[-1]))
         self._decided(out)
         if self._recorder is not None:
             if len(batches) == 1:

@@ -133,7 +133,7 @@ class Bluez(Serving):
         self.discoverers: set[str] = set()
         self.found: set[str] = set()
         self.hangs: set[str] = set()
-        """Methods that are never answered."""
+        """Methods that are never answered; with an address behind, of that device."""
         self.fails: dict[str, str] = {}
         """Methods, and the error they end with."""
         self.windows = 0
@@ -156,10 +156,17 @@ class Bluez(Serving):
             method = self.properties
         if method is None or message.interface == "org.freedesktop.DBus.Peer":
             return None
-        if message.member in self.hangs:
+        if self.hung(message):
             return True
         self.spawn(self.answer(message, method))
         return True
+
+    def hung(self, message: Message) -> bool:
+        for one in self.hangs:
+            member, _, address = one.partition(" ")
+            if member == message.member and address.replace(":", "_") in str(message.path):
+                return True
+        return False
 
     def spawn(self, work: Any) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.ensure_future(work)

@@ -51,8 +51,8 @@ class Surroundings:
     OSError), are of the card; ``command`` runs a program and raises OSError with its words.
     ``ask`` puts a question to a person, None = nobody is there or no answer; ``say`` tells one
     something. ``has_pins`` False where there are no GPIO pins at all. ``bluetooth()`` is what is
-    wrong with the radio, None for nothing. ``virtual``: the sensor is the virtual one, the pins too.
-    ``kernels`` is where this gaitpi's own kernels lie.
+    wrong with the radio, None for nothing. ``virtual``: the sensor is the virtual one, the pins
+    too. ``kernels`` is where this gaitpi's own kernels lie.
     """
 
     root: Path
