@@ -4,8 +4,10 @@ The outer half of guest/radios.py: starts it, tells it what to do, reads its log
 with it what a run file holds.
 """
 
+import itertools
 import json
 import math
+import random
 import statistics
 import time
 from collections import Counter
@@ -20,7 +22,6 @@ from tests.hil.station import GAITPI, Station
 UNIT: Final = "bench-radios.service"
 FIFO: Final = "/run/bench-radios"
 LOG: Final = "radios.jsonl"
-SITE: Final = "/opt/gaitpi/current/bin/python"
 STRAP: Final = "F0:0D:00:00:00:01"
 POD: Final = "F0:0D:00:00:00:02"
 LATE_S: Final = 5.0
@@ -200,6 +201,59 @@ def key(entry: Sent) -> tuple[Any, ...]:
         *("pod", entry["speed"], entry["cadence"], entry["stride_cm"]),
         *(entry["distance_dm"], entry["running"]),
     )
+
+
+def heart_key(row: Any) -> tuple[Any, ...]:
+    """:func:`key` of a row."""
+    contact = None if math.isnan(row.contact) else bool(row.contact)
+    energy = None if math.isnan(row.energy_j) else round(row.energy_j / 1000.0, 6)
+    rr = tuple(round(interval * 1024.0, 6) for interval in row.intervals_s)
+    return ("heart", row.bpm, contact, energy, rr)
+
+
+def pod_key(row: Any) -> tuple[Any, ...]:
+    """:func:`key` of a row."""
+    return (
+        *("pod", round(row.speed_ms * 256.0, 6), row.cadence_rpm),
+        *(round(row.stride_m * 100.0, 6), round(row.distance_m * 10.0, 6), bool(row.running)),
+    )
+
+
+def returns(log: Sequence[Sent], who: str, since_s: float = 0.0) -> list[float]:
+    """From each time that it was there again to the link, s; inf where there was none any more."""
+    ours = [e for e in log if e.get("who") == who and e["time_s"] >= since_s]
+    out = []
+    for k, entry in enumerate(ours):
+        if entry["what"] == "advertising":
+            later = (e["time_s"] for e in ours[k:] if e["what"] == "connected")
+            out.append(next(later, math.inf) - entry["time_s"])
+    return out
+
+
+def lateness_ms(ticks: Sequence[float], period_s: float) -> list[float]:
+    """How much later than on an even grid each tick came, ms; the earliest one is on it."""
+    off = [t - ticks[0] - period_s * round((t - ticks[0]) / period_s) for t in ticks]
+    return [1e3 * (one - min(off)) for one in off]
+
+
+def difference(
+    calm: Sequence[Sequence[float]], storm: Sequence[Sequence[float]], share: float
+) -> tuple[float, float]:
+    """How much higher this quantile is in the storms, and what it is higher by at least.
+
+    The second by 2,000 draws of whole spans (bootstrap, one-sided 95 %): what else this machine
+    did falls on a span, not on a tick.
+    """
+
+    def value(spans: Iterable[Sequence[float]]) -> float:
+        return quantile(list(itertools.chain.from_iterable(spans)), share)
+
+    rng = random.Random(1)
+    draws = sorted(
+        value(rng.choices(storm, k=len(storm))) - value(rng.choices(calm, k=len(calm)))
+        for _ in range(2000)
+    )
+    return value(storm) - value(calm), draws[100]
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -36,8 +36,8 @@ LOST: Final = 0x08
 ADVERTISE_MS: Final = 160.0
 MEETING_S: Final = 0.4
 """What a supervision timeout takes: both ends notice so long after the last packet, s."""
-TRAP_S: Final = 30.0
-"""A strap whose wish for other connection parameters is refused goes silent after so long, s."""
+TRAP_END_S: Final = 3.0
+"""A strap that fell silent because its wish was refused ends the link so much later, s."""
 REFUSED: Final = {"interval_min": 200, "interval_max": 400, "latency": 500, "timeout": 600}
 """Parameters that Linux refuses (hci_check_conn_params: latency 499 at most)."""
 
@@ -171,7 +171,9 @@ class Peer:
         self.rate_hz = 1.0
         self.silent = False
         self.away = False
-        self.trap = False
+        self.trap_s = 0.0
+        """So long after its wish for other connection parameters was refused it gives up, s; 0 it
+        wishes for nothing."""
         self.numbers = itertools.count(1)
         self.rng = random.Random(name)
         self._local = local
@@ -248,7 +250,7 @@ class Peer:
     def _connected(self, connection: Any) -> None:
         self.note("connected", who=self.name, by=str(connection.peer_address))
         connection.on("disconnection", self._disconnected)
-        if self.trap:
+        if self.trap_s:
             self.spawn(self._ask(connection))
 
     def _disconnected(self, reason: int) -> None:
@@ -257,16 +259,20 @@ class Peer:
         self.spawn(self._advertise())
 
     async def _ask(self, connection: Any) -> None:
-        """Ask for other connection parameters; fall silent some time after a refusal."""
+        """Ask for other connection parameters; give up some time after a refusal."""
         await asyncio.sleep(1.0)
         manager = self.device.l2cap_channel_manager
         result = await manager.update_connection_parameters(connection, **REFUSED)
         self.note("parameters", who=self.name, refused=bool(result))
-        if result:
-            await asyncio.sleep(TRAP_S)
-            if connection.handle in self.device.connections:
-                self.silent = True
-                self.note("trap", who=self.name)
+        if not result:
+            return
+        await asyncio.sleep(self.trap_s)
+        if connection in self.device.connections.values():
+            self.silent = True
+            self.note("trap", who=self.name)
+            await asyncio.sleep(TRAP_END_S)
+        if connection in self.device.connections.values():
+            await connection.disconnect()
 
     async def _measure(self) -> None:
         due = time.monotonic()
@@ -445,7 +451,7 @@ class Radios:
             case "silent":
                 peer.silent = value == "on"
             case "trap":
-                peer.trap = value == "on"
+                peer.trap_s = float(value)
             case "rate":
                 peer.rate_hz = float(value)
             case "storm":
