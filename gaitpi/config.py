@@ -236,6 +236,21 @@ class RunsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class BleConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Heart-rate strap and foot pod by Bluetooth; pairing is 'gaitpi ble pair'."""
+
+    enabled: Annotated[bool, Meta(description="false: paired devices are left alone")] = True
+    adapter: Annotated[
+        str, Meta(pattern=r"^(hci[0-9]{1,3})?$", description='e.g. "hci0"; empty = the first')
+    ] = ""
+    out: Annotated[
+        bool, Meta(description="be a foot pod for watches and treadmills: cadence, by Bluetooth")
+    ] = False
+    relay_heart_rate: Annotated[
+        bool, Meta(description="with out: pass the strap's heart rate on as well")
+    ] = False
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
@@ -244,6 +259,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     coach: CoachConfig = CoachConfig()
     cues: CuesConfig = CuesConfig()
     runs: RunsConfig = RunsConfig()
+    ble: BleConfig = BleConfig()
 
 
 class Key(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from gaitpi.device.radio import RadioStatus
+
 if TYPE_CHECKING:
     from gaitpi.coach.policy import Status as Thought
     from gaitpi.coach.types import Cue
@@ -43,7 +45,7 @@ class Live(Struct, frozen=True, kw_only=True):
     None where none is known. ``muted_s`` how long the runner's own mute still lasts. ``gaps``,
     ``gap_s`` (lost, s), ``clipped`` (samples), ``steps`` and ``cues`` are of this run, ``counters``
     faults by name since the daemon started. ``queued_s`` samples that wait for the card, s;
-    ``recorder_problem`` is "" when all is well.
+    ``recorder_problem`` is "" when all is well; ``radio`` as in the status.
     """
 
     state: str
@@ -71,6 +73,7 @@ class Live(Struct, frozen=True, kw_only=True):
     counters: Mapping[str, int] = {}
     queued_s: float = 0.0
     recorder_problem: str = ""
+    radio: RadioStatus | None = None
 
 
 class Seen:
@@ -112,6 +115,7 @@ class Seen:
         counters: Mapping[str, int],
         recorder: "Recorder | None",
         recorder_problem: str,
+        radio: RadioStatus | None = None,
     ) -> Live:
         """The moment at host time ``now_s``."""
         if self._thought is None or now_s >= self._thought_s + THOUGHT_S:
@@ -153,6 +157,7 @@ class Seen:
             counters=counters,
             queued_s=0.0 if recorder is None else recorder.queued_s,
             recorder_problem=recorder_problem,
+            radio=radio,
         )
 
 
