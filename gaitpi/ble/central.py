@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gaitpi import pairedfile
-from gaitpi.ble import heartrate, runningspeed, trouble
+from gaitpi.ble import heartrate, radio, runningspeed, trouble
 from gaitpi.ble.gate import Gate
-from gaitpi.ble.link import CONNECT_S, DIRECT_S, Do, Machine
+from gaitpi.ble.link import USUAL, Do, Machine, Times
 from gaitpi.ble.outbox import AGAIN_S, Outbox
-from gaitpi.ble.radio import Connection, Heard, Radio, RadioError, connect
+from gaitpi.ble.radio import Connection, Heard, Limits, Radio, RadioError
 from gaitpi.ble.readings import Heart, Link, Pod, Role
 from gaitpi.ble.trouble import Trouble
 from gaitpi.device import status as device_status
@@ -71,11 +71,12 @@ class Seat:
 class Central:
     """Every role's link, one radio, one socket."""
 
-    def __init__(self, outbox: Outbox, paired: Path, radio: Radio) -> None:
+    def __init__(self, outbox: Outbox, paired: Path, adapter: Radio, times: Times) -> None:
+        self._times = times
         self._outbox = outbox
         self._path = paired
-        self._radio = radio
-        self._seats = {role: Seat(role, Machine(role)) for role in pairedfile.ROLES}
+        self._radio = adapter
+        self._seats = {role: Seat(role, Machine(role, times)) for role in pairedfile.ROLES}
         self._signature: tuple[int, ...] | None = None
         self._file_problem = ""
         self._lock = asyncio.Lock()
@@ -187,7 +188,7 @@ class Central:
             now_s = time.monotonic()
             sought = [seat for seat in self._seats.values() if seat.machine.seeks]
             if self._problem is not None and any(seat.paired for seat in self._seats.values()):
-                pause_s = self._problem.again_s
+                pause_s = self._problem.again_s or self._times.radio_s
             elif sought:
                 pause_s = min(one.machine.pause_s(now_s, running=self._running) for one in sought)
             else:
@@ -236,7 +237,7 @@ class Central:
             seat.paired is not None and seat.paired.announced for seat in sought.values()
         )
         try:
-            await self._radio.look(heard, announced=announced)
+            await self._radio.look(heard, seconds=self._times.window_s, announced=announced)
         except RadioError as error:
             return self._noted(error.trouble)
         self._hung = 0
@@ -293,8 +294,10 @@ class Central:
         direct = machine.direct
         try:
             async with self._lock:
-                limit_s = DIRECT_S if direct else CONNECT_S
-                seat.connection = await connect(device, seat.role, ended, seconds=limit_s)
+                limit_s = self._times.direct_s if direct else self._times.connect_s
+                seat.connection = await self._radio.connect(
+                    device, seat.role, ended, seconds=limit_s
+                )
                 seat.gate.begin()
                 await seat.connection.subscribe(lambda at, data: self._data(seat, at, data))
                 if not seat.connection.client.is_connected:
@@ -405,7 +408,9 @@ async def _until_told(central: Central) -> int:
         return EXIT_OK
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, times: Times = USUAL, limits: Limits = radio.USUAL
+) -> int:
     """What the keeper starts; the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m gaitpi.ble.central",
@@ -424,7 +429,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     outbox = Outbox(args.fd)
 
     async def work() -> int:
-        return await _until_told(Central(outbox, path, Radio(args.adapter)))
+        return await _until_told(Central(outbox, path, Radio(args.adapter, limits), times))
 
     return asyncio.run(work())
 

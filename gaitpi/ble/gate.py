@@ -15,7 +15,7 @@ from typing import Final
 
 RATE_HZ: Final = 10.0
 """So many readings a second go on; straps and pods send one, some up to four."""
-GAP_S: Final = 2.5
+GAP_S: Final = 1.5
 """After so long without a notification the next may have waited in a queue, s."""
 HOLD_S: Final = 0.15
 """So long is it held, s; two notifications that come closer came out of a queue."""

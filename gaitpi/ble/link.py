@@ -1,8 +1,8 @@
 """One link as a machine: what happens goes in, what is to be done comes out. No clock, no radio.
 
 The promise: a device that begins to announce itself again is connected within :data:`RETURN_S`,
-while a run may be on. Looking for it goes in windows of :data:`WINDOW_S` with pauses between, so
-that the radio rests. Nothing here holds a value: what a device sent has its own time, and whoever
+while a run may be on. Looking for it goes in windows with pauses between, so that the radio
+rests (:class:`Times`). Nothing here holds a value: what a device sent has its own time, and whoever
 reads it judges its age; here is only noticed that nothing comes.
 """
 
@@ -18,34 +18,44 @@ from gaitpi.ble.trouble import Trouble
 
 RETURN_S: Final = 10.0
 """From the first announcement of a device that is back to its link, at most, s."""
-WINDOW_S: Final = 3.0
-"""How long is looked, s: straps and pods announce themselves every 0.02 to 1.3 s."""
-PAUSE_S: Final = 3.0
-"""How long is not looked while a run may be on, s."""
-PAUSE_IDLE_S: Final = 27.0
-"""And while nobody runs, after :data:`IDLE_AFTER_S`, s: a tenth of the time."""
-IDLE_AFTER_S: Final = 120.0
-CONNECT_S: Final = 7.0
-"""A connection that takes longer is given up, s."""
-SUBSCRIBE_S: Final = 3.0
-"""A subscription that takes longer is given up, s."""
-DIRECT_S: Final = 3.0
-"""After a loss it is connected at once, without looking, for so long, s: a strap that ended the
-link announces itself in the next moment."""
-SILENT_S: Final = STALE_S
-"""A link without a value for so long is silent, s: it is subscribed anew."""
-RESUBSCRIBED_S: Final = 5.0
-"""And if nothing comes for so long after that, it is connected anew, s."""
-SILENT_MAX_S: Final = 60.0
-"""A device that stays silent through connection after connection is given twice as long each
-time, up to this, s: it is not worn, and its battery is spared."""
 REFUSED_S: Final = (0.5, 1.0, 2.0, 4.0)
 """After the first, second ... connection in a row that failed it is waited for so long, s."""
 SAME: Final = 0.25
 """Links that lasted equally long, within this part of it, three times in a row, were ended by a
 rule: see docs/ble.md, the trap of straps."""
-TRAP_S: Final = (15.0, 200.0)
-"""Straps end the link 30 to 150 s after they asked in vain, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long is waited for what, s."""
+
+    window_s: float = 3.0
+    """How long is looked: straps and pods announce themselves every 0.02 to 1.3 s."""
+    pause_s: float = 3.0
+    """How long is not looked while a run may be on."""
+    pause_idle_s: float = 27.0
+    """And while nobody runs: a tenth of the time is looked."""
+    idle_after_s: float = 120.0
+    """So long it is looked as if a run were on, all the same."""
+    radio_s: float = 3.0
+    """A radio that could not be used is tried again after so long."""
+    connect_s: float = 7.0
+    """A connection that takes longer is given up."""
+    direct_s: float = 3.0
+    """After a loss it is connected at once, without looking, for so long: a strap that ended the
+    link announces itself in the next moment."""
+    silent_s: float = STALE_S
+    """A link without a value for so long is silent: it is subscribed anew."""
+    resubscribed_s: float = 5.0
+    """And if nothing comes for so long after that, it is connected anew."""
+    silent_max_s: float = 60.0
+    """A device that stays silent through connection after connection is given twice as long each
+    time, up to this: it is not worn, and its battery is spared."""
+    trap_s: tuple[float, float] = (15.0, 200.0)
+    """Straps end the link 30 to 150 s after they asked in vain."""
+
+
+USUAL: Final = Times()
 
 
 class Do(Enum):
@@ -72,6 +82,7 @@ class Machine:
     """The link of one role. Every call has the time, CLOCK_MONOTONIC, s."""
 
     role: Role
+    times: Times = USUAL
     state: State = "off"
     since_s: float = 0.0
     trouble: Trouble | None = None
@@ -93,7 +104,8 @@ class Machine:
     _value_s: float = -math.inf
     _valued: bool = False
     """A value came in this link."""
-    _silent_s: float = SILENT_S
+    _patience: float = 1.0
+    """How many times as long as usual a silence is borne."""
     _resubscribed: bool = False
     _lasted: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
@@ -101,7 +113,7 @@ class Machine:
 
     def want(self, now_s: float, wanted: bool) -> None:
         """A device is paired (another one than before), or none any more."""
-        fresh = Machine(self.role, _radio=self._radio)
+        fresh = Machine(self.role, self.times, _radio=self._radio)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
         self.since_s = self._phase_s = now_s
@@ -166,7 +178,7 @@ class Machine:
         if self._phase not in (_Phase.UP, _Phase.AGAIN):
             return
         self._value_s, self._valued = now_s, True
-        self._silent_s, self._resubscribed = SILENT_S, False
+        self._patience, self._resubscribed = 1.0, False
         if self.state == "silent":
             self._say("connected", now_s, self._trapped())
 
@@ -195,7 +207,7 @@ class Machine:
     @property
     def seeks(self) -> bool:
         """Whether the device is to be looked for."""
-        return self._phase is _Phase.SEEK and self._radio is None
+        return self._phase is _Phase.SEEK and self._radio is None and not self._seen
 
     @property
     def up(self) -> bool:
@@ -204,32 +216,34 @@ class Machine:
 
     def pause_s(self, now_s: float, *, running: bool) -> float:
         """How long the radio may rest between two looks; ``running``: a run may be on."""
-        idle = not running and now_s - self._phase_s >= IDLE_AFTER_S
-        return PAUSE_IDLE_S if idle else PAUSE_S
+        idle = not running and now_s - self._phase_s >= self.times.idle_after_s
+        return self.times.pause_idle_s if idle else self.times.pause_s
 
     def act(self, now_s: float) -> Do | None:
         """What is to be done now; the same is not told twice."""
+        times = self.times
         if self._phase is _Phase.SEEK and self._radio is None:
-            if self._seen and now_s - self._seen_s > 2 * WINDOW_S:
+            if self._seen and now_s - self._seen_s > 2 * self.times.window_s:
                 self._seen = False  # it may have gone again
             if self._seen and now_s >= self._not_before_s:
                 self._seen = False
                 self._enter(_Phase.CONNECT, now_s)
                 if not self.links:
-                    self._say("connecting", now_s, None)
+                    heard = None if self.trouble is trouble.NOT_SEEN else self.trouble
+                    self._say("connecting", now_s, heard)
                 return Do.CONNECT
-            if self._phase_s + 2 * WINDOW_S + PAUSE_S <= now_s and self.trouble in (
+            if now_s >= self._phase_s + self._unheard_s and self.trouble in (
                 None,
                 trouble.LOST,
             ):
                 self._say(self.state, now_s, trouble.NOT_SEEN)
         elif self._phase is _Phase.UP:
-            if now_s >= self._value_s + SILENT_S and self.state != "silent":
+            if now_s >= self._value_s + self.times.silent_s and self.state != "silent":
                 self._say("silent", now_s, self._trapped() or trouble.SILENT)
             if now_s < self._mend_s:
                 return None
             if self._resubscribed:
-                self._silent_s = min(SILENT_MAX_S, self._silent_s * 2.0)
+                self._patience = min(self._patience * 2.0, times.silent_max_s / times.silent_s)
                 self._enter(_Phase.DROP, now_s)
                 return Do.DROP
             self._enter(_Phase.AGAIN, now_s)
@@ -242,7 +256,7 @@ class Machine:
     def wake_s(self) -> float:
         """When there may be something to do by itself."""
         if self._phase is _Phase.UP:
-            silent_s = math.inf if self.state == "silent" else self._value_s + SILENT_S
+            silent_s = math.inf if self.state == "silent" else self._value_s + self.times.silent_s
             return min(silent_s, self._mend_s)
         if self._phase is _Phase.SEEK and self._seen and self._radio is None:
             return max(self._not_before_s, self._phase_s)
@@ -254,8 +268,13 @@ class Machine:
     def _mend_s(self) -> float:
         """When something is to be done about the silence."""
         if self._resubscribed:
-            return max(self._phase_s, self._value_s) + max(RESUBSCRIBED_S, self._silent_s / 2)
-        return self._value_s + self._silent_s
+            return max(self._phase_s, self._value_s) + self.times.resubscribed_s * self._patience
+        return self._value_s + self.times.silent_s * self._patience
+
+    @property
+    def _unheard_s(self) -> float:
+        """After two windows in vain it is told that nothing is heard."""
+        return 2.0 * self.times.window_s + self.times.pause_s
 
     def _enter(self, phase: _Phase, now_s: float) -> None:
         self._phase, self._phase_s = phase, now_s
@@ -265,7 +284,8 @@ class Machine:
         if len(self._lasted) < 3:
             return None
         shortest, longest = min(self._lasted), max(self._lasted)
-        rule = TRAP_S[0] <= shortest and longest <= min(TRAP_S[1], shortest * (1 + SAME))
+        least_s, most_s = self.times.trap_s
+        rule = least_s <= shortest and longest <= min(most_s, shortest * (1 + SAME))
         return trouble.PARAMETERS if rule else None
 
     def _say(self, state: State, now_s: float, problem: Trouble | None) -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gaitpi.ble import deviceinfo, trouble, uuids
-from gaitpi.ble.link import CONNECT_S, SUBSCRIBE_S, WINDOW_S
 from gaitpi.ble.readings import Role
 from gaitpi.ble.trouble import Trouble
 from gaitpi.errors import GaitpiError, MeasurementError
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from bleak.backends.device import BLEDevice
     from bleak.backends.scanner import AdvertisementData
 
-CALL_S: Final = 4.0
-"""A call to BlueZ that takes longer hangs, s: StartDiscovery takes up to one on a busy Pi."""
 GRACE_S: Final = 1.5
 """What was cancelled has so long to tidy up, s."""
 SERVICE: Final[dict[Role, int]] = {"heart": uuids.HEART_RATE, "pod": uuids.RUNNING_SPEED}
@@ -52,6 +49,19 @@ class RadioError(GaitpiError):
     def __init__(self, problem: Trouble) -> None:
         super().__init__(problem.found, problem.todo)
         self.trouble = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What takes longer hangs, s."""
+
+    call_s: float = 4.0
+    """A call to BlueZ: StartDiscovery takes up to one on a busy Pi."""
+    device_s: float = 3.0
+    """A subscription or a reading, which the device has to answer."""
+
+
+USUAL: Final = Limits()
 
 
 async def limited(work: Coroutine[Any, Any, T], seconds: float, late: Trouble = trouble.HUNG) -> T:
@@ -193,14 +203,15 @@ class Heard:
 class Radio:
     """One adapter: ``hciX``, or the first that is on."""
 
-    def __init__(self, adapter: str = "") -> None:
+    def __init__(self, adapter: str = "", limits: Limits = USUAL) -> None:
         self.adapter = adapter
+        self.limits = limits
 
     async def look(
         self,
         heard: Callable[[Heard], bool],
         *,
-        seconds: float = WINDOW_S,
+        seconds: float,
         announced: bool = True,
     ) -> None:
         """Look for ``seconds``, or until ``heard`` returns True. Raises RadioError.
@@ -216,20 +227,42 @@ class Radio:
             if heard(Heard(device, deviceinfo.short(device.name or ""), rssi, uuids_)):
                 done.set()
 
-        scanner = await limited(self._scanner(found, announced), CALL_S)
-        for device in await limited(self._connected(), CALL_S):
+        scanner = await limited(self._scanner(found, announced), self.limits.call_s)
+        for device in await limited(self._connected(), self.limits.call_s):
             props = device.details["props"]
             uuids_ = tuple(sorted({uuid.lower() for uuid in props.get("UUIDs", [])[:64]}))
             if heard(Heard(device, deviceinfo.short(device.name or ""), None, uuids_)):
                 return
-        await limited(scanner.start(), CALL_S)
+        await limited(scanner.start(), self.limits.call_s)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await done.wait()
         finally:
             with contextlib.suppress(RadioError):
-                await limited(scanner.stop(), CALL_S)
+                await limited(scanner.stop(), self.limits.call_s)
+
+    async def connect(
+        self,
+        device: "BLEDevice",
+        role: Role,
+        ended: Callable[[], None],
+        *,
+        seconds: float,
+        bond: bool = False,
+    ) -> "Connection":
+        """Connect a device that was heard, and find its services. Raises RadioError.
+
+        ``bond``: pair it in the sense of Bluetooth first, where it is not.
+        """
+        client = await limited(_client(device, ended, seconds, bond), self.limits.call_s)
+        connection = Connection(role, client, self.limits)
+        try:
+            await limited(client.connect(), seconds, trouble.REFUSED)
+        except BaseException:
+            await asyncio.shield(connection.close())
+            raise
+        return connection
 
     async def _scanner(self, found: Any, announced: bool) -> Any:
         from bleak import BleakScanner
@@ -253,6 +286,7 @@ class Connection:
 
     role: Role
     client: "BleakClient"
+    limits: Limits = USUAL
     measurement: "BleakGATTCharacteristic | None" = None
 
     @property
@@ -266,14 +300,14 @@ class Connection:
         if found is None:
             raise RadioError(trouble.NO_SERVICE)
         self.measurement = found
-        await limited(self._start(found, on_data), SUBSCRIBE_S)
+        await limited(self._start(found, on_data), self.limits.device_s)
 
     async def resubscribe(self, on_data: OnData) -> None:
         """Stop and start it anew. Raises RadioError."""
         if self.measurement is None:
             raise RadioError(trouble.NO_SERVICE)
-        await limited(self.client.stop_notify(self.measurement), SUBSCRIBE_S)
-        await limited(self._start(self.measurement, on_data), SUBSCRIBE_S)
+        await limited(self.client.stop_notify(self.measurement), self.limits.device_s)
+        await limited(self._start(self.measurement, on_data), self.limits.device_s)
 
     async def _start(self, characteristic: "BleakGATTCharacteristic", on_data: OnData) -> None:
         def told(_: object, data: bytearray) -> None:
@@ -292,21 +326,23 @@ class Connection:
                 on_level(deviceinfo.battery(data))
 
         if "read" in found.properties:
-            level(0.0, bytes(await limited(self.client.read_gatt_char(found), SUBSCRIBE_S)))
+            level(
+                0.0, bytes(await limited(self.client.read_gatt_char(found), self.limits.device_s))
+            )
         if "notify" in found.properties:
-            await limited(self._start(found, level), SUBSCRIBE_S)
+            await limited(self._start(found, level), self.limits.device_s)
 
     async def read(self, number: int) -> bytes:
         """The value of a characteristic; empty where there is none. Raises RadioError."""
         found = self.characteristic(number, "read")
         if found is None:
             return b""
-        return bytes(await limited(self.client.read_gatt_char(found), SUBSCRIBE_S))
+        return bytes(await limited(self.client.read_gatt_char(found), self.limits.device_s))
 
     async def close(self) -> None:
         """End the link, and free what bleak holds for it."""
         with contextlib.suppress(RadioError):
-            await limited(self.client.disconnect(), CALL_S)
+            await limited(self.client.disconnect(), self.limits.call_s)
 
     def characteristic(self, number: int, *flags: str) -> "BleakGATTCharacteristic | None":
         """The first with that number and one of the flags: a device may have several."""
@@ -315,28 +351,6 @@ class Connection:
             if found.uuid.lower() == uuid and any(flag in found.properties for flag in flags):
                 return found
         return None
-
-
-async def connect(
-    device: "BLEDevice",
-    role: Role,
-    ended: Callable[[], None],
-    *,
-    seconds: float = CONNECT_S,
-    bond: bool = False,
-) -> Connection:
-    """Connect a device that was heard, and find its services. Raises RadioError.
-
-    ``bond``: pair it in the sense of Bluetooth first, where it is not.
-    """
-    client = await limited(_client(device, ended, seconds, bond), CALL_S)
-    connection = Connection(role, client)
-    try:
-        await limited(client.connect(), seconds, trouble.REFUSED)
-    except BaseException:
-        await asyncio.shield(connection.close())
-        raise
-    return connection
 
 
 async def _client(

@@ -14,7 +14,7 @@ class Trouble:
     """``reason`` one word, stable; ``found`` what is wrong and ``todo`` what to do, in sentences.
 
     ``scope``: whether the whole radio or this device alone is concerned; ``again_s`` how long to
-    wait before it is tried again, s.
+    wait before it is tried again, s (0: as usual, :class:`gaitpi.ble.link.Times`).
     """
 
     reason: str
@@ -29,13 +29,11 @@ class Trouble:
         return f"{self.found} {self.todo}".strip()
 
 
-AGAIN_S: Final = 3.0
-"""The radio is looked at again after so long, s: what comes back is found within the promise."""
 SELDOM_S: Final = 60.0
 """A device that is not what it should be is tried again after so long, s."""
 
 
-def _radio(reason: str, found: str, todo: str, again_s: float = AGAIN_S) -> Trouble:
+def _radio(reason: str, found: str, todo: str, again_s: float = 0.0) -> Trouble:
     return Trouble(reason, found, todo, "radio", again_s)
 
 

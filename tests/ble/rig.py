@@ -138,7 +138,7 @@ class Central:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.process = subprocess.Popen(
             (
-                *(sys.executable, "-m", "gaitpi.ble.central"),
+                *(sys.executable, "-m", "tests.ble.quickcentral"),
                 *("--fd", str(theirs.fileno()), "--paired", str(paired), *more),
             ),
             env=dict(environ),
@@ -160,7 +160,7 @@ class Central:
             self._take(left_s)
         return [reading for _, reading in self.heard[before:]]
 
-    def until(self, wanted: Callable[[Reading], T], seconds: float = LONG_S) -> T:
+    def until(self, wanted: Callable[[Reading], T | None], seconds: float = LONG_S) -> T:
         """Hear until one is as wanted; what ``wanted`` made of it."""
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
