@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gaitpi.runs.rows import HeartRow, PodRow
 from tests.hil.build import RADIOS_SITE
 from tests.hil.machine import GuestError
 from tests.hil.station import GAITPI, Station
@@ -24,6 +25,11 @@ FIFO: Final = "/run/bench-radios"
 LOG: Final = "radios.jsonl"
 STRAP: Final = "F0:0D:00:00:00:01"
 POD: Final = "F0:0D:00:00:00:02"
+AS_GAITPI: Final = (
+    *("setpriv", "--reuid=gaitpi", "--regid=gaitpi", "--init-groups"),
+    *("env", "-C", "/tmp", "HOME=/tmp", "STATE_DIRECTORY=/var/lib/gaitpi"),
+    *("GAITPI_CONFIG=/mnt/share/config.toml", "NUMBA_CACHE_DIR=/var/cache/gaitpi"),
+)
 LATE_S: Final = 5.0
 """A value whose time is so long after it was sent is a stale one, s (``readings.STALE_S``)."""
 _CLOCK_S: Final = 0.05
@@ -132,14 +138,7 @@ class Air:
 
 def gaitpi(station: Station, *words: str, timeout: float = 90.0) -> str:
     """A command of gaitpi as the service's own user, that has to succeed. Raises GuestError."""
-    return station.machine.must(*_AS_GAITPI, GAITPI, *words, timeout=timeout)
-
-
-_AS_GAITPI: Final = (
-    *("setpriv", "--reuid=gaitpi", "--regid=gaitpi", "--init-groups"),
-    *("env", "-C", "/tmp", "HOME=/tmp", "STATE_DIRECTORY=/var/lib/gaitpi"),
-    *("GAITPI_CONFIG=/mnt/share/config.toml", "NUMBA_CACHE_DIR=/var/cache/gaitpi"),
-)
+    return station.machine.must(*AS_GAITPI, GAITPI, *words, timeout=timeout)
 
 
 # -- the judge --
@@ -203,19 +202,32 @@ def key(entry: Sent) -> tuple[Any, ...]:
     )
 
 
-def heart_key(row: Any) -> tuple[Any, ...]:
+def heart_key(row: HeartRow) -> tuple[Any, ...]:
     """:func:`key` of a row."""
     contact = None if math.isnan(row.contact) else bool(row.contact)
-    energy = None if math.isnan(row.energy_j) else round(row.energy_j / 1000.0, 6)
-    rr = tuple(round(interval * 1024.0, 6) for interval in row.intervals_s)
+    energy = None if math.isnan(row.energy_j) else row.energy_j / 1000.0
+    # kept to 0.1 ms, a tenth of the unit
+    rr = tuple(round(interval * 1024.0) for interval in row.intervals_s)
     return ("heart", row.bpm, contact, energy, rr)
 
 
-def pod_key(row: Any) -> tuple[Any, ...]:
+def pod_key(row: PodRow) -> tuple[Any, ...]:
     """:func:`key` of a row."""
     return (
         *("pod", round(row.speed_ms * 256.0, 6), row.cadence_rpm),
         *(round(row.stride_m * 100.0, 6), round(row.distance_m * 10.0, 6), bool(row.running)),
+    )
+
+
+def reading_key(role: str, reading: dict[str, Any]) -> tuple[Any, ...]:
+    """:func:`key` of a reading as the commands print it in JSON."""
+    if role == "heart":
+        rr = tuple(round(interval * 1024.0) for interval in reading["rr_s"])
+        return ("heart", reading["bpm"], reading["contact"], reading["energy_j"] / 1000.0, rr)
+    return (
+        *("pod", round(reading["speed_ms"] * 256.0, 6), reading["cadence_rpm"]),
+        *(round(reading["stride_m"] * 100.0, 6), round(reading["distance_m"] * 10.0, 6)),
+        reading["running"],
     )
 
 

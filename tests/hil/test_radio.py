@@ -5,19 +5,27 @@ here has Bluetooth: the other scenarios run as a pack without it does.
 """
 
 import itertools
+import json
 import os
 import random
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gaitpi.imu.virtual.source import SignalSource
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.runs.reader import RunReader
 from tests.hil.build import Guest
 from tests.hil.radio import (
+    AS_GAITPI,
+    LATE_S,
+    POD,
+    STRAP,
     Air,
     Sent,
     Verdict,
@@ -25,14 +33,16 @@ from tests.hil.radio import (
     gaitpi,
     heart_key,
     judge,
+    key,
     lateness_ms,
     median,
     pod_key,
     quantile,
+    reading_key,
     returns,
 )
 from tests.hil.report import Report
-from tests.hil.station import BUZZER, CONFIG, Station, longest_gap, runner
+from tests.hil.station import BUZZER, CONFIG, GAITPI, Station, events, longest_gap, runner
 
 MINUTES: Final = float(os.environ.get("GAITPI_RADIO_MINUTES", "1.5"))
 """How long strap and pod are listened to, and half as long in a storm."""
@@ -44,8 +54,23 @@ STORM_S: Final = 9.0
 """A link that storms for longer is ended (``ble.gate``), s."""
 SAME_MS: Final = 1.0
 """Promised: a storm moves no cue's p99 further, ms."""
+MENDED_S: Final = 25.0
+"""From a mended radio to measurements again, s: bluetoothd takes some seconds to be up here."""
+TRAP_S: Final = 6.0 if MINUTES < 10.0 else 30.0
+"""So long after its wish was refused a strap gives up, s."""
+LATEST_S: Final = 2.0
+"""What the pack sends is of the last second and what it took, s."""
+STATUS_S: Final = 3.0
+"""A status is written once a second, and read a little later, s."""
 TARGET_SPM: Final = 172.0
 SEED: Final = 8
+
+
+class Found(NamedTuple):
+    """The radios, and what each command printed."""
+
+    air: Air
+    said: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +87,56 @@ def station(
 
 
 @pytest.fixture(scope="module")
-def air(station: Station) -> Air:
-    """Its radios: the pack's own controller is hci0, somebody else's hci1."""
+def bare(station: Station) -> Air:
+    """Its radios, and the pack's controller; nothing is paired."""
+    station.configure(CONFIG)
     air = Air(station)
-    air.open("pack", "watch")
+    air.open("pack")
     return air
+
+
+@pytest.fixture(scope="module")
+def found(station: Station, bare: Air) -> Found:
+    """What the commands said as somebody pairs strap and pod."""
+    said = {"before": station.machine.run(*AS_GAITPI, GAITPI, "ble", "status").out}
+    said["scan"] = gaitpi(station, "ble", "scan", "--seconds", "4", "--json")
+    for role in ("heart", "pod"):
+        said[role] = gaitpi(station, "ble", "pair", role, "--seconds", "4", "--json")
+    return Found(bare, said)
+
+
+@pytest.fixture
+def air(station: Station, found: Found) -> Iterator[Air]:
+    """The radios, with strap and pod paired; the daemon is stopped afterwards."""
+    yield found.air
+    if station.machine.running:
+        station.stop()
+
+
+def test_scan_and_pair(station: Station, found: Found, report: Report) -> None:
+    """Strap and pod found and paired."""
+    near = {one["address"]: one for one in json.loads(found.said["scan"])}
+    assert "Nothing is paired." in found.said["before"]
+    assert near.keys() == {STRAP, POD}
+    assert near[STRAP]["roles"] == ["heart"]
+    assert near[POD]["roles"] == ["pod"]
+    sent = {key(entry) for who in ("strap", "pod") for entry in found.air.sent(who)}
+    for role, address in (("heart", STRAP), ("pod", POD)):
+        paired = json.loads(found.said[role])
+        assert paired["paired"]["address"] == address
+        assert paired["battery"] == 83
+        assert paired["paired"]["information"].keys() >= {"model"}
+        assert reading_key(role, paired["reading"]) in sent
+    test = gaitpi(station, "ble", "test", "--seconds", "6")
+    assert "Bench Strap" in test
+    assert "Bench Pod" in test
+    assert "Forgotten: Bench Pod" in gaitpi(station, "ble", "forget", "pod")
+    assert "Bench Pod" not in station.machine.run(*AS_GAITPI, GAITPI, "ble", "status").out
+    gaitpi(station, "ble", "pair", POD, "--seconds", "4")
+    report(
+        "gaitpi ble status, scan, pair heart, pair pod, test, forget pod, pair ADDRESS",
+        "both named with their services; model, battery and a value of each, as they sent it",
+    )
 
 
 def test_drops_and_returns(station: Station, air: Air, report: Report) -> None:
@@ -75,14 +145,16 @@ def test_drops_and_returns(station: Station, air: Air, report: Report) -> None:
     rng = random.Random(SEED)
     began, period = time.monotonic(), MINUTES * 60.0 / max(1, DROPS)
     since_s = air.now_s()
+    watch = Watch(station, air)
     for k in range(DROPS):
-        _until(began + (k + 0.4 * rng.random()) * period)
+        watch.until(began + (k + 0.3 * rng.random()) * period)
         who, since = rng.choice(("strap", "pod")), len(air.log())
-        away = rng.uniform(1.0, 0.4 * period)
+        away = rng.uniform(1.0, 0.5 * period)
         air.begin(f"{who} hang-up" if k % 2 else f"{who} away {away:.1f}")
-        air.wait("advertising", away + 30.0, since, who=who)
+        watch.until(time.monotonic() + (0.5 if k % 2 else away))
+        air.wait("advertising", 30.0, since, who=who)
         _sent_again(air, who, since)
-    _until(began + MINUTES * 60.0)
+    watch.until(began + MINUTES * 60.0)
     took = [s for who in ("strap", "pod") for s in returns(air.log(), who, since_s)]
     path = station.run_file()
     verdict = _judged(path, air)
@@ -92,7 +164,9 @@ def test_drops_and_returns(station: Station, air: Air, report: Report) -> None:
     report(
         f"{MINUTES:g} minutes of a strap and a pod, {DROPS} times one of them gone and back",
         f"linked again {median(took):.1f} s after it was there again "
-        f"(p90 {quantile(took, 0.9):.1f}, worst {max(took):.1f}); {verdict}",
+        f"(p90 {quantile(took, 0.9):.1f}, worst {max(took):.1f}); {verdict}; "
+        f"{watch.looks} looks at the status, {watch.nothing} of them at a sensor without data, "
+        "none at a value that was not just sent",
     )
 
 
@@ -138,15 +212,299 @@ def test_storm(station: Station, air: Air, report: Report) -> None:
     assert at_least <= SAME_MS
 
 
+@dataclass(frozen=True, slots=True)
+class Ill:
+    """What becomes of the radio: how, what it is called then, and how it is well again."""
+
+    name: str
+    begin: Callable[[Station, Air], None]
+    reasons: frozenset[str]
+    mend: Callable[[Station, Air], None]
+    whom: tuple[str, ...] = ("strap", "pod")
+
+
+def _tells(command: str) -> Callable[[Station, Air], None]:
+    return lambda station, air: air.tell(command)
+
+
+def _shell(script: str) -> Callable[[Station, Air], None]:
+    def act(station: Station, air: Air) -> None:
+        station.machine.shell(script)
+
+    return act
+
+
+def _nothing(station: Station, air: Air) -> None:
+    """It is well again by itself."""
+
+
+ILLS: Final = (
+    Ill(
+        "the strap's link stands, and it sends nothing",
+        _tells("strap silent on"),
+        frozenset({"silent"}),
+        _nothing,
+        ("strap",),
+    ),
+    Ill(
+        "the adapter is pulled out",
+        _tells("pack pull"),
+        frozenset({"no-adapter"}),
+        _tells("pack plug"),
+    ),
+    Ill(
+        "Bluetooth is blocked by rfkill",
+        _shell("for soft in /sys/class/rfkill/*/soft; do echo 1 >$soft; done"),
+        frozenset({"blocked"}),
+        _shell("for soft in /sys/class/rfkill/*/soft; do echo 0 >$soft; done"),
+    ),
+    Ill(
+        "bluetoothd is stopped",
+        _shell("systemctl mask --runtime --now bluetooth"),
+        frozenset({"no-bluez", "no-adapter"}),
+        _shell("systemctl unmask --runtime bluetooth; systemctl start bluetooth"),
+    ),
+    Ill(
+        "bluetoothd hangs",
+        _shell("systemctl kill -s STOP bluetooth"),
+        frozenset({"hung", "silent"}),
+        _shell("systemctl kill -s CONT bluetooth"),
+    ),
+    Ill(
+        "bluetoothd is killed",
+        _shell("systemctl kill -s KILL bluetooth"),
+        frozenset({"lost", "silent", "no-bluez", "not-seen"}),
+        _shell("sleep 1; systemctl start bluetooth"),
+    ),
+)
+
+
+def test_ill_radio(station: Station, air: Air, report: Report) -> None:
+    """The radio ill and well again."""
+    _begin(station, air)
+    pid = station.pid()
+    rows = []
+    for ill in ILLS:
+        began = time.monotonic()
+        ill.begin(station, air)
+        words = _words(station, ill)
+        told = time.monotonic() - began
+        ill.mend(station, air)
+        mended, since = time.monotonic(), len(air.log())
+        for who in ill.whom:
+            if ill.mend is _nothing:
+                air.wait("advertising", 60.0, since, who=who)
+                since = len(air.log())
+                mended = time.monotonic()
+            air.wait("sent", 60.0, since, who=who)
+        rows.append((ill, words, told, time.monotonic() - mended))
+        assert station.pid() == pid
+    path = station.run_file()
+    verdict = _judged(path, air)
+    assert longest_gap(path) < 0.05
+    recorded = " ".join(str(event) for event in events(path, "link"))
+    for ill, words, told, back in rows:
+        assert words.count(". ") <= 1, words  # what is wrong, and what to do
+        assert words.partition(".")[0] in recorded
+        report(
+            ill.name,
+            f'"{words}" after {told:.1f} s; all linked and sending {back:.1f} s after it was '
+            "well again; no sample lost",
+        )
+        assert back <= MENDED_S, ill.name
+    report("all of that in one run", str(verdict))
+
+
+def test_trap(station: Station, air: Air, report: Report) -> None:
+    """A strap whose wish for other connection parameters is refused."""
+    _begin(station, air)
+    air.tell(f"strap trap {TRAP_S:.0f}")
+    since_s = air.now_s()
+    air.tell("strap hang-up")
+    traps = 1 if MINUTES < 10.0 else 3
+    for _ in range(traps):
+        since = len(air.log())
+        assert air.wait("parameters", 30.0, since, who="strap")["refused"]
+        air.wait("trap", TRAP_S + 10.0, since, who="strap")
+        air.wait("advertising", 60.0, since, who="strap")
+        _sent_again(air, "strap", since)
+    air.tell("strap trap 0")
+    took = returns(air.log(), "strap", since_s)
+    path = station.run_file()
+    verdict = _judged(path, air)
+    assert max(took) <= RETURN_S
+    report(
+        f"refused by Linux, silent {TRAP_S:.0f} s later, then it ends the link; {traps} times",
+        f"linked again after {max(took):.1f} s at most; {verdict}",
+    )
+
+
+def test_malformed(station: Station, air: Air, report: Report) -> None:
+    """Measurements that are none."""
+    _begin(station, air)
+    for who in ("strap", "pod"):
+        air.tell(f"{who} malformed 50", 30.0)
+    time.sleep(3.0)
+    links = _radio(station)["links"]
+    path = station.run_file()
+    verdict = _judged(path, air)
+    malformed = sum(link["malformed"] for link in links)
+    left_out = sum(link["left_out"] for link in links)
+    assert malformed > 10
+    assert longest_gap(path) < 0.05
+    report(
+        "50 of each, cut off at every place",
+        f"{malformed} refused as such, {left_out} came too fast; none in the run; {verdict}",
+    )
+
+
+def test_out(station: Station, air: Air, report: Report) -> None:
+    """The belt as a foot pod for somebody else."""
+    air.tell("watch plug")
+    air.powered("hci1")
+    adapter = '[ble]\nadapter = "hci0"\n'
+    _begin(station, air, f"{CONFIG}\n{adapter}")
+    assert json.loads(_listened(station, 6.0))["heard"] == 0
+    source = runner(
+        Phase("run", 45.0, cadence_spm=TARGET_SPM), Phase("run", 900.0, cadence_spm=158.0)
+    )
+    _begin(station, air, f"{CONFIG}\n{adapter}out = true\nrelay_heart_rate = true\n", source)
+    time.sleep(15.0)
+    heard = json.loads(_listened(station, 40.0))
+    path = station.run_file()
+    air.tell("watch pull")
+    live = [(at, cadence) for at, cadence in heard["live"] if cadence is not None]
+    speeds = [(at, bytes.fromhex(octets)) for at, octets in heard["rsc"]]
+    assert len(speeds) >= 30
+    wrong, said = [], set()
+    for at, octets in speeds:
+        flags, _, cadence = struct.unpack_from("<BHB", octets)
+        near = [value for time_s, value in live if -LATEST_S <= time_s - at <= 0.2]
+        said.add(cadence)
+        if not any(abs(cadence - value) <= 0.5 + 1e-6 for value in near):
+            wrong.append((at, octets.hex(), near))
+        assert flags & 0x04  # running
+    assert not wrong
+    assert {round(TARGET_SPM), 158} <= said
+    bpm = {entry["bpm"] for entry in air.sent("strap")}
+    hearts = [bytes.fromhex(octets)[1] for _, octets in heard["heart"]]
+    assert len(hearts) >= 30
+    assert set(hearts) <= bpm
+    assert longest_gap(path) < 0.05
+    report(
+        "bleak as a central on another controller, 40 s; 172 steps/min, then 158",
+        f"{len(speeds)} RSC Measurements, each cadence that of the pack at that moment to its "
+        f"resolution, 1/min; {len(hearts)} heart rates passed on, all of them the strap's; "
+        "nothing of it without ble.out",
+    )
+
+
+def _listened(station: Station, seconds: float) -> str:
+    """What the other controller hears of the pack in so long, beside the pack's live stream."""
+    return station.machine.python(LISTEN.replace("SECONDS", str(seconds)), timeout=seconds + 90.0)
+
+
+LISTEN: Final = """
+import asyncio, json, time
+from bleak import BleakClient, BleakScanner
+
+RSC, HEART = (f"0000{n}-0000-1000-8000-00805f9b34fb" for n in ("2a53", "2a37"))
+found = {"heard": 0, "live": [], "rsc": [], "heart": []}
+
+async def live():
+    reader, writer = await asyncio.open_unix_connection("/run/gaitpi/control.sock")
+    writer.write(b'{"v":1,"do":"live"}\\n')
+    while line := await reader.readline():
+        now = json.loads(line).get("live") or {}
+        found["live"].append((time.monotonic(), now.get("cadence_spm")))
+
+async def main():
+    watching = asyncio.ensure_future(live())
+    def is_pack(device, said):
+        return device.address == "B8:27:EB:00:00:01"
+    device = await BleakScanner.find_device_by_filter(
+        is_pack, timeout=min(10.0, SECONDS), bluez={"adapter": "hci1"}
+    )
+    if device is not None:
+        found["heard"] = 1
+        async with BleakClient(device, timeout=20.0) as client:
+            for uuid, name in ((RSC, "rsc"), (HEART, "heart")):
+                def heard(_, octets, name=name):
+                    found[name].append((time.monotonic(), bytes(octets).hex()))
+                await client.start_notify(uuid, heard)
+            await asyncio.sleep(SECONDS)
+    watching.cancel()
+
+asyncio.run(main())
+print(json.dumps(found))
+"""
+
+
 # -- what they share --
 
 
-def _begin(station: Station, air: Air, config: str = CONFIG) -> None:
+class Watch:
+    """Looks at the daemon's status again and again: no value is older than it may be, or untrue."""
+
+    def __init__(self, station: Station, air: Air) -> None:
+        self._station = station
+        self._air = air
+        self.looks = 0
+        self.nothing = 0
+
+    def until(self, time_s: float) -> None:
+        """Look once a second until then."""
+        while (left := time_s - time.monotonic()) > 0.0:
+            time.sleep(min(1.0, left))
+            self.look()
+
+    def look(self) -> None:
+        """Once."""
+        before_s = self._air.now_s()
+        radio = _radio(self._station)
+        self.looks += 1
+        for who, name, field, unit, mine in (
+            ("strap", "heart", "bpm", 1.0, "bpm"),
+            ("pod", "pod", "speed_ms", 256.0, "speed"),
+        ):
+            value = (radio.get(name) or {}).get(field)
+            if value is None:
+                self.nothing += 1
+                continue
+            # the status is up to a second old, and reading it took a moment
+            sent = self._air.sent(who, before_s - LATE_S - STATUS_S)
+            assert value * unit in {entry[mine] for entry in sent}, (who, value, sent)
+
+
+def _radio(station: Station) -> dict[str, Any]:
+    """Strap, pod and links by the daemon's status."""
+    text = station.machine.must("cat", "/run/gaitpi/status.json")
+    found = json.loads(text)["radio"] or {}
+    assert isinstance(found, dict)
+    return found
+
+
+def _words(station: Station, ill: Ill) -> str:
+    """Wait until every link concerned says what is wrong; the words."""
+    roles = {"strap": "heart", "pod": "pod"}
+
+    def said() -> list[str]:
+        links = {link["role"]: link for link in _radio(station).get("links", [])}
+        concerned = [links[roles[who]] for who in ill.whom]
+        return [one["words"] for one in concerned if one["reason"] in ill.reasons]
+
+    station.until_true(lambda: len(said()) == len(ill.whom), 40.0, f"{ill.name}: words")
+    return said()[0]
+
+
+def _begin(
+    station: Station, air: Air, config: str = CONFIG, source: SignalSource | None = None
+) -> None:
     """A run with strap and pod, both linked."""
     station.configure(config)
     since = len(air.log())
-    source = runner(Phase("run", MINUTES * 60.0 + 900.0, cadence_spm=TARGET_SPM))
-    station.start(source)
+    length = MINUTES * 60.0 + 900.0
+    station.start(source or runner(Phase("run", length, cadence_spm=TARGET_SPM)))
     for who in ("strap", "pod"):
         air.wait("sent", 60.0, since, who=who)
 

@@ -36,6 +36,7 @@ LOST: Final = 0x08
 ADVERTISE_MS: Final = 160.0
 MEETING_S: Final = 0.4
 """What a supervision timeout takes: both ends notice so long after the last packet, s."""
+FLUSH_S: Final = 0.05
 TRAP_END_S: Final = 3.0
 """A strap that fell silent because its wish was refused ends the link so much later, s."""
 REFUSED: Final = {"interval_min": 200, "interval_max": 400, "latency": 500, "timeout": 600}
@@ -290,7 +291,6 @@ class Peer:
         for connection in list(self.device.connections.values()):
             cccd = (server.subscribers.get(connection) or {}).get(self.value.handle, b"")
             if len(cccd) == 2 and cccd[0] & 1:
-                # first the log: a reader may be faster than this line
                 self.note(kind, who=self.name, octets=octets.hex(), **what)
                 await server.notify_subscriber(connection, self.value, octets)
                 told += 1
@@ -411,7 +411,8 @@ class Radios:
     """All of the air, and the commands."""
 
     def __init__(self, log: Path) -> None:
-        self._log = log.open("a", buffering=1)
+        self._log = log.open("a", buffering=1 << 16)
+        self._flushing: asyncio.TimerHandle | None = None
         self.air = Air()
         self.adapters: dict[str, Adapter] = {}
         self.peers: dict[str, Peer] = {
@@ -420,8 +421,14 @@ class Radios:
         }
 
     def note(self, what: str, **more: Any) -> None:
-        """A line of the log."""
+        """A line of the log; it is out :data:`FLUSH_S` later, for a storm has many of them."""
         print(json.dumps({"time_s": time.monotonic(), "what": what, **more}), file=self._log)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self._log.flush()
 
     async def obey(self, line: str) -> None:
         """``NAME WHAT [VALUE]``, and "done" into the log when it was done."""
