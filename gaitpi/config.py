@@ -7,6 +7,7 @@ the defaults. TOML has no null, so a key that may be absent takes the text ``"no
 
 import functools
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -140,6 +141,37 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             "most; plain: ticks at the target all the way, and no cadence cues; off: short cues"
         ),
     ] = "off"
+    follow_speed: Annotated[
+        bool,
+        Meta(
+            description="the cadence target follows a foot pod's speed along your own line; "
+            "'gaitpi target line accept' fills that in (the next six)"
+        ),
+    ] = False
+    follow_slope: Annotated[
+        Annotated[float, Meta(ge=0, le=40)] | None,
+        Meta(description="how your own cadence rises with speed, steps/min per m/s"),
+    ] = None
+    follow_at_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="speed to which the accepted target belongs, m/s"),
+    ] = None
+    follow_low_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="slowest speed of the line, m/s: below it is not continued"),
+    ] = None
+    follow_high_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="quickest speed of the line, m/s"),
+    ] = None
+    follow_own_spm: Annotated[
+        Annotated[float, Meta(ge=100, le=240)] | None,
+        Meta(description="your own cadence at that speed, steps/min"),
+    ] = None
+    follow_most_spm: Annotated[
+        Annotated[float, Meta(ge=100, le=264)] | None,
+        Meta(description="a target that follows goes no higher, steps/min"),
+    ] = None
     session: Annotated[
         str,
         Meta(
@@ -249,6 +281,12 @@ class BleConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     relay_heart_rate: Annotated[
         bool, Meta(description="with out: pass the strap's heart rate on as well")
     ] = False
+    out_one_foot: Annotated[
+        bool, Meta(description="with out: count one foot, for apps that double what they get")
+    ] = False
+    out_name: Annotated[
+        str, Meta(pattern=r"^[!-~]([ -~]{0,14}[!-~])?$", description="with out: what watches show")
+    ] = "gaitpi"
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -566,6 +604,11 @@ def _conflicts(config: Config) -> Iterator[str]:
         yield (
             f"coach.band_return ({coach.band_return}) must be below coach.band_low "
             f"({coach.band_low}), or the cue would flutter at the edge of the band."
+        )
+    if (coach.follow_low_ms or 0.0) > (coach.follow_high_ms or math.inf):
+        yield (
+            f"coach.follow_low_ms ({coach.follow_low_ms}) must not be above coach.follow_high_ms "
+            f"({coach.follow_high_ms})."
         )
     if coach.target_spm is not None:
         edge = coach.target_spm * (1.0 - coach.band_low)

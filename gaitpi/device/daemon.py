@@ -562,6 +562,7 @@ class Daemon:
                 self._player.light("link-gained" if taken.gained else "link-lost")
         elif pipeline is not None:
             reading = row(taken, self._run0, pipeline.moment_s)
+            pipeline.reading(reading)
             if recorder is not None:
                 recorder.reading(reading)
 

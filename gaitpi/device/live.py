@@ -133,8 +133,8 @@ class Seen:
             metric=thought.metric,
             value=thought.value,
             band=thought.band,
-            target_spm=coach.target_spm,
-            cadence_band=_cadence_band(coach),
+            target_spm=None if coach.target_spm is None else pipeline.coach.target_spm,
+            cadence_band=_cadence_band(coach, pipeline.coach.target_spm),
             lean_band=_lean_band(coach),
             rule=thought.rule,
             reason=thought.reason,
@@ -161,10 +161,10 @@ class Seen:
         )
 
 
-def _cadence_band(coach: "CoachConfig") -> tuple[float, float] | None:
+def _cadence_band(coach: "CoachConfig", target_spm: float) -> tuple[float, float] | None:
     if coach.target_spm is None:
         return None
-    return coach.target_spm * (1.0 - coach.band_low), math.inf
+    return target_spm * (1.0 - coach.band_low), math.inf
 
 
 def _lean_band(coach: "CoachConfig") -> tuple[float, float] | None:

@@ -18,12 +18,13 @@ from gaitpi.device.controls import KINDS, SETTLE
 from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.device.start import decode, decode_correction
+from gaitpi.device.unpack import unpack
 from gaitpi.errors import RunFileError
 from gaitpi.gait import GaitParams, Start
 from gaitpi.imu.batch import Counts
 from gaitpi.runs.kind import is_run as is_run
 from gaitpi.runs.reader import RawBlock, RunReader
-from gaitpi.runs.rows import EventRow, SecondRow
+from gaitpi.runs.rows import EventRow, HeartRow, PodRow, SecondRow
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ class Recording:
 
     ``config`` is the one of the run where there is one; ``events`` those recorded with it;
     ``start`` what its estimator started from, ``correction`` what its accelerations were corrected
-    by.
+    by; ``readings`` of strap and pod in the order in which they were known.
     """
 
     rate_hz: float
@@ -54,6 +55,7 @@ class Recording:
     events: list[EventRow]
     start: Start | None = None
     correction: Correction | None = None
+    readings: tuple[HeartRow | PodRow, ...] = ()
 
 
 def open_recording(path: Path, *, joined: int | None = None) -> Recording:
@@ -81,11 +83,13 @@ def _open_run(path: Path, joined: int) -> Recording:
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
         with run:
-            for times, counts in _joined(run.blocks(), joined):
+            for times, counts in _joined(run.blocks(unpack=unpack), joined):
                 yield (times, *header.sensor.si(counts))
 
     # these come of the samples once more; the rest was only known live
     events = [e for e in run.events() if e.kind not in THOUGHT_AGAIN]
+    rows: list[HeartRow | PodRow] = [*run.hearts(), *run.pods()]
+    readings = tuple(sorted(rows, key=lambda row: row.known_s))
     return Recording(
         rate_hz=header.design_rate_hz,
         has_gyro=header.has_gyro,
@@ -95,6 +99,7 @@ def _open_run(path: Path, joined: int) -> Recording:
         events=events,
         start=start,
         correction=correction,
+        readings=readings,
     )
 
 
@@ -191,6 +196,8 @@ def pipeline_for(
     )
     for from_s, until_s in mutes(recording.events):
         pipeline.mute(from_s, until_s)
+    for row in recording.readings:
+        pipeline.reading(row)
     return pipeline
 
 

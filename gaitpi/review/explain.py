@@ -8,12 +8,14 @@ the answer says so. No numba, no numpy.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import LEAN_RETURN, Coach
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
 from gaitpi.config import CoachConfig, Config
@@ -27,7 +29,7 @@ from gaitpi.review.ledger import (
     ticked_words,
 )
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import RUNNING, SecondRow, StepRow
+from gaitpi.runs.rows import RUNNING, PodRow, SecondRow, StepRow
 
 CUE_S: Final = 10.0
 """A cue that came so shortly before the time asked for is what is meant, s."""
@@ -146,7 +148,7 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
         offset = run.anchors()[0]
         day_s = (offset.wall_s + offset.utc_offset_s) % DAY_S
         until_s = (at_s if cue is None else cue.time_s) + 1.0
-        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s)
+        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s, run.pods())
         doubts += _disagreement(decisions, found, until_s)
     metric = config.coach.focus if config else ""
     if cue is not None:
@@ -187,12 +189,15 @@ def think(
     seconds: Sequence[SecondRow],
     day_second: float,
     until_s: float,
+    pods: Sequence[PodRow] = (),
 ) -> tuple[list[Thought], list[Cue | Withheld]]:
     """What the coach thought each second before ``until_s``, and all it decided until then."""
     coach = Coach(config.coach, day_second=day_second)
     thoughts: list[Thought] = []
     decisions: list[Cue | Withheld] = []
     feet = _Feet(steps, config.coach.usual_lean_from)
+    coming = deque(sorted(pods, key=lambda pod: pod.known_s))
+    speed = Speed()
     for second in seconds:
         if second.time_s >= until_s:
             break
@@ -202,6 +207,9 @@ def think(
             t = second.time_s + tick / MOMENTS_HZ
             for step in feet.known_by(t):
                 coach.step(step)
+            while coming and coming[0].known_s < t:
+                pod = coming.popleft()
+                speed.add(pod.time_s, pod.speed_ms)
             first = tick == 0
             decisions += coach.moment(
                 Moment(
@@ -216,18 +224,19 @@ def think(
                     belt_value=second.belt_value,
                     gap_s=second.gap_s if first and second.gap_s > 0 else 0.0,
                     clipped=second.clipped if first else 0,
+                    speed_ms=speed.at(t),
                 )
             )
         now = coach.status()
-        well = _well_in(config.coach, now.value)
+        well = _well_in(config.coach, coach.target_spm, now.value)
         thoughts.append(Thought(second.time_s, now.rule, now.reason, now.value, *now.band, well))
     return thoughts, decisions
 
 
-def _well_in(coach: CoachConfig, value: float) -> bool:
+def _well_in(coach: CoachConfig, target_spm: float, value: float) -> bool:
     """Whether the mean is where ``back`` would come."""
     if coach.focus == "cadence" and coach.target_spm is not None:
-        return value >= coach.target_spm * (1.0 - min(coach.band_return, coach.band_low))
+        return value >= target_spm * (1.0 - min(coach.band_return, coach.band_low))
     if coach.focus == "lean" and coach.usual_lean_deg is not None:
         return abs(value - coach.usual_lean_deg) <= LEAN_RETURN * coach.lean_band_deg
     return False

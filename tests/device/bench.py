@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Bench:
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
         supply: Supply | None = None,
+        radio: socket.socket | None = None,
     ) -> None:
         self.clock = VirtualClock(wall_s=WALL_S)
         self.factory = MockFactory()
@@ -78,6 +80,7 @@ class Bench:
         self.thermometer = thermometer
         self.board = Board()
         self.supply = supply
+        self.radio = radio
 
     def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
         pin: Any = self.factory.pin(27)
@@ -111,6 +114,7 @@ class Bench:
             thermometer=self.thermometer,
             board=self.board,
             supply=self.supply,
+            radio=self.radio,
         )
         return daemon.run(until)
 

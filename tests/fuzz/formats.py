@@ -11,10 +11,15 @@ MODULES: Final = {
     "fit": "fits",
     "config": "confs",
     "socket": "control",
+    "heart": "radios.HEART",
+    "pod": "radios.POD",
+    "device": "radios.DEVICE",
+    "reading": "radios.READING",
 }
 
 
 def target(name: str) -> Target:
     """The target of that name."""
-    found: Target = importlib.import_module(f"tests.fuzz.{MODULES[name]}").TARGET
+    module, _, which = MODULES[name].partition(".")
+    found: Target = getattr(importlib.import_module(f"tests.fuzz.{module}"), which or "TARGET")
     return found
