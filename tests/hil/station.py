@@ -288,10 +288,14 @@ def last_sample_s(path: Path) -> float:
 
 
 def longest_gap(path: Path) -> float:
-    """Longest time between two samples of a run file, s."""
+    """Longest time between two samples of a run file, s; each that is longer than usual is said."""
     with RunReader(path) as run:
+        zero_s = run.header.anchor.mono_s
         times = np.concatenate([block.times() for block in run.blocks()])
-    return float(np.diff(times).max())
+    gaps = np.diff(times)
+    for at in np.flatnonzero(gaps > 0.05):
+        print(f"gap of {gaps[at]:.3f} s at {zero_s + times[at]:.2f} by the guest's clock")
+    return float(gaps.max())
 
 
 def events(path: Path, kind: str) -> list[dict[str, Any]]:
