@@ -35,9 +35,11 @@ PYTHON: Final = "3.11"
 """The suite's own."""
 PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "libpam-systemd", "polkitd"),
-    *("python3", "python3-venv", "make", "procps"),
+    *("python3", "python3-venv", "make", "procps", "bluez"),
 )
 """A minimal system, and what README tells to install on a Pi."""
+RADIOS: Final = ("bumble==0.0.236", "pyee==13.0.1", "typing_extensions==4.16.0")
+"""What guest/radios.py needs, all of it; in a folder of its own, which the daemon never sees."""
 TOOLS: Final = {
     "flex": "flex",
     "bison": "bison",
@@ -75,6 +77,8 @@ BEGUN: Final = "Attempted to kill init! exitcode=0x00000000"
 """What a kernel says whose first process was /bin/true."""
 WHEELS: Final = "usr/share/wheels"
 """Where the packages lie in the guest, which has no network."""
+RADIOS_SITE: Final = "usr/share/radios"
+"""Likewise, those of the virtual radios."""
 
 
 class CannotBuildError(RuntimeError):
@@ -255,13 +259,14 @@ def _check_config(config: Path) -> None:
 
 
 def _wheels() -> list[str]:
-    """What gaitpi needs, without markers: the guest is no Python of this machine."""
+    """What gaitpi and its radio need, without markers: the guest is no Python of this machine."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    return [re.split(r"\s*;", need)[0] for need in project["dependencies"]]
+    needs = (*project["dependencies"], *project["optional-dependencies"]["ble"])
+    return [re.split(r"\s*;", need)[0] for need in needs]
 
 
 def _root_key() -> str:
-    return _digest(SUITE, *PACKAGES, *_wheels(), "3")
+    return _digest(SUITE, *PACKAGES, *RADIOS, *_wheels(), "3")
 
 
 def _make_root(folder: Path) -> None:
@@ -282,6 +287,8 @@ def _make_root(folder: Path) -> None:
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
     target = ("--dest", folder / WHEELS, "--python-version", PYTHON, "--implementation", "cp")
     _once_more(*pip, *target, *platforms, "--only-binary", ":all:", *_wheels())
+    site = ("--target", folder / RADIOS_SITE, "--no-deps", "--only-binary", ":all:")
+    _once_more(sys.executable, "-m", "pip", "install", "--quiet", *site, *RADIOS)
     for waste in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man"):
         shutil.rmtree(folder / waste, ignore_errors=True)
 

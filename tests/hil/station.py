@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from gaitpi.imu.chips import twins
 from gaitpi.imu.virtual.runner import RunnerParams, SimulatedRunner
 from gaitpi.imu.virtual.source import SignalSource
@@ -26,6 +28,7 @@ LED: Final = 17
 UNIT: Final = "gaitpi.service"
 GAITPI: Final = "/opt/gaitpi/current/bin/gaitpi"
 RUNS: Final = "/var/lib/gaitpi/runs"
+PAIRED: Final = "ble.jsonl"
 CONFIG: Final = """\
 [coach]
 target_spm = 172.0
@@ -117,7 +120,11 @@ class Station:
     def start(self, source: SignalSource | None = None, part: str = "MPU-6050") -> float:
         """Put on a sensor (or leave the one there), start the daemon anew; how long it took, s."""
         self.stop()
-        self.machine.shell(f"rm -rf {RUNS}; systemctl reset-failed")
+        # what is paired is the pack's, not a run's
+        self.machine.shell(
+            f"[ ! -d {RUNS} ] || find {RUNS} -mindepth 1 ! -name {PAIRED} -delete\n"
+            "systemctl reset-failed"
+        )
         if source is not None:
             self.bench.plug(make_of(part), source)
         began = time.monotonic()
@@ -278,6 +285,17 @@ def last_sample_s(path: Path) -> float:
     """The guest's time of the last sample in a run file."""
     with RunReader(path) as run:
         return run.header.anchor.mono_s + float(list(run.blocks())[-1].times()[-1])
+
+
+def longest_gap(path: Path) -> float:
+    """Longest time between two samples of a run file, s; each that is longer than usual is said."""
+    with RunReader(path) as run:
+        zero_s = run.header.anchor.mono_s
+        times = np.concatenate([block.times() for block in run.blocks()])
+    gaps = np.diff(times)
+    for at in np.flatnonzero(gaps > 0.05):
+        print(f"gap of {gaps[at]:.3f} s at {zero_s + times[at]:.2f} by the guest's clock")
+    return float(gaps.max())
 
 
 def events(path: Path, kind: str) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from tests.hil.station import (
     Station,
     events,
     last_sample_s,
+    longest_gap,
     make_of,
     runner,
     steady,
@@ -132,7 +133,7 @@ def test_unplugged_and_back(station: Station, report: Report) -> None:
     assert station.pid() == pid
     said = [sound.name for sound in station.heard(off)]
     path = station.run_file()
-    lost = _longest_gap(path)
+    lost = longest_gap(path)
     assert lost == pytest.approx(back - off, abs=3.0)
     assert said.count("trouble") == 1
     report(
@@ -157,7 +158,7 @@ def test_nack_bursts(station: Station, report: Report) -> None:
     assert refused > 50
     counted = sum(station.counters().values())
     path = station.run_file()
-    assert _longest_gap(path) < 0.05
+    assert longest_gap(path) < 0.05
     assert counted >= refused // 2
     assert station.heard(line=BUZZER)[-1].name != "trouble"
     report(
@@ -174,7 +175,7 @@ def test_brown_out(station: Station, report: Report) -> None:
     at = station.bench.now()
     time.sleep(8.0)
     path = station.run_file()
-    gap = _longest_gap(path)
+    gap = longest_gap(path)
     assert 0.03 < gap < 2.0
     with RunReader(path) as run:
         acc = np.concatenate([block.counts[:, :3] for block in run.blocks()])
@@ -197,7 +198,7 @@ def test_fifo_overflow(station: Station, report: Report) -> None:
     assert station.pid() == pid
     counters = station.counters()
     path = station.run_file()
-    gap = _longest_gap(path)
+    gap = longest_gap(path)
     assert any("overflow" in name for name in counters), counters
     assert 0.8 < gap < 2.5
     report(
@@ -301,7 +302,7 @@ def test_clock_set_back(station: Station, report: Report) -> None:
     station.until("mark", 5.0, pressed)
     station.machine.shell(f"date -s @$(({before} + 16))")
     path = station.run_file()
-    assert _longest_gap(path) < 0.05
+    assert longest_gap(path) < 0.05
     seconds = _seconds(path)
     assert seconds >= 15.0
     assert [s.name for s in station.heard(pressed_at)][:1] == ["mark"]
@@ -432,13 +433,6 @@ def _wait_until(station: Station, time_s: float) -> None:
 def _rate(station: Station) -> float:
     status = station.status()["status"] or {}
     return float(status.get("rate_hz") or 0.0)
-
-
-def _longest_gap(path: Path) -> float:
-    """Longest time between two samples, s."""
-    with RunReader(path) as run:
-        times = np.concatenate([block.times() for block in run.blocks()])
-    return float(np.diff(times).max())
 
 
 def _seconds(path: Path) -> float:
