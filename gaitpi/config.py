@@ -140,6 +140,20 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             "most; plain: ticks at the target all the way, and no cadence cues; off: short cues"
         ),
     ] = "off"
+    ceiling_sound: Annotated[
+        bool, Meta(description="one sound when a run reaches the ceiling of 'gaitpi load'")
+    ] = False
+    ceiling_steps: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(
+            description="the ceiling in running steps; none = filled in when a run begins, like "
+            "the next"
+        ),
+    ] = None
+    ceiling_s: Annotated[
+        Annotated[float, Meta(ge=0, le=360_000)] | None,
+        Meta(description="the ceiling in time of running, s"),
+    ] = None
     session: Annotated[
         str,
         Meta(

@@ -2,8 +2,7 @@
 
 import argparse
 import textwrap
-import time
-from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 from gaitpi.cli import complain, load_config, print_json
@@ -14,7 +13,6 @@ from gaitpi.plaintext import plain
 from gaitpi.review import exposed, load
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
-from gaitpi.targetfile import CLOCK_SET_S
 
 HELP: Final = (
     "The ceiling of the next run: 1.10 times your longest run of the last 30 days, in distance"
@@ -33,17 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def now() -> tuple[date, bool]:
-    """Today, and whether the clock has ever been set."""
-    wall_s = time.time()
-    return date.fromtimestamp(wall_s), wall_s >= CLOCK_SET_S
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the ceiling, what it rests on, and what the last run exposed the runner to."""
     directory = runs_directory(load_config(args))
     found = load.gather(directory, but=recorded_run())
-    day, clock_set = now()
+    day, clock_set = load.today()
     most = load.ceiling(found.sessions, day, clock_set=clock_set)
     last = _last(directory, found)
     if args.json:
@@ -61,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _last(directory: Any, found: load.Gathered) -> exposed.Exposed | None:
+def _last(directory: Path, found: load.Gathered) -> exposed.Exposed | None:
     """Of the newest run; None without one that can be read."""
     form = found.forms[0] if found.forms else None
     if form is None:

@@ -175,6 +175,7 @@ def _work(config: "Config", keeper: "Watcher") -> int:
     hardware = _opened(config)
     from gaitpi import calibrationfile
     from gaitpi.device.calibrating import Stands
+    from gaitpi.device.ceiling import Ceilings
     from gaitpi.device.control import Board
     from gaitpi.device.controlsocket import Server, path_beside
     from gaitpi.device.daemon import Daemon
@@ -198,6 +199,7 @@ def _work(config: "Config", keeper: "Watcher") -> int:
         said=say,
         button=hardware.button,
         programme=Desk(runs, hardware.clock.wall),
+        ceilings=Ceilings(runs, asked=config.coach.ceiling_sound),
         auto=config.runs.auto == "on",
         thermometer=Thermometer(),
         supply=Supply(),

@@ -29,6 +29,7 @@ from gaitpi.cues.player import ALIVE_S, Played, Player, system_cue
 from gaitpi.cues.vocabulary import METRONOME, fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
+from gaitpi.device.ceiling import Ceilings
 from gaitpi.device.control import Board, Command, Outcome
 from gaitpi.device.controls import SETTLE, Answer, Controls, Situation, span
 from gaitpi.device.correction import corrected
@@ -146,6 +147,7 @@ class Daemon:
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
         programme: Desk | None = None,
+        ceilings: Ceilings | None = None,
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
@@ -177,6 +179,7 @@ class Daemon:
         self._said = said or (lambda _text: None)
         self._button = button
         self._programme = programme
+        self._ceilings = ceilings
         self._coach = coach
         self._controls = Controls()
         self._unfinished_in = unfinished_in
@@ -791,6 +794,8 @@ class Daemon:
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
         laid = self._programme.prepare(self._config, wall0) if self._programme else None
         config = laid.config if laid else self._config
+        ceiling = self._ceilings.lay(config, wall0) if self._ceilings else None
+        config = ceiling.config if ceiling else config
         self._seen, self._seen_coach = Seen(), config.coach
         known = self._known(batches, learned)
         header = RunHeader.new(
@@ -833,6 +838,8 @@ class Daemon:
             more = {"run_id": self._run_id or None}
             self._starting.outcome = Outcome(True, said, more=more)
             self._starting = None
+        if ceiling and ceiling.words:
+            self._said(ceiling.words)
         for problem in laid.problems if laid else ():
             self._trouble(6, problem)
         if laid and laid.next.part:
@@ -1075,6 +1082,8 @@ class Daemon:
                 self._problems.append(problem)
             if self._programme is not None:
                 self._programme.refresh()  # the next run is another session
+            if self._ceilings is not None:
+                self._ceilings.refresh()
             if not recorder.opened and self._run_id == run_id:
                 self._run_id, self._path = "", None
 

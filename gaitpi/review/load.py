@@ -4,11 +4,12 @@ A run more than 10 % longer than the longest of the 30 days before went with mor
 5,205 runners with 588,071 runs; the ratio of weeks, acute to chronic or one to the next, did not
 predict (Frandsen et al. 2025, Br J Sports Med, doi 10.1136/bjsports-2024-109380). So there is one
 number here, and none about weeks. The study is about distance: where that is not known the same
-rule is laid on steps and minutes, which is a stand-in and is said. Pure but for :func:`gather`;
-no clock, no numpy.
+rule is laid on steps and minutes, which is a stand-in and is said. Pure but for :func:`gather`
+and :func:`today`. No numpy.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -228,6 +229,12 @@ def uses(sessions: Iterable[Session]) -> dict[str, Use]:
         made[session.run_id] = use(session, ceiling(recent, session.day))
         dated.append(session)
     return made
+
+
+def today() -> tuple[date, bool]:
+    """Today by this machine's clock, and whether that has ever been set."""
+    wall_s = time.time()
+    return date.fromtimestamp(wall_s), wall_s >= CLOCK_SET_S
 
 
 # From run files.

@@ -128,9 +128,13 @@ def test_clocks_that_cannot_be_right_are_said() -> None:
 
 def test_use_of_the_ceiling() -> None:
     before = ceiling([session(3, km=10.0)], TODAY)
-    assert use(session(0, km=11.0), before) == (pytest.approx(1.0), "distance")
+    far = use(session(0, km=11.0), before)
+    assert far.share == pytest.approx(1.0)
+    assert far.by == "distance"
     # without a distance of its own it is measured by what it has: the larger share counts
-    assert use(session(0, steps=5500, minutes=66.0), before) == (pytest.approx(2.0), "steps")
+    bare = use(session(0, steps=5500, minutes=66.0), before)
+    assert bare.share == pytest.approx(2.0)
+    assert bare.by == "steps"
     assert math.isnan(use(session(0), ceiling([], TODAY)).share)
 
 
@@ -237,7 +241,7 @@ def test_from_run_files(tmp_path: Path) -> None:
 def test_parts_of_a_run_are_runs_of_their_own(tmp_path: Path) -> None:
     path = write(tmp_path, WALL_S, 600, seed=3)
     (whole,) = gather(tmp_path).sessions
-    editfile.add(path_of(path), Split(wall_s=WALL_S, cuts=(300.0,)))
+    editfile.add(path_of(path), [Split(wall_s=WALL_S, cuts=(300.0,))])
     parts = gather(tmp_path).sessions
     assert [s.run_id for s in parts] == [f"{path.stem}.1", f"{path.stem}.2"]
     assert sum(s.steps for s in parts) == pytest.approx(whole.steps, abs=2)
