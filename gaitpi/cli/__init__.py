@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "runs": ("gaitpi.cli.runs", "list the recorded runs"),
     "show": ("gaitpi.cli.show", "one run in numbers"),
     "load": ("gaitpi.cli.load", "how long the next run may be, and why"),
+    "back": ("gaitpi.cli.back", "weeks of load, strength, shoes and pain in one table"),
     "compare": ("gaitpi.cli.compare", "a run and your own usual, or two runs"),
     "report": ("gaitpi.cli.report", "a run, or weeks of them, as a page for a browser"),
     "tag": ("gaitpi.cli.tag", "star a run, so that it is never deleted; other tags"),
