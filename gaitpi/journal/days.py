@@ -20,11 +20,8 @@ WORDS: Final = ("today", "yesterday", "tonight", "ago", "days", "weeks", *WEEKDA
 """Words of a day, for who looks for the nearest."""
 EARLY_S: Final = 60.0
 """A clock behind what it said before by more than this is wrong, s."""
-_NUMBERS: Final = {
-    **{"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6},
-    **{"seven": 7, "eight": 8, "nine": 9, "ten": 10},
-}
-_FILLERS: Final = frozenset({"on", "at", "in", "the", "of"})
+_COUNTED: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS: Final = {"a": 1, **{word: number for number, word in enumerate(_COUNTED, 1)}}
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _OTHER: Final = re.compile(r"[0-9]{1,2}([./])[0-9]{1,2}(\1([0-9]{2}|[0-9]{4})?)?")
 _AGO: Final = re.compile(r"([0-9]{1,4})([dw])")
@@ -73,12 +70,19 @@ def find(words: Sequence[str], today: date) -> Said:
     return Said(day, rest, named, morning)
 
 
+def leading(words: Sequence[str], today: date) -> tuple[list[str], list[str]]:
+    """The words of a day at the very beginning, and those behind it: a note may have any words."""
+    found = _at([word.lower() for word in words], today) if words else None
+    length = found[1] if found is not None else 0
+    return list(words[:length]), list(words[length:])
+
+
 def _at(words: list[str], today: date) -> tuple[date, int, bool, bool] | None:
     """The day that ``words`` begin with: it, how many words, whether a date, whether its morning.
 
     Raises UsageError for one that is none.
     """
-    first, then = words[0], (words[1:] + ["", "", ""])
+    first, then = words[0], [*words[1:], "", "", ""]
     if first in ("today", "tonight", "yesterday", "tomorrow"):
         if first == "tomorrow":
             raise UsageError("Tomorrow is still to come.", FORM)
@@ -101,7 +105,7 @@ def _at(words: list[str], today: date) -> tuple[date, int, bool, bool] | None:
 
 
 def _counted(first: str, then: list[str], today: date) -> tuple[date, int, bool, bool] | None:
-    """ "3 days ago", "3d ago", "a week ago" """
+    """So many days or weeks ago, as "3 days ago" or "3d ago"."""
     short = _AGO.fullmatch(first)
     if short and then[0] == "ago":
         number, unit, length = int(short[1]), short[2], 2
@@ -116,7 +120,7 @@ def _counted(first: str, then: list[str], today: date) -> tuple[date, int, bool,
 
 
 def _dated(first: str, then: list[str]) -> tuple[date, int, bool, bool] | None:
-    """ "2026-05-03"; one of another order is refused, since nobody knows which is the month"""
+    """A date in ISO order; another order is refused, since nobody knows which is the month."""
     if _OTHER.fullmatch(first) and not _is_level(first):
         raise UsageError(f"{first!r} can be read in two ways.", "Write a date as 2026-05-03.")
     found = _DATE.fullmatch(first)

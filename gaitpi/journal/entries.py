@@ -4,7 +4,6 @@ A day is the runner's own calendar day, as text (``2026-05-03``): it does not mo
 What was not said is "" or None, and never a zero. A day without an entry is not known.
 """
 
-import math
 from datetime import date, datetime, timedelta, timezone
 from typing import Final, Literal, TypeVar
 
@@ -57,8 +56,9 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
         """Whether it can be meant."""
         return (
             is_day(self.day)
-            and 0.0 <= self.entered_s <= _WALL_MAX
+            and _is_time(self.entered_s)
             and abs(self.offset_s) < _OFFSET_MAX
+            and self.offset_s == int(self.offset_s)
         )
 
 
@@ -129,7 +129,7 @@ class Use(Entry, frozen=True, kw_only=True, tag="use"):
     @property
     def sane(self) -> bool:
         """Whether it can be meant."""
-        return super().sane and is_name(self.shoe or "x") and 0.0 <= self.from_s <= _WALL_MAX
+        return super().sane and is_name(self.shoe or "x") and _is_time(self.from_s)
 
 
 class Worn(Entry, frozen=True, kw_only=True, tag="worn"):
@@ -158,6 +158,11 @@ class Note(Entry, frozen=True, kw_only=True, tag="note"):
 AnyEntry = Pain | Strength | Shoe | Use | Worn | Note
 Kind = TypeVar("Kind", Pain, Strength, Shoe, Use, Worn, Note)
 KINDS: Final = (Pain, Strength, Shoe, Use, Worn, Note)
+
+
+def _is_time(wall_s: float) -> bool:
+    """Whether it is a time since 1970, in whole milliseconds: a table gives it back the same."""
+    return 0.0 <= wall_s <= _WALL_MAX and round(wall_s, 3) == wall_s
 
 
 def is_day(text: str) -> bool:
@@ -195,8 +200,3 @@ def is_name(text: str) -> bool:
 
 def _storable(text: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in text)
-
-
-def finite(value: float | None) -> float | None:
-    """None for what is no number."""
-    return value if value is not None and math.isfinite(value) else None

@@ -65,3 +65,18 @@ def _of(path: Path) -> list[Mark]:
             return []
         started = run.started
         return [Mark(run.run_id, t, started + timedelta(seconds=t)) for t in times]
+
+
+def begun_on(directory: Path, day: date) -> list[str]:
+    """Ids of the runs of a folder that began on that local day, oldest first.
+
+    Simulated ones, and those that cannot be read, are left out.
+    """
+    found = []
+    for path in files_in(directory):
+        if _before(path, day):
+            continue
+        with contextlib.suppress(RunFileError), opened(path) as run:
+            if not run.virtual and run.began.date() == day:
+                found.append((run.began.timestamp(), run.run_id))
+    return [run_id for _, run_id in sorted(found)]

@@ -248,7 +248,7 @@ def path_in(runs_directory: Path) -> Path:
 
 def stamp() -> Stamp:
     """Now, here."""
-    wall_s = time.time()
+    wall_s = round(time.time(), 3)
     return Stamp(
         wall_s, float(time.localtime(wall_s).tm_gmtoff), time.monotonic(), boot_id(), _who()
     )

@@ -28,9 +28,9 @@ MARKS_MANY: Final = 2
 """So many marks of the button in a run, and cues rest."""
 
 RULE: Final = (
-    f"A rule in use among physiotherapists, of 10: at {EASE_LEVEL} or 5 do less, at {STOP_LEVEL} and"
-    " more stop. Stop as well when pain rises during the run, turns from dull to sharp, makes you"
-    " limp, or is still there after 24 hours."
+    f"A rule in use among physiotherapists, of 10: at {EASE_LEVEL} or 5 do less, at {STOP_LEVEL}"
+    " and more stop. Stop as well when pain rises during the run, turns from dull to sharp, makes"
+    " you limp, or is still there after 24 hours."
 )
 """The pain rule: of practice, and said to be one."""
 
@@ -74,6 +74,15 @@ def rests(level: int, site: str, day: str) -> str:
     """Why cues rest in a run: kept in its file, and told by ``why``."""
     where = f" ({site})" if site else ""
     return f"pain {level}{where} was entered for {day}: cues rest for this run"
+
+
+def resting(level: int, site: str, day: str) -> str:
+    """That they would rest in a run of now."""
+    where = f" ({site})" if site else ""
+    return (
+        f"Cues rest, because of pain {level}{where} of {day}: until you enter one below"
+        f" {STOP_LEVEL} of that place, for {REST_DAYS} days at most."
+    )
 
 
 def strength(drifted: str) -> str:

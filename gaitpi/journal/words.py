@@ -7,7 +7,7 @@ takes anything holds typing errors for ever.
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from gaitpi.errors import UsageError
 from gaitpi.journal.entries import (
@@ -36,22 +36,27 @@ TRAINED: Final = (
     *("arms", "balance", "mobility", "plyometrics", "yoga", "pilates"),
 )
 """What a strength session was for."""
-_SAME_TRAINED: Final = {
-    **{"leg": "legs", "hip": "hips", "glute": "glutes", "calf": "calves", "foot": "feet"},
-    **{"arm": "arms", "upper": "upper-body", "full": "full-body", "whole": "full-body"},
-    **{"abs": "core", "trunk": "core", "all": "full-body"},
-}
-_SAME_PARTS: Final = {
-    **{"knees": "knee", "hips": "hip", "calves": "calf", "ankles": "ankle", "heels": "heel"},
-    **{"shins": "shin", "feet": "foot", "shoulders": "shoulder", "hamstrings": "hamstring"},
-    **{"glutes": "glute", "quads": "quad", "thighs": "thigh", "bottom": "buttock", "l": "left"},
-    **{"r": "right", "itb": "it-band", "ribs": "rib", "legs": "leg"},
-}
-_MOMENTS: Final[dict[str, Moment]] = {
-    **{"before": "before", "pre": "before", "during": "during", "while": "during"},
-    **{"running": "during", "after": "after", "post": "after", "afterwards": "after"},
-    **{"morning": "morning", "waking": "morning", "mornings": "morning"},
-}
+
+
+def _same(text: str) -> dict[str, str]:
+    """Other words for one: "legs: leg, thighs; ..."."""
+    pairs = (line.split(":") for line in text.split(";"))
+    return {word.strip(): one.strip() for one, words in pairs for word in words.split(",")}
+
+
+_SAME_TRAINED: Final = _same(
+    "legs: leg; hips: hip; glutes: glute; calves: calf; feet: foot; arms: arm; upper-body: upper;"
+    "full-body: full, whole, all; core: abs, trunk"
+)
+_SAME_PARTS: Final = _same(
+    "knee: knees; hip: hips; calf: calves; ankle: ankles; heel: heels; shin: shins; foot: feet;"
+    "shoulder: shoulders; hamstring: hamstrings; glute: glutes; quad: quads; thigh: thighs;"
+    "buttock: bottom; left: l; right: r; it-band: itb; rib: ribs; leg: legs"
+)
+_MOMENTS: Final = _same(
+    "before: before, pre; during: during, while, running; after: after, post, afterwards;"
+    "morning: morning, mornings, waking"
+)
 _NONE: Final = frozenset({"none", "no", "zero", "nothing"})
 _FILLERS: Final = frozenset(
     {"pain", "my", "the", "in", "of", "run", "a", "is", "was", "and", "for"}
@@ -103,7 +108,7 @@ def pain(words: Sequence[str], others: Iterable[str] = ()) -> PainSaid:
                     f"{moment.capitalize()} and {word} are two entries.",
                     "Enter each: gaitpi pain 2 before, then gaitpi pain 4 after",
                 )
-            moment = _MOMENTS[word]
+            moment = cast("Moment", _MOMENTS[word])
         elif word not in _FILLERS:
             site += _site(word, (*MOMENTS, *others))
     if re.search(r"-[0-9]", " ".join(words)):
@@ -127,7 +132,7 @@ def strength(words: Sequence[str], others: Iterable[str] = ()) -> StrengthSaid:
         raise UsageError("A session lasts from 1 minute to 24 hours.", STRENGTH_FORM)
     if sets is not None and not 1 <= sets <= SETS_MAX:
         raise UsageError(f"A session has from 1 to {SETS_MAX} sets.", STRENGTH_FORM)
-    return StrengthSaid("-".join(dict.fromkeys(what)), minutes, sets)
+    return StrengthSaid("-".join(one for one in TRAINED if one in what), minutes, sets)
 
 
 def site(text: str) -> str:
@@ -213,7 +218,7 @@ def _minutes(word: str) -> float | None:
 
 
 def _joined_units(words: Sequence[str]) -> list[str]:
-    """ "30 min" and "3 sets" as one word each"""
+    """Numbers and their units as one word each, as "30 min" or "3 sets"."""
     out: list[str] = []
     for word in _split(words):
         unit = re.fullmatch(r"m|mins?|minutes?|h|hrs?|hours?|sets?|x", word)
