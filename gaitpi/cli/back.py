@@ -9,6 +9,7 @@ from gaitpi.cli import complain, load_config, print_json
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK, UsageError
+from gaitpi.journal import texts
 from gaitpi.plaintext import plain
 from gaitpi.review import back, diary, load
 
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{found.journal.damaged} damaged rows of the journal are left out.")
     words = [*back.table(made), *back.said(made, about, back.letters(made))]
     if found.found.simulated:
-        words.append("These runs are simulated: nobody ran them.")
+        words.append(texts.LOAD_SIMULATED)
     if not clock_set:
         words.append("The clock has not been set: the weeks up to the newest run.")
     for line in words:

@@ -9,6 +9,7 @@ from gaitpi.cli import complain, load_config, print_json
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK, RunFileError
+from gaitpi.journal import texts
 from gaitpi.plaintext import plain
 from gaitpi.review import exposed, load
 from gaitpi.runs.schema import SUFFIX
@@ -73,6 +74,6 @@ def _as_json(
         "simulated": found.simulated,
         "all_runs_read": found.whole,
         "unreadable": dict(found.problems),
-        "study": load.STUDY,
+        "study": texts.LOAD_STUDY,
         "last_run": last.as_json() if last else None,
     }

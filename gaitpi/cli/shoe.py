@@ -29,6 +29,8 @@ EPILOG: Final = """examples:
   gaitpi shoe run last ghost
   gaitpi shoe run last unknown
   gaitpi shoe retire ghost
+  gaitpi shoe compare           how you ran in each, side by side
+  gaitpi shoe plan ghost pegasus    a fair trial of two
   gaitpi shoe
 
 'gaitpi journal --undo' takes the last entry back."""
@@ -40,10 +42,17 @@ UNKNOWN: Final = ("unknown", "other", "none")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words, ``--km`` and ``--json``."""
     parser.add_argument(
-        "action", nargs="?", metavar="ACTION", help="add, use, retire or run (without: the list)"
+        "action",
+        nargs="?",
+        metavar="ACTION",
+        help="add, use, retire, run, compare, plan (without: the list)",
     )
     parser.add_argument("words", nargs="*", metavar="WORDS", help="a pair, a run, a day")
     parser.add_argument("--km", type=float, metavar="KM", help="add: what it has run before")
+    parser.add_argument(
+        "--pairs", type=int, metavar="N", help="plan: pairs of runs (default: what it needs)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="plan: draw the order anew")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -51,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what is asked, or list the pairs. Raises UsageError or JournalError."""
     if args.action is None:
         return _list(args)
+    if args.action.lower() in ("compare", "plan"):
+        return _trial(args)
     action = _ACTIONS.get(args.action.lower())
     if action is None:
         near = nearest(args.action.lower(), _ACTIONS)
@@ -76,6 +87,19 @@ def run(args: argparse.Namespace) -> int:
         say("" if done.rows else "It was so already.", doubt)
         say(f"In use now: {used.name}." if used else "None is in use now.")
     return ending(done.journal, desk.path)
+
+
+def _trial(args: argparse.Namespace) -> int:
+    """How the pairs compare, or a plan to try two of them."""
+    from gaitpi.cli import shoetrial
+
+    desk = open_desk(args)
+    if args.action.lower() == "compare":
+        _nothing_left(args.words)
+        return shoetrial.compare(args, desk)
+    journal = desk.journal
+    a, b = shoetrial.two(args.words, lambda words: journal.shoes[_which(words, journal)].name)
+    return shoetrial.plan(args, desk, a, b)
 
 
 def _add(args: argparse.Namespace, desk: Desk) -> tuple[store.Done, str]:

@@ -92,3 +92,50 @@ def strength(drifted: str) -> str:
         " runners with chronic back pain, leg exercises helped their running more than back"
         " exercises (Cai 2017)."
     )
+
+
+# Load and shoes.
+
+LOAD_STUDY: Final = (
+    "5,205 runners: injuries were more frequent after a run beyond this ceiling (hazard 1.6 times"
+    " from 1.10 to 1.30 of the longest run, 2.3 times beyond double). Weekly totals did not"
+    " predict. That is said of many, not of you."
+)
+LOAD_STAND_IN: Final = (
+    "The study is about distance, which is not known here: steps and minutes stand in for it."
+)
+LOAD_FIRST: Final = "No run yet: no ceiling. The first ones are where it will come from."
+LOAD_BREAK: Final = (
+    "The study says nothing about a first run after a break; begin shorter than you used to."
+)
+LOAD_BRING: Final = "A foot pod, or 'gaitpi import' of a watch's file, brings it."
+LOAD_SIMULATED: Final = "These runs are simulated: nobody ran them."
+LANDINGS: Final = "a trend, no force"
+BACK_NO_PAIN: Final = "No pain was noted in these weeks, none and 0 neither: it is not known."
+BACK_READING: Final = (
+    "- is not known or not noted, never 0. What stands in a line went together; what came of what"
+    " it cannot say."
+)
+BACK_FEW: Final = "Too few to say more."
+BACK_COUNTED: Final = "Counted, not explained."
+SHOES_NONE: Final = "No run in a pair that is known. Say which: gaitpi shoe run last NAME"
+SHOE_TRIAL: Final = (
+    "The same route, surface and kind of run for both, at an easy pace, the belt in the same place;"
+    " nothing else new meanwhile, and no run beyond 'gaitpi load'. Stop where it hurts.",
+    "Before each run: gaitpi shoe use NAME. On the next morning: gaitpi pain LEVEL morning. At the"
+    " end: gaitpi shoe compare",
+)
+
+
+def shoes(*, by_speed: bool) -> list[str]:
+    """What has to be said below a comparison of pairs."""
+    found = [
+        "± holds for all comparisons together. A difference is larger than that and than the"
+        " smallest real one; it is one of these runs, and no advice what to wear."
+    ]
+    if not by_speed:
+        found.append(
+            "Speed is not known: where one pair is worn on faster days, cadence says that and not"
+            " the shoe."
+        )
+    return found

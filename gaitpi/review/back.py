@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
+from gaitpi.journal import texts
 from gaitpi.journal.entries import Strength
 from gaitpi.review.averages import median
 from gaitpi.review.change import CHANGE, NOT_KNOWN
@@ -258,15 +259,12 @@ def said(found: Sequence[Week], about: Mornings, names: Mapping[str, str]) -> li
         runs = "once" if marks == 1 else f"{marks} times"
         lines.append(f"“Felt it here” was pressed {runs}; a press has no level.")
     if not any(w.before.n or w.during.n or w.morning.n for w in found):
-        lines.append("No pain was noted in these weeks, none and 0 neither: it is not known.")
+        lines.append(texts.BACK_NO_PAIN)
     lines += _beyond(about)
     stand_in = any(w.use.by == "steps" for w in found)
     how = " in steps or minutes: the study is about distance;" if stand_in else ""
     lines.append(f"/ceil: the largest run over its ceiling;{how} str: strength sessions noted.")
-    lines.append(
-        "- is not known or not noted, never 0. What stands in a line went together;"
-        " what came of what it cannot say."
-    )
+    lines.append(texts.BACK_READING)
     return lines
 
 
@@ -279,4 +277,4 @@ def _beyond(about: Mornings) -> list[str]:
         f" {other.words()}."
     )
     few = beyond.n < FEW or other.n < FEW
-    return [f"{words} Too few to say more." if few else f"{words} Counted, not explained."]
+    return [f"{words} {texts.BACK_FEW if few else texts.BACK_COUNTED}"]

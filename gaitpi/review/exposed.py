@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gaitpi.journal import texts
 from gaitpi.review.averages import median
 from gaitpi.review.change import LEAST_RUNS, MOST_RUNS, NOT_KNOWN, Verdict, against_usual, earlier
 from gaitpi.review.form import BLOCK_S, Form
@@ -108,7 +109,7 @@ def lines(found: Exposed) -> list[str]:
     if math.isfinite(found.landings):
         many = f"{found.landings:.2f} x your median run of {found.runs}"
         one = {"change": "changed", "not known": "not known"}.get(found.impact, "no clear change")
-        made.append(f"landings          {many}; of a step: {one} (a trend, no force)")
+        made.append(f"landings          {many}; impact of a step: {one} ({texts.LANDINGS})")
     else:
         made.append(f"landings          not known ({found.runs} of {LEAST_RUNS} earlier runs)")
     return made

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from gaitpi import editfile, importfile
 from gaitpi.errors import GaitpiError
+from gaitpi.journal import texts
 from gaitpi.review.form import Form, exposure
 from gaitpi.review.history import NEWEST, SEASON, history
 from gaitpi.runs.schema import SUFFIX
@@ -28,15 +29,6 @@ FACTOR: Final = 1.10
 DAYS: Final = 30
 """Calendar days before the day it is asked for, and that day itself: a run of 30 days ago counts,
 one of 31 does not."""
-
-STUDY: Final = (
-    "5,205 runners: injuries were more frequent after a run beyond this ceiling (hazard 1.6 times"
-    " from 1.10 to 1.30 of the longest run, 2.3 times beyond double). Weekly totals did not"
-    " predict. That is said of many, not of you."
-)
-STAND_IN: Final = (
-    "The study is about distance, which is not known here: steps and minutes stand in for it."
-)
 
 By = Literal["distance", "steps", ""]
 
@@ -356,21 +348,18 @@ def said(found: Ceiling, of: Gathered | None = None) -> list[str]:
     made = []
     if not found.by:
         if found.since is None:
-            made.append("No run yet: no ceiling. The first ones are where it will come from.")
+            made.append(texts.LOAD_FIRST)
         else:
-            made.append(
-                f"No run in {DAYS} days: no ceiling. The study says nothing about a first run"
-                " after a break; begin shorter than you used to."
-            )
+            made.append(f"No run in {DAYS} days: no ceiling. {texts.LOAD_BREAK}")
     if found.by == "steps":
-        made.append(STAND_IN)
+        made.append(texts.LOAD_STAND_IN)
         if found.longer:
             made.append(
                 f"{_runs(found.longer)} without a distance may have been longer than the longest"
                 " that has one. 'gaitpi import' brings the distance of a watch."
             )
         elif not found.known:
-            made.append("A foot pod, or 'gaitpi import' of a watch's file, brings it.")
+            made.append(texts.LOAD_BRING)
     elif found.by == "distance" and found.known < found.runs:
         made.append(
             f"{found.known} of {_runs(found.runs)} have a distance; the others were shorter in"
@@ -384,10 +373,10 @@ def said(found: Ceiling, of: Gathered | None = None) -> list[str]:
         )
     made += [f"{doubt[0].upper()}{doubt[1:]}." for doubt in found.doubts]
     if of is not None and of.simulated:
-        made.append("These runs are simulated: nobody ran them.")
+        made.append(texts.LOAD_SIMULATED)
     if of is not None and not of.whole:
         made.append("There are more runs in these days than are read: the longest may be missing.")
-    return [*made, STUDY] if found.by else made
+    return [*made, texts.LOAD_STUDY] if found.by else made
 
 
 def _km(metres: float) -> str:

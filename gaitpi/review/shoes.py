@@ -207,8 +207,8 @@ def _rounds(runs: Sequence[Told], metric: Metric, shoe: str, other: str) -> _Rou
         (a, b) if made else (sides[0], sides[1]),
         median(p.value for p in points) if points else math.nan,
         alike,
-        # enough runs of both, and still hardly a round: they were worn one after the other
-        min(sides) >= LEAST_ROUNDS and len(made) < LEAST_ROUNDS,
+        # runs of both, and still hardly a round: they were worn one after the other
+        len(made) < LEAST_ROUNDS and min(sides) > 2 * max(1, len(made)),
     )
 
 

@@ -12,11 +12,10 @@ from calibration.season import write
 from gaitpi import editfile, importfile
 from gaitpi.editfile import Split, path_of
 from gaitpi.importfile import Imported, Points
+from gaitpi.journal import texts
 from gaitpi.review.load import (
     DAYS,
     FACTOR,
-    STAND_IN,
-    STUDY,
     Session,
     ceiling,
     gather,
@@ -54,8 +53,8 @@ def test_ten_percent_over_the_longest_by_distance() -> None:
     assert found.distance_m.of.day == date(2026, 5, 9)
     assert lines(found)[0] == "longest run in 30 days  9.8 km on 9 May (foot pod)"
     assert "10.8 km" in lines(found)[1]
-    assert STUDY in said(found)
-    assert STAND_IN not in said(found)
+    assert texts.LOAD_STUDY in said(found)
+    assert texts.LOAD_STAND_IN not in said(found)
 
 
 @pytest.mark.parametrize(("ago", "counts"), [(0, True), (DAYS, True), (DAYS + 1, False)])
@@ -76,7 +75,7 @@ def test_a_longer_run_without_a_distance_takes_the_distance_away() -> None:
     assert (hole.by, hole.longer, hole.known, hole.runs) == ("steps", 1, 4, 5)
     assert hole.distance_m is None
     assert any("without a distance" in line for line in said(hole))
-    assert STAND_IN in said(hole)
+    assert texts.LOAD_STAND_IN in said(hole)
     shorter = ceiling([*known, session(1, steps=100, minutes=4)], TODAY)
     assert shorter.by == "distance"
     assert any("4 of 5 runs" in line for line in said(shorter))
