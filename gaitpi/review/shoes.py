@@ -291,7 +291,7 @@ def _judged(found: _Rounds, comparisons: int) -> Contrast:
     bar = Bar()
     why = ""
     if found.apart:
-        why = f"worn one after the other ({n} rounds): shoe and time are not told apart"
+        why = "worn one after the other: time or shoe?"
     elif n < LEAST_ROUNDS:
         why = f"{n} of {LEAST_ROUNDS} rounds with both"
     else:

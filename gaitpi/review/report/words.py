@@ -11,6 +11,7 @@ OUTCOMES: Final = {
     "back": "in band again",
     "let-go": "cues rest for some minutes",
     "belt": "the belt was to be looked at",
+    "ceiling": "the run was as long as its ceiling",
     "trouble": "something was wrong: see the quality of the data",
 }
 """What a sound that asks for nothing means."""

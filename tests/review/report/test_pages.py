@@ -450,7 +450,7 @@ def test_the_newest_weeks_are_chosen_by_the_clock_of_the_runs(tmp_path: Path) ->
     assert [run.name for run in found.runs] == ["run-040"]
     assert list(found.damaged) == ["torn"]
     assert len(gather.weeks(tmp_path, 20.0).runs) == 7
-    text = text_of(gather.physio(tmp_path, found, ("r.csv", "m.csv")))
+    text = text_of(gather.physio(tmp_path, found, ("r.csv", "m.csv", "w.csv")))
     for words in (
         "1 run of a simulated runner left out",
         "1 run without running left out",
