@@ -75,11 +75,11 @@ def pain_words(found: Beside) -> list[str]:
             " which is not the same as none."
         ]
     counts = [
-        f"{words} of {sum(_level(r.pain, key) is not None for r in found.runs)}"
+        f"{words} {sum(_level(r.pain, key) is not None for r in found.runs)}"
         for key, _, words in _MOMENTS
     ]
     return [
-        f"Levels from 0 (none) to 10, as the runner noted them: of {n} runs {', '.join(counts)}."
+        f"Levels from 0 (none) to 10, as the runner noted them. Noted of {n} runs: {', '.join(counts)}."
         " What was not noted is not known; it is shown as a gap and is no 0."
     ]
 

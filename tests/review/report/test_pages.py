@@ -394,7 +394,7 @@ def test_physio_page_says_what_it_must(both: dict[str, str]) -> None:
         "pain after a fall",
         "it does not diagnose",
         "“Felt it here” was pressed more than once in a run",
-        "is not recorded in these runs: not known",
+        "No pain was noted in the journal in these days, not on mornings either: not known",
         "95 % interval",
         "No programme has been started",
         "Nothing is prescribed",
