@@ -32,8 +32,7 @@ import numpy as np
 from calibration import season as madeup
 from calibration.change import SPM, START, one_run
 from calibration.sounds import written
-from gaitpi import importfile, tagfile
-from gaitpi.importfile import Imported, Points
+from gaitpi import tagfile
 from gaitpi.journal import store
 from gaitpi.journal.entries import AnyEntry, Pain, Shoe, Strength, Worn
 from gaitpi.review import back, diary, shoes
@@ -364,26 +363,12 @@ def written_season(
         seconds = round(60.0 * length * outing.minutes)
         path = madeup.write(folder, wall_s, seconds, seed=1000 * seed + k, shift=shift)
         metres = outing.speed_ms * seconds * 0.94  # a stand, a walk and a walk break are in it
-        _import(path, wall_s, metres)
+        madeup.watched(path, metres, seconds)
         tagfile.add(tagfile.path_in(folder), [Tag(wall_s=wall_s, run=path.stem, tag="road")])
         entries.append(Worn(day=_day(outing.day), entered_s=0.0, run=path.stem, shoe=outing.shoe))
     puts += [store.Put(entry) for entry in entries]
     store.put(store.path_in(folder), puts)
     return outings
-
-
-def _import(path: Path, wall_s: float, metres: float) -> None:
-    record = Imported(
-        wall_s=wall_s,
-        file="watch.fit",
-        sha256=path.stem,
-        start_s=wall_s,
-        end_s=wall_s + 1.0,
-        share=1.0,
-        distance_m=metres,
-    )
-    points = Points(sha256=path.stem, time_s=(), heart_rate_bpm=(), distance_m=())
-    importfile.add(importfile.path_of(path), record, points)
 
 
 def _share(n: int, of: int) -> str:

@@ -4,11 +4,14 @@
 in virtual time, but committing every half second of it as on the belt, and prints what an hour
 takes: the raw samples at 208 Hz, the other tables, and what SQLite leaves unused in its pages. The
 noise of the samples decides: it is that of the chips' data sheets; the runner and the
-length are arguments. With ``--data FOLDER`` recordings are played instead. The pages a file begins
-with count once, so that a short recording can stand for an hour.
+length are arguments; a strap and a foot pod send a measurement a second (``--no-radio``: none).
+With ``--data FOLDER`` recordings are played instead. The pages a file begins with count once, so
+that a short recording can stand for an hour.
 """
 
 import argparse
+import json
+import math
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -28,6 +31,7 @@ from gaitpi.imu.virtual.story import hold
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.writer import RunWriter, run_path
 
 CHIPS: Final = ("mpu6050", "lsm6dsox", "icm42688", "bmi160")
@@ -35,7 +39,9 @@ PROMISE_MB_H: Final = 9.0
 RATE_HZ: Final = 208.0
 
 
-def record(chip: str, source: SignalSource, seconds: float, folder: Path) -> tuple[Path, int]:
+def record(
+    chip: str, source: SignalSource, seconds: float, folder: Path, *, radio: bool
+) -> tuple[Path, int]:
     """The file of a run of so many seconds, recorded as on the belt; its bytes at the beginning."""
     clock = VirtualClock()
     config = Config()
@@ -50,12 +56,37 @@ def record(chip: str, source: SignalSource, seconds: float, folder: Path) -> tup
         real = replace(header, virtual=False)
         writer = RunWriter(path, real, monotonic=clock.monotonic)
         made.append((path, path.stat().st_size))
-        return Recorder(writer, synchronous=True), path
+        recorders.append(Recorder(writer, synchronous=True))
+        return recorders[-1], path
 
-    end = clock.monotonic() + seconds
+    def ended() -> bool:
+        while radio and recorders and len(sent) < clock.monotonic() - start:
+            sent.append(len(sent))
+            for reading in readings(float(sent[-1])):
+                recorders[-1].reading(reading)
+        return clock.monotonic() >= start + seconds
+
+    recorders: list[Recorder] = []
+    sent: list[int] = []
+    start = clock.monotonic()
     daemon = Daemon(config, reader, clock, Outputs([]), open_file, realtime=False)
-    daemon.run(lambda: clock.monotonic() >= end)
+    daemon.run(ended)
     return made[0]
+
+
+def readings(at_s: float) -> tuple[HeartRow, PodRow]:
+    """What a strap and a foot pod send in that second: times as odd as a radio's, two RR intervals.
+
+    More is not sent: at 180 beats/min it is three intervals.
+    """
+    came_s = at_s + 0.1 + 0.7 * math.modf(at_s * 0.618)[0]
+    known_s = came_s - 0.0531
+    rr = json.dumps([round(k / 1024, 4) for k in (371, 379)])
+    speed = round(2.8 * 256 + 9 * math.sin(at_s)) / 256
+    return (
+        HeartRow(came_s, known_s, 160, 1.0, 4184.0 * at_s, rr),
+        PodRow(came_s, known_s, speed, 170, round(speed * 35.3) / 100, round(28.0 * at_s) / 10, 1),
+    )
 
 
 def sizes(path: Path) -> tuple[int, int, float, dict[str, int]]:
@@ -84,24 +115,28 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--chip", choices=CHIPS, action="append")
     parser.add_argument("--data", type=Path, help="folder of recordings (npz) instead")
+    parser.add_argument("--no-radio", action="store_true", help="no strap and no pod")
     args = parser.parse_args()
+    radio = not args.no_radio
     print(f"An hour at {RATE_HZ:g} Hz in MB; promised: {PROMISE_MB_H:g}.")
     print(f"{'what':<34} {'Hz':>6} {'MB/h':>6} {'raw':>8} {'tables':>8} {'pages':>8}", flush=True)
     if args.data is not None:
         for path in sorted(args.data.glob("**/*.npz")):
             recorded = RecordingSource.from_npz(path)
             assert recorded.rate_hz is not None
-            tell(path.stem, "mpu6050", recorded, len(recorded) / recorded.rate_hz - 1.0)
+            tell(
+                path.stem, "mpu6050", recorded, len(recorded) / recorded.rate_hz - 1.0, radio=radio
+            )
         return
     for chip in args.chip or CHIPS:
         seconds = 60.0 * args.minutes
-        tell(chip, chip, SimulatedRunner(hold(seconds)), seconds)
+        tell(chip, chip, SimulatedRunner(hold(seconds)), seconds, radio=radio)
 
 
-def tell(name: str, chip: str, source: SignalSource, seconds: float) -> None:
+def tell(name: str, chip: str, source: SignalSource, seconds: float, *, radio: bool) -> None:
     """Record and print one row."""
     with tempfile.TemporaryDirectory() as folder:
-        path, empty = record(chip, source, seconds, Path(folder))
+        path, empty = record(chip, source, seconds, Path(folder), radio=radio)
         size, samples, seconds, content = sizes(path)
     if samples == 0 or seconds < 60.0:
         return  # too short for an hour to be told from it

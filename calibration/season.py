@@ -23,8 +23,10 @@ import msgspec
 import numpy as np
 
 from calibration.madeup import RATE_HZ, SENSOR, WALL_S
+from gaitpi import importfile
 from gaitpi.coach.types import Cue
 from gaitpi.config import CoachConfig, Config
+from gaitpi.importfile import Imported, Points
 from gaitpi.imu.batch import Batch, ClockLine
 from gaitpi.runs.header import RunHeader, header_crc, header_values, new_run_id
 from gaitpi.runs.reader import RunReader
@@ -102,6 +104,26 @@ def write(
         writer.commit()
         writer.abandon()
     return path
+
+
+def watched(path: Path, metres: float, length_s: float, *, share: float = 1.0) -> None:
+    """Lay a watch's even ``metres`` beside a run of ``length_s``, of its first ``share``."""
+    times = [float(t) for t in range(0, int(share * length_s) + 1, 4)]
+    key = f"{len(times)}-{metres}"
+    way = tuple(metres * t / length_s for t in times)
+    record = Imported(
+        wall_s=WALL_S,
+        file="watch.fit",
+        sha256=key,
+        start_s=0.0,
+        end_s=times[-1],
+        share=share,
+        distance_m=way[-1],
+    )
+    points = Points(
+        sha256=key, time_s=tuple(times), heart_rate_bpm=(None,) * len(times), distance_m=way
+    )
+    importfile.add(importfile.path_of(path), record, points)
 
 
 def _second(

@@ -52,6 +52,10 @@ class RunFileError(InputFileError):
     """A file is not a gaitpi run file, or a newer or damaged one."""
 
 
+class MeasurementError(GaitpiError, ValueError):
+    """What a radio sent is not what its characteristic holds (truncated, too long)."""
+
+
 class ControlError(GaitpiError, OSError):
     """The running daemon cannot be asked, or does not do what it was asked for."""
 

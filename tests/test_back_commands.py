@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from calibration.season import write
-from gaitpi import importfile
+from calibration.season import watched, write
 from gaitpi.cli import main
-from gaitpi.importfile import Imported, Points
 from gaitpi.journal import store
 
 Capture = pytest.CaptureFixture[str]
@@ -60,18 +58,14 @@ def test_load_in_steps_then_in_kilometres(runs: Path, capsys: Capture) -> None:
     first = told(capsys, "load")
     assert (first["by"], first["runs"], first["distance_m"]) == ("steps", 4, None)
     assert first["steps"]["ceiling"] == pytest.approx(1.1 * first["steps"]["longest"])
-    for path in runs.glob("*.gaitpi"):
-        record = Imported(
-            wall_s=0.0, file="w.fit", sha256="0", start_s=0.0, end_s=1.0, share=1.0,
-            distance_m=1000.0,
-        )  # fmt: skip
-        points = Points(sha256="0", time_s=(), heart_rate_bpm=(), distance_m=())
-        importfile.add(importfile.path_of(path), record, points)
+    for k, path in enumerate(sorted(runs.glob("*.gaitpi"))):
+        length_s = 300.0 + 60.0 * k
+        watched(path, 2.0 * length_s, length_s)
     out = printed(capsys, "load")
     assert "1.0 km on" in out
     assert "ceiling of the next run 1.1 km (x 1.10)" in out
     assert "stand in" not in out
-    assert told(capsys, "load")["distance_m"]["ceiling"] == pytest.approx(1100.0)
+    assert told(capsys, "load")["distance_m"]["ceiling"] == pytest.approx(1.1 * 960.0, rel=0.01)
 
 
 def test_load_without_a_run(runs: Path, capsys: Capture) -> None:
@@ -150,7 +144,7 @@ def test_shoes_are_compared_and_a_trial_is_planned(runs: Path, capsys: Capture) 
         (["shoe", "plan", "ghost"], "Two pairs are needed."),
         (["shoe", "plan", "ghost", "ghost"], "A trial needs two pairs."),
         (["shoe", "plan", "ghost", "pegasus", "--pairs", "0"], "--pairs 0 is no trial."),
-        (["shoe", "compare", "ghost"], "'ghost' is no day."),
+        (["shoe", "compare", "ghost"], "All pairs are compared: no words are needed."),
     ],
 )
 def test_what_is_no_trial(words: list[str], said: str, runs: Path, capsys: Capture) -> None:

@@ -23,7 +23,7 @@ from gaitpi.runs.writer import RunWriter, run_path, settle
 LOST_MAX_S: Final = 1.0
 START_MAX_S: Final = 2.0
 
-_TABLES: Final = ("anchors", "steps", "seconds", "cues", "withheld", "events")
+_TABLES: Final = ("anchors", "steps", "seconds", "cues", "withheld", "events", "hearts", "pods")
 _PLAYED: Final = ("played_s", "lasted_s")
 
 

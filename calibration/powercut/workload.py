@@ -23,6 +23,7 @@ from gaitpi.config import Config, apply, set_value
 from gaitpi.imu.batch import Batch, ClockLine, SensorInfo
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.writer import RunWriter, run_path
 
 RUNS: Final = "runs"
@@ -204,6 +205,9 @@ def record_samples(runs: Path, seconds: float, *, weaken: str = "") -> None:
         recorder.batch(Batch(k, k * _POLLED, line, counts))
         if k % 4 == 0:
             recorder.event(k * _POLL_S, "mark", "x" * (k % 90), number=k)
+            at_s = (k + 1) * _POLL_S
+            recorder.reading(HeartRow(at_s, at_s, 140 + k % 9, 1.0, math.nan, "[0.42]"))
+            recorder.reading(PodRow(at_s, at_s, 2.8, 170, 1.0, 2.8 * at_s, 1))
     if problem := recorder.close():
         raise SystemExit(problem)
 

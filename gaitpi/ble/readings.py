@@ -15,6 +15,14 @@ DATAGRAM_MAX: Final = 4096
 STALE_S: Final = 5.0
 """A value older than this is no value: "no data", s. Straps and pods send one a second."""
 
+BPM_MIN: Final = 20
+BPM_MAX: Final = 250
+"""A heart rate outside is none: straps without skin send 0, 1 or 255, bpm."""
+SPEED_MAX_MS: Final = 12.5
+"""Nobody runs faster: a speed above is no speed, m/s."""
+STRIDE_MAX_M: Final = 6.0
+"""Nor so far with two steps, m."""
+
 Role = Literal["heart", "pod"]
 State = Literal["off", "searching", "connecting", "connected", "silent", "lost"]
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -33,6 +41,13 @@ class Heart(Struct, frozen=True, kw_only=True, tag="heart", forbid_unknown_field
     energy_j: Number | None = None
     rr_s: Annotated[tuple[Annotated[float, Meta(ge=0, le=64)], ...], Meta(max_length=300)] = ()
 
+    @property
+    def known_bpm(self) -> int | None:
+        """The heart rate; None where the strap has no skin, or says what no heart does."""
+        if self.contact is False or not BPM_MIN <= self.bpm <= BPM_MAX:
+            return None
+        return self.bpm
+
 
 class Pod(Struct, frozen=True, kw_only=True, tag="pod", forbid_unknown_fields=True):
     """One RSC Measurement.
@@ -49,12 +64,25 @@ class Pod(Struct, frozen=True, kw_only=True, tag="pod", forbid_unknown_fields=Tr
     distance_m: Number | None = None
     running: bool = False
 
+    @property
+    def known_speed_ms(self) -> float | None:
+        """The speed; None where nobody runs so. 0 is a speed: standing."""
+        return self.speed_ms if 0.0 <= self.speed_ms <= SPEED_MAX_MS else None
+
+    @property
+    def known_stride_m(self) -> float | None:
+        """The stride length as sent; None where there is none (0: not measured yet)."""
+        stride_m = self.stride_m
+        return stride_m if stride_m is not None and 0.0 < stride_m <= STRIDE_MAX_M else None
+
 
 class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=True):
     """How a link is: told when it changes, and once a second.
 
     ``since_s`` when it came to be so; ``words`` one sentence where there is something to say (no
-    adapter, no permission ...); ``battery`` percent.
+    adapter, no permission ...) and ``reason`` the same in a word for programs
+    (:mod:`gaitpi.ble.trouble`); ``battery`` percent. ``malformed`` measurements that made no sense
+    and ``left_out`` that came too fast or too late, since the central began.
     """
 
     time_s: Number
@@ -64,7 +92,10 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     name: Annotated[str, Meta(max_length=80)] = ""
     address: Annotated[str, Meta(max_length=40)] = ""
     words: Annotated[str, Meta(max_length=400)] = ""
+    reason: Annotated[str, Meta(max_length=40)] = ""
     battery: Annotated[int, Meta(ge=0, le=100)] | None = None
+    malformed: Annotated[int, Meta(ge=0)] = 0
+    left_out: Annotated[int, Meta(ge=0)] = 0
 
 
 Reading = Heart | Pod | Link

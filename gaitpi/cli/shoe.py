@@ -95,7 +95,8 @@ def _trial(args: argparse.Namespace) -> int:
 
     desk = open_desk(args)
     if args.action.lower() == "compare":
-        _nothing_left(args.words)
+        if args.words:
+            raise UsageError("All pairs are compared: no words are needed.", "gaitpi shoe compare")
         return shoetrial.compare(args, desk)
     journal = desk.journal
     a, b = shoetrial.two(args.words, lambda words: journal.shoes[_which(words, journal)].name)

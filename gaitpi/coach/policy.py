@@ -272,6 +272,12 @@ class Coach:
         return list(self._beats)
 
     @property
+    def target_spm(self) -> float:
+        """The cadence wanted now, NaN without a target."""
+        target = self._config.target_spm
+        return math.nan if target is None else target
+
+    @property
     def onset_s(self) -> float | None:
         """Run time since which the runner likely deviates from the target, None when not."""
         return self._s.onset_s

@@ -100,7 +100,7 @@ class Pipeline:
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
-        self._slopes: list[tuple[float, float, float]] = []
+        self._kept: list[tuple[float, float, float, float]] = []
         self._beats: list[Beats] = []
 
     @property
@@ -148,13 +148,18 @@ class Pipeline:
         return [self._told(row) for row in self._seconds.finish()]
 
     def _told(self, row: SecondRow) -> SecondRow:
-        """The second with what was told in it of slope and belt; seconds come in order."""
+        """The second with what was told in it of slope, belt and target; seconds come in order."""
         belt = self._belt.of_second(row.time_s)
         grade, grade_sd = NOT_TOLD
-        while self._slopes and self._slopes[0][0] <= row.time_s:
-            _, grade, grade_sd = self._slopes.pop(0)
+        target_spm = math.nan
+        while self._kept and self._kept[0][0] <= row.time_s:
+            _, grade, grade_sd, target_spm = self._kept.pop(0)
         return row._replace(
-            grade=grade, grade_sd=grade_sd, belt=belt.state, belt_value=belt.evidence
+            grade=grade,
+            grade_sd=grade_sd,
+            belt=belt.state,
+            belt_value=belt.evidence,
+            target_spm=target_spm,
         )
 
     def _clipped(self, acc: Floats, gyr: Floats) -> NDArray[np.intp]:
@@ -213,7 +218,7 @@ class Pipeline:
             self._moment_s = t
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))
-            grade, grade_sd = self._slope(t, activity)
+            grade, grade_sd = self._slope(activity)
             belt = self._belt.at(t)
             decisions += self.coach.moment(
                 Moment(
@@ -222,21 +227,24 @@ class Pipeline:
                 )
             )
             self._beats += self.coach.beats
+            self._keep_second(t, grade, grade_sd)
         self._steps(steps, np.inf)
         return decisions
 
-    def _slope(self, t: float, activity: int) -> tuple[float, float]:
-        """Grade and its uncertainty at ``t``: told of running only, kept for the second."""
-        told = NOT_TOLD
-        if activity == RUNNING:
-            self.slope.judge(self.coach.onset_s)
-            told = (self.slope.grade, self.slope.grade_sd)
-        second = float(math.floor(t))
-        if self._slopes and self._slopes[-1][0] == second:
-            self._slopes[-1] = (second, *told)
+    def _slope(self, activity: int) -> tuple[float, float]:
+        """Grade and its uncertainty, told of running only."""
+        if activity != RUNNING:
+            return NOT_TOLD
+        self.slope.judge(self.coach.onset_s)
+        return self.slope.grade, self.slope.grade_sd
+
+    def _keep_second(self, t: float, grade: float, grade_sd: float) -> None:
+        """Keep for the second of ``t`` what was told in it of the slope, and the target."""
+        told = (float(math.floor(t)), grade, grade_sd, self.coach.target_spm)
+        if self._kept and self._kept[-1][0] == told[0]:
+            self._kept[-1] = told
         else:
-            self._slopes.append((second, *told))
-        return told
+            self._kept.append(told)
 
     def _lean_known(self, lean_from: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where lean is measured from what the usual lean was measured from."""
@@ -396,4 +404,5 @@ class _Sums:
             yaw_dps=means[5] * DEG_PER_RAD,
             belt=0,
             belt_value=math.nan,
+            target_spm=math.nan,
         )

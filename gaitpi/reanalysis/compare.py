@@ -38,7 +38,7 @@ NUMBERS: Final = ("time_s", "value", "low", "high", "beat_s", "first_s", "from_s
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a computation gave: ``steps`` (n, 13) and ``seconds`` (m, 16), columns as stored."""
+    """What a computation gave: ``steps`` (n, 13) and ``seconds`` (m, 17), columns as stored."""
 
     steps: Floats
     seconds: Floats

@@ -22,6 +22,7 @@ from gaitpi.review.form import Form, read
 from gaitpi.review.history import SEASON
 from gaitpi.review.ledger import ledger, response
 from gaitpi.review.load import Gathered, Session
+from gaitpi.review.outside import imported
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
 from gaitpi.tagfile import Tags
@@ -67,7 +68,9 @@ class Told:
 
     @property
     def speed_ms(self) -> float:
-        """Mean speed of its running, NaN where the distance is not known."""
+        """Mean speed of its running, NaN where neither that nor the distance is known."""
+        if self.form is not None and math.isfinite(self.form.facts.speed_ms):
+            return self.form.facts.speed_ms
         running_s = self.session.running_s
         return self.session.distance_m / running_s if running_s > 0.0 else math.nan
 
@@ -168,7 +171,7 @@ def _whole(directory: Path, one: Told, said: Callable[[str], None]) -> Told:
     name, _, part = one.session.run_id.partition(".")
     try:
         with opened(directory / f"{name}{SUFFIX}", int(part or "0")) as run:
-            course = read(run)
+            course = read(run, imported(directory / f"{name}{SUFFIX}"))
             answers = response(ledger(run))
             marks = sum(event.kind == "pain" for event in run.events())
     except RunFileError as error:

@@ -16,11 +16,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from gaitpi import editfile, importfile
+from gaitpi import editfile
 from gaitpi.errors import GaitpiError
 from gaitpi.journal import texts
-from gaitpi.review.form import Form, exposure
+from gaitpi.review.form import Form, exposure, read
 from gaitpi.review.history import NEWEST, SEASON, history
+from gaitpi.review.outside import imported
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import cut, edits_of, opened
 from gaitpi.targetfile import CLOCK_SET_S
@@ -279,29 +280,29 @@ def _sessions(directory: Path, form: Form) -> list[Session]:
     if editfile.path_of(path).exists():
         parts = len(cut(edits_of(path), form.duration_s).parts)
     if not parts:
-        metres, source = distance(path, form)
+        metres, source = distance(form)
         steps = form.running_steps
         return [Session(form.run_id, form.started, form.running_s, steps, metres, source)]
     made = []
     for part in range(1, parts + 1):
         try:
             with opened(path, part) as run:
-                totals = run.totals()
-                name = f"{form.run_id}.{part}"
-                made.append(Session(name, run.began, totals.running_s, totals.running_steps))
+                of = read(run, imported(path)).form
         except GaitpiError:  # it was edited just now, or is damaged: then it was no session
             continue
+        metres, source = distance(of)
+        name, steps = f"{form.run_id}.{part}", of.running_steps
+        made.append(Session(name, of.started, of.running_s, steps, metres, source))
     return made
 
 
-def distance(path: Path, form: Form) -> tuple[float, str]:
+def distance(form: Form) -> tuple[float, str]:
     """Distance of a run, m (NaN where not known for all of it), and by what it is known."""
-    try:
-        imports = importfile.load(importfile.path_of(path))
-    except GaitpiError:
-        return math.nan, ""
-    metres = exposure(form, imports).distance_m
-    return metres, "imported" if math.isfinite(metres) else ""
+    metres = exposure(form).distance_m
+    return metres, _FROM.get(form.facts.distance_from, "") if math.isfinite(metres) else ""
+
+
+_FROM: Final = {"pod": "foot pod", "imported": "imported"}
 
 
 # In words.

@@ -22,7 +22,9 @@ from gaitpi.review.averages import fmean, median
 from gaitpi.review.change import (
     CADENCE_ALIKE,
     NOT_KNOWN,
+    SPEED_ALIKE,
     Bar,
+    Speed,
     Verdict,
     judge,
     known,
@@ -47,8 +49,6 @@ LEAST_ROUNDS: Final = 6
 """Rounds with both below which nothing is said."""
 ROUND_DAYS: Final = 21.0
 """Runs further apart are not of one round, days."""
-SPEED_ALIKE: Final = 0.05
-"""Runs whose speed is within this share of the median are of like speed."""
 SPEED_KNOWN: Final = 0.8
 """Share of runs whose speed must be known for that to be asked."""
 LEVEL: Final = 0.05
@@ -80,6 +80,11 @@ class Contrast:
     alike: str
     verdict: Verdict
     why: str = ""
+
+    @property
+    def speed(self) -> Speed:
+        """Whether the runs were of like speed; "" where it does not matter."""
+        return "like" if self.alike == "speed" else "not known" if self.metric.by_speed else ""
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""

@@ -226,12 +226,18 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
 
 
 def lines(
-    v: Verdict, *, cadence: str = "", lean: str = "", then: str | None = None, ending: str = ""
+    v: Verdict,
+    *,
+    cadence: str = "",
+    lean: str = "",
+    beside: Sequence[str] = (),
+    then: str | None = None,
+    ending: str = "",
 ) -> list[str]:
     """The verdict as six lines of at most 80 columns; seven in a programme.
 
     ``cadence``, ``lean`` and ``then`` (what to do next, "" = no such line) are said instead of what
-    the run alone has to say; ``ending`` what a run without an end is.
+    the run alone has to say; ``beside`` are more lines; ``ending`` what a run without an end is.
     """
     todo = advice(v) or f"all its numbers:  gaitpi show {v.run_id} --json"
     rows = [
@@ -239,6 +245,7 @@ def lines(
         f"cadence    {cadence or _cadence(v)}",
         f"in band    {_in_band(v)}",
         f"lean       {lean or _lean_words(v)}",
+        *beside,
         f"quality    {line(v, WIDTH - 11)}",
         *([f"programme  {v.programme}"] if v.programme else []),
         *([f"next       {todo if then is None else then}"] if then != "" else []),

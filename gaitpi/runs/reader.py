@@ -32,6 +32,8 @@ from gaitpi.runs.rows import (
     Anchor,
     CueRow,
     EventRow,
+    HeartRow,
+    PodRow,
     SecondRow,
     StepMeans,
     StepRow,
@@ -40,7 +42,15 @@ from gaitpi.runs.rows import (
     all_loaded,
     loaded,
 )
-from gaitpi.runs.schema import ADDED, APPLICATION_ID, HEADER_COLUMNS, SCHEMA_VERSION, SUFFIX, schema
+from gaitpi.runs.schema import (
+    ADDED,
+    APPLICATION_ID,
+    HEADER_COLUMNS,
+    SCHEMA_VERSION,
+    SUFFIX,
+    TABLES_IN_4,
+    schema,
+)
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -322,11 +332,22 @@ class RunReader:
         """Faults, gaps, marks, commands, dropouts ..."""
         return self._table(EventRow)
 
+    def hearts(self) -> list[HeartRow]:
+        """A strap's measurements, in the order they came in."""
+        return self._table(HeartRow)
+
+    def pods(self) -> list[PodRow]:
+        """A foot pod's measurements, in the order they came in."""
+        return self._table(PodRow)
+
     def ask(self, table: str, names: Sequence[str], most: int) -> list[tuple[Any, ...]]:
         """The first ``most`` rows of some columns of ``second`` or ``step``, None = not known.
 
-        Quicker than whole rows, and as little believed: what has a wrong type is damage.
+        Quicker than whole rows, and as little believed: what has a wrong type is damage. Of a whole
+        run ``heart`` and ``pod`` can be asked for too.
         """
+        if table in self._without:
+            return []
         kind = next(kind for kind, name in TABLES.items() if name == table)
         lacks = self._lacks.get(table, {})
         columns = ", ".join(lacks.get(name, name) for name in names)
@@ -398,7 +419,7 @@ class RunReader:
 
     def last_ids(self) -> dict[str, int]:
         """The last id in use by table, "block", "step", "second", "cue" ...; 0 for none."""
-        tables = ("block", *TABLES.values())
+        tables = ("block", *(table for table in TABLES.values() if table not in self._without))
         columns = ", ".join(f"coalesce((SELECT max(id) FROM {table}), 0)" for table in tables)
         return dict(zip(tables, self._fetch(f"SELECT {columns}")[0], strict=True))
 
@@ -465,6 +486,8 @@ class RunReader:
 
     def _table(self, kind: type[Row]) -> list[Row]:
         table = TABLES[kind]
+        if table in self._without:
+            return []
         lacks = self._lacks.get(table, {})
         columns = ", ".join(lacks.get(name, name) for name in kind._fields)
         sql = f"SELECT id, {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
@@ -619,6 +642,7 @@ class RunReader:
         if version < 1 or found != _expected(version):
             raise self._damaged("its tables are not those of a run")
         self._lacks = ADDED.get(version, {})
+        self._without = TABLES_IN_4 if version < 4 else ()
 
 
 class _CutInCommitError(RunFileError):

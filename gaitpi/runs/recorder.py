@@ -21,7 +21,7 @@ from gaitpi.errors import RunFileError
 from gaitpi.imu.batch import Batch
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.room import MB, Room
-from gaitpi.runs.rows import Named
+from gaitpi.runs.rows import HeartRow, Named, PodRow
 from gaitpi.runs.writer import COMMIT_S, RunWriter
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ MAX_BATCHES: Final = 20_000
 JOIN_FROM: Final = 100
 """From so many waiting batches on those of a second are joined: less to keep, and to collect."""
 
-MAX_ROWS: Final = 20_000
-"""Most steps, seconds, cues ... that may wait: more than an hour of running."""
+MAX_ROWS: Final = 30_000
+"""Most steps, seconds, cues, readings ... that may wait: more than an hour of running."""
 
 RETRY_S: Final = 1.0
 """Time between attempts while the card refuses, s: a card that is back is noticed at once."""
@@ -241,6 +241,10 @@ class Recorder:
                 self._writer.commit()
 
         self._row(job)
+
+    def reading(self, row: HeartRow | PodRow) -> None:
+        """Record a measurement of a strap or a foot pod."""
+        self._row(lambda: self._writer.reading(row))
 
     def anchor(self, mono: float, wall: float) -> None:
         """Compare the clocks."""

@@ -5,6 +5,7 @@ seconds of run time, other units are in the name; what is not known is NaN (NULL
 Only the standard library is imported, so that listing runs needs no numpy.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
@@ -46,7 +47,8 @@ class SecondRow(NamedTuple):
     ``lean_from`` as in the estimator's trace (0 unknown); ``grade`` rise over run and its standard
     uncertainty, infinite where the slope of a run was unknown; ``yaw_dps`` mean turning rate to the
     left; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved, ``belt_value``
-    the evidence: deg where it has moved, else its ringing.
+    the evidence: deg where it has moved, else its ringing; ``target_spm`` the cadence the coach
+    wanted at the end of the second, NaN without a target.
     """
 
     time_s: float
@@ -65,6 +67,7 @@ class SecondRow(NamedTuple):
     yaw_dps: float
     belt_value: float
     belt: int
+    target_spm: float
 
 
 class CueRow(NamedTuple):
@@ -111,6 +114,42 @@ class EventRow(NamedTuple):
     detail: str
 
 
+class HeartRow(NamedTuple):
+    """A strap's measurement. ``time_s`` when it came in, ``known_s`` from when on it counts.
+
+    It counts from the coach's first moment after ``known_s`` on. ``contact`` 1 or 0, NaN where the
+    strap cannot tell; ``energy_j`` since its reset; ``rr_s`` the text of a JSON array of s.
+    """
+
+    time_s: float
+    known_s: float
+    bpm: int
+    contact: float
+    energy_j: float
+    rr_s: str
+
+    @property
+    def intervals_s(self) -> tuple[float, ...]:
+        """Its RR intervals, oldest first, s."""
+        return tuple(json.loads(self.rr_s))
+
+
+class PodRow(NamedTuple):
+    """A foot pod's measurement; ``time_s`` and ``known_s`` as of :class:`HeartRow`.
+
+    ``cadence_rpm`` as sent: steps of both feet a minute, of some pods those of one;
+    ``stride_m`` as sent, ``distance_m`` the pod's own total; ``running`` 0 = walking.
+    """
+
+    time_s: float
+    known_s: float
+    speed_ms: float
+    cadence_rpm: int
+    stride_m: float
+    distance_m: float
+    running: int
+
+
 class Anchor(NamedTuple):
     """What the wall clock said at a monotonic time; ``wall_s`` seconds since 1970, UTC."""
 
@@ -144,6 +183,8 @@ TABLES: Final[Mapping[type[NamedTuple], str]] = {
     CueRow: "cue",
     WithheldRow: "withheld",
     EventRow: "event",
+    HeartRow: "heart",
+    PodRow: "pod",
     Anchor: "anchor",
 }
 
@@ -156,7 +197,11 @@ _OPTIONAL: Final = {
     "lean_from": 0,
     "belt": 0,
     **dict.fromkeys(
-        ("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps", "belt_value"), math.nan
+        (
+            *("cadence_sd_spm", "lean_sd_deg", "grade", "grade_sd", "yaw_dps", "belt_value"),
+            "target_spm",
+        ),
+        math.nan,
     ),
 }
 _TIMES: Final = frozenset({"time_s", "known_s", "duration_s"})
@@ -165,6 +210,9 @@ LATEST_S: Final = 1e8
 """No run is longer: three years."""
 _LONGEST: Final = 2000
 """Signs of a text that are shown."""
+_INTERVALS: Final = 300
+_INTERVAL_MAX_S: Final = 64.0
+"""Most RR intervals of a measurement, and the longest: 65,535 of 1/1024 s."""
 _KINDS: Final[Mapping[type, tuple[type, ...]]] = {
     float: (float, type(None)),
     int: (int,),
@@ -207,6 +255,7 @@ def stored(row_type: type[NamedTuple], values: Iterable[Any]) -> tuple[Value, ..
     row = tuple(_CONVERT[kind](v) for kind, v in zip(kinds.values(), values, strict=True))
     for name, value in zip(kinds, row, strict=True):
         _need_time(name, value)
+        _need_intervals(name, value)
     return row
 
 
@@ -214,6 +263,19 @@ def _need_time(name: str, value: Any) -> None:
     """Raise ValueError where a column of run times holds none."""
     if name in _TIMES and not (value is not None and abs(value) <= LATEST_S):
         raise ValueError(f"{name} is no time of a run")
+
+
+def _need_intervals(name: str, value: Any) -> None:
+    """Raise ValueError where a text of RR intervals is none."""
+    if name != "rr_s":
+        return
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("rr_s is no JSON") from error
+    good = isinstance(found, list) and len(found) <= _INTERVALS
+    if not good or not all(type(x) in (int, float) and 0 <= x <= _INTERVAL_MAX_S for x in found):
+        raise ValueError("rr_s holds no intervals")
 
 
 def named(row_type: type[NamedTuple], row: Named) -> list[Any]:
@@ -269,7 +331,8 @@ def loaded(row_type: type[NamedTuple], values: tuple[Any, ...]) -> Any:
         if not isinstance(value, _KINDS[kind]):
             raise ValueError(f"{name} holds a {type(value).__name__}")
         _need_time(name, value)
-        if kind is str and name != "detail":  # that is JSON and never shown
+        _need_intervals(name, value)
+        if kind is str and name not in ("detail", "rr_s"):  # those are JSON and never shown
             value = plain(str(value)[:_LONGEST])
         converted.append(math.nan if value is None else value)
     return row_type._make(converted)

@@ -7,10 +7,11 @@ from typing import Final
 APPLICATION_ID: Final = 0x47414954
 """SQLite application_id: the letters GAIT."""
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """SQLite user_version; a reader refuses a higher one.
 
 2: uncertainties in table ``second``. 3: slope and belt there, ticks of a rhythm in ``cue``.
+4: tables of a strap's and a pod's measurements, target in ``second``.
 """
 
 _NEW_IN_2: Final = {"cadence_sd_spm": "NULL", "lean_sd_deg": "NULL"}
@@ -21,15 +22,29 @@ _NEW_IN_3: Final = {
     "belt_value": "NULL",
     "belt": "0",
 }
+_NEW_IN_4: Final = {"target_spm": "NULL"}
 _TICKS: Final = {"first_s": "NULL", "from_s": "NULL", "lasted_s": "NULL"}
 
 ADDED: Final = {
-    1: {"second": _NEW_IN_2 | _NEW_IN_3, "cue": _TICKS},
-    2: {"second": _NEW_IN_3, "cue": _TICKS},
+    1: {"second": _NEW_IN_2 | _NEW_IN_3 | _NEW_IN_4, "cue": _TICKS},
+    2: {"second": _NEW_IN_3 | _NEW_IN_4, "cue": _TICKS},
+    3: {"second": _NEW_IN_4},
 }
 """Columns that each older format lacks, with the SQL of what is read in their place."""
 
+TABLES_IN_4: Final = ("heart", "pod")
+"""Tables that older formats lack: they read as empty."""
+
 _LINES: Final = {
+    3: (
+        (
+            """  belt INTEGER NOT NULL,      -- 0 unknown, 1 steady, 2 loose, 3 moved
+  target_spm REAL             -- cadence the coach wanted at its end, NULL = none
+""",
+            """  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
+""",
+        ),
+    ),
     2: (
         (
             """  cadence_sd_spm REAL, lean_sd_deg REAL, -- standard uncertainty of the means
@@ -83,6 +98,10 @@ HEADER_COLUMNS: Final = (
 def schema(version: int = SCHEMA_VERSION) -> str:
     """The SQL text that makes the tables and views, as that format had it."""
     text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    if version < 4:
+        for table in TABLES_IN_4:
+            begin = text.index(f"CREATE TABLE {table} (")
+            text = text[:begin] + text[text.index("CREATE TABLE", begin + 1) :]
     for older in range(SCHEMA_VERSION - 1, version - 1, -1):
         for now, then in _LINES[older]:
             text = text.replace(now, then)

@@ -79,7 +79,8 @@ CREATE TABLE second (         -- one row per second of run time
   grade REAL, grade_sd REAL,  -- slope of the ground, rise over run, by the sensor alone
   yaw_dps REAL,               -- mean turning rate about the vertical, to the left
   belt_value REAL,            -- why: deg where it has moved, else its ringing (1)
-  belt INTEGER NOT NULL       -- 0 unknown, 1 steady, 2 loose, 3 moved
+  belt INTEGER NOT NULL,      -- 0 unknown, 1 steady, 2 loose, 3 moved
+  target_spm REAL             -- cadence the coach wanted at its end, NULL = none
 ) STRICT;
 
 CREATE TABLE cue (            -- what the runner heard, and why
@@ -106,6 +107,25 @@ CREATE TABLE event (          -- faults, gaps, marks, commands, dropouts
   time_s REAL,
   kind TEXT NOT NULL, text TEXT NOT NULL,
   detail TEXT NOT NULL        -- JSON object
+) STRICT;
+
+CREATE TABLE heart (          -- a Heart Rate Measurement of a strap
+  id INTEGER PRIMARY KEY,
+  time_s REAL,                -- when it came in
+  known_s REAL,               -- counts from the coach's first moment after this on
+  bpm INTEGER NOT NULL,
+  contact REAL,               -- 1 skin contact, 0 none
+  energy_j REAL,              -- expended since the strap's reset
+  rr_s TEXT NOT NULL          -- JSON array: its RR intervals in s, oldest first
+) STRICT;
+
+CREATE TABLE pod (            -- a measurement of a foot pod (Running Speed and Cadence)
+  id INTEGER PRIMARY KEY,
+  time_s REAL, known_s REAL,  -- as of heart
+  speed_ms REAL,
+  cadence_rpm INTEGER NOT NULL, -- the number as sent: steps of both feet, by some of one
+  stride_m REAL, distance_m REAL, -- as sent; distance is the pod's own total
+  running INTEGER NOT NULL    -- 0: the pod says walking
 ) STRICT;
 
 CREATE TABLE finish (         -- one row when the run was closed; none after a power cut

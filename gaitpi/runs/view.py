@@ -26,7 +26,16 @@ from gaitpi.runs.reader import (
     clock,
     resolve,
 )
-from gaitpi.runs.rows import CueRow, EventRow, SecondRow, StepRow, Totals, WithheldRow
+from gaitpi.runs.rows import (
+    CueRow,
+    EventRow,
+    HeartRow,
+    PodRow,
+    SecondRow,
+    StepRow,
+    Totals,
+    WithheldRow,
+)
 from gaitpi.runs.schema import SUFFIX
 
 if TYPE_CHECKING:
@@ -165,6 +174,14 @@ class RunView(RunReader):
     def events(self) -> list[EventRow]:
         """What happened in the window."""
         return [row for row in super().events() if self.keeps(row.time_s)]
+
+    def hearts(self) -> list[HeartRow]:
+        """The strap's measurements that came in the window."""
+        return [row for row in super().hearts() if self.keeps(row.time_s)]
+
+    def pods(self) -> list[PodRow]:
+        """The foot pod's measurements that came in the window."""
+        return [row for row in super().pods() if self.keeps(row.time_s)]
 
     def _kept(self, table: str) -> str:
         """SQL of the rows of ``second`` or ``step`` that lie in the window."""

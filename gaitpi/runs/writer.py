@@ -37,7 +37,9 @@ from gaitpi.runs.rows import (
     Anchor,
     CueRow,
     EventRow,
+    HeartRow,
     Named,
+    PodRow,
     SecondRow,
     StepRow,
     WithheldRow,
@@ -483,6 +485,13 @@ class RunWriter:
     def _event(self, time_s: float, kind: str, text: str, detail: Mapping[str, object]) -> None:
         written = json.dumps(dict(detail), ensure_ascii=False)
         self._add(EventRow, (time_s, kind, text, written))
+
+    def reading(self, row: HeartRow | PodRow) -> None:
+        """Keep a measurement of a strap or a foot pod.
+
+        Given before the first samples that it counts for: a commit that has those has it too.
+        """
+        self._add(type(row), row)
 
     def anchor(self, mono: float, wall: float) -> None:
         """Compare the clocks (CLOCK_MONOTONIC and wall seconds, read together).

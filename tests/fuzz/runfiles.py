@@ -35,7 +35,8 @@ from gaitpi.review.verdict import judge, lines
 from gaitpi.runs.codec import checksum, pack, unpack
 from gaitpi.runs.header import header_crc
 from gaitpi.runs.reader import RunReader, list_runs, resolve
-from gaitpi.runs.schema import HEADER_COLUMNS, SUFFIX
+from gaitpi.runs.rows import HeartRow
+from gaitpi.runs.schema import HEADER_COLUMNS, SCHEMA_VERSION, SUFFIX
 from tests.fuzz.csvs import signal
 from tests.fuzz.target import (
     NUMBERS,
@@ -50,7 +51,10 @@ from tests.fuzz.target import (
 )
 
 BLOCK = b"block"
-_TABLES = ("run", "anchor", "block", "step", "second", "cue", "withheld", "event", "finish")
+_TABLES = (
+    *("run", "anchor", "block", "step", "second", "cue", "withheld", "event", "finish"),
+    *("heart", "pod"),
+)
 _NAME = f"20261123-180000-abcd-000001{SUFFIX}"
 
 
@@ -63,7 +67,15 @@ def made(folder: Path, *, finish: bool = True, codec_1: bool = False) -> bytes:
     counts = (signal(230, sample.RATE_HZ)[:, 1:7] * 300).astype(np.int16)
     seconds = [sample.second(float(k), lean_deg=4.0 + k, lean_from=2) for k in range(3)]
     cues = [sample.cue(1.5), sample.cue(1.9, "back")]
-    sample.write_run(path, seconds=seconds, cues=cues, samples=counts, finish=finish, virtual=True)
+    sample.write_run(
+        path,
+        seconds=seconds,
+        cues=cues,
+        samples=counts,
+        readings=[sample.heart(0.8), sample.pod(0.9), sample.heart(1.8), sample.pod(1.9)],
+        finish=finish,
+        virtual=True,
+    )
     db = sqlite3.connect(path, isolation_level=None)
     if codec_1:
         for row in db.execute("SELECT id, n, codec, data FROM block").fetchall():
@@ -165,7 +177,7 @@ def _edited(data: bytes, rng: Random) -> bytes:
                 (codec, n, head[5:], number),
             )
         else:
-            db.execute(f"PRAGMA user_version = {rng.choice((0, 1, 2, 3, 4, -1, 2**31 - 1))}")
+            db.execute(f"PRAGMA user_version = {rng.choice((0, 1, 2, 3, 4, 5, -1, 2**31 - 1))}")
         if rng.random() < 0.9:
             with contextlib.suppress(sqlite3.Error):
                 sealed(db)
@@ -250,7 +262,7 @@ def _strict(data: bytes) -> bytes:
         try:
             db.deserialize(data)
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            wanted = _expected(version) if 1 <= version <= 3 else {}
+            wanted = _expected(version) if 1 <= version <= SCHEMA_VERSION else {}
             rows = db.execute("SELECT name, sql FROM sqlite_schema").fetchall()
             if all(not isinstance(sql, str) or wanted.get(name, sql) == sql for name, sql in rows):
                 return data
@@ -341,11 +353,14 @@ def _header(run: RunReader) -> None:
 
 
 def _rows(run: RunReader) -> None:
-    for rows in (run.steps(), run.seconds(), run.cues(), run.withheld(), run.events()):
+    tables = (run.steps(), run.seconds(), run.cues(), run.withheld(), run.events())
+    for rows in (*tables, run.hearts(), run.pods()):
         for row in rows:
             for name, value in row._asdict().items():
                 if isinstance(value, str):
-                    if name != "detail":  # JSON, never shown as it is
+                    if isinstance(row, HeartRow) and name == "rr_s":
+                        must(all(0 <= x <= 64 for x in row.intervals_s), "an interval is none")
+                    elif name != "detail":  # JSON, never shown as it is
                         spoken(value)
                 else:
                     must(isinstance(value, int | float), "a value is no number")

@@ -206,7 +206,7 @@ def _sign(path: Path) -> None:
     db.close()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_older_formats_are_compared_in_what_they_have(
     recorded: list[Path], tmp_path: Path, version: int
 ) -> None:
@@ -215,7 +215,7 @@ def test_older_formats_are_compared_in_what_they_have(
     db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
     db.executescript(schema(version))
     db.execute("ATTACH ? AS new", (str(recorded[0]),))
-    tables = db.execute("SELECT name FROM new.sqlite_schema WHERE type = 'table'").fetchall()
+    tables = db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall()
     for (table,) in tables:
         names = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
         db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")

@@ -24,7 +24,7 @@ INF = math.inf
 def second(time_s: float, activity: int = 3, gap_s: float = 0.0) -> SecondRow:
     nan = math.nan
     return SecondRow(
-        time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan, nan, nan, nan, nan, 0
+        time_s, activity, 170.0, nan, nan, 208, 0, gap_s, 0, nan, nan, nan, nan, nan, nan, 0, nan
     )
 
 

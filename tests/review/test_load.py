@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.season import write
-from gaitpi import editfile, importfile
+from calibration.season import watched, write
+from gaitpi import editfile
 from gaitpi.editfile import Split, path_of
-from gaitpi.importfile import Imported, Points
 from gaitpi.journal import texts
 from gaitpi.review.load import (
     DAYS,
@@ -207,16 +206,6 @@ def test_one_more_run_never_lowers_steps_and_time(runs: list[Session], more: lis
 WALL_S = datetime(2026, 5, 10, 18, tzinfo=UTC).timestamp()
 
 
-def imported(path: Path, metres: float, share: float) -> None:
-    """A watch's distance of that run."""
-    record = Imported(
-        wall_s=WALL_S, file="a.fit", sha256="0", start_s=0.0, end_s=1.0, share=share,
-        distance_m=metres,
-    )  # fmt: skip
-    points = Points(sha256="0", time_s=(), heart_rate_bpm=(), distance_m=())
-    importfile.add(importfile.path_of(path), record, points)
-
-
 def test_from_run_files(tmp_path: Path) -> None:
     first = write(tmp_path, WALL_S - 86_400.0, 600, seed=1)
     second = write(tmp_path, WALL_S, 420, seed=2)
@@ -225,13 +214,13 @@ def test_from_run_files(tmp_path: Path) -> None:
     assert found.whole
     assert not found.simulated
     assert ceiling(found.sessions, TODAY).by == "steps"
-    imported(first, 1500.0, 0.99)
+    watched(first, 1500.0, 600.0)
     by = ceiling(gather(tmp_path).sessions, TODAY)
     assert by.distance_m is not None
-    assert by.distance_m.most == pytest.approx(1650.0)
-    # the watch was started late: its distance is not that of the run
-    imported(first, 900.0, 0.6)
-    imported(second, 700.0, 0.5)
+    assert by.distance_m.most == pytest.approx(1650.0, rel=0.01)
+    assert by.distance_m.of.source == "imported"
+    # the watch was stopped early: its distance is not that of the run
+    watched(second, 1200.0, 420.0, share=0.6)
     assert gather(tmp_path).sessions[1].source == ""
     # that which is going on is not one of them
     assert [s.run_id for s in gather(tmp_path, but=second.stem).sessions] == [first.stem]

@@ -16,7 +16,7 @@ from gaitpi.coach.types import Cue, Withheld
 from gaitpi.config import CoachConfig, Config
 from gaitpi.imu.batch import Batch, ClockLine, Counts
 from gaitpi.runs.header import RunHeader
-from gaitpi.runs.rows import SecondRow, StepRow
+from gaitpi.runs.rows import HeartRow, PodRow, SecondRow, StepRow
 from gaitpi.runs.writer import RunWriter
 
 NOW_S = WALL_S + 30 * 86_400.0
@@ -85,8 +85,17 @@ def second(time_s: float, **other: float) -> dict[str, Any]:
         "gap_s": 0.0,
         "lean_from": 0,
         "belt": 1,
+        "target_spm": math.nan,
     }
     return row | other
+
+
+def heart(time_s: float, **other: Any) -> HeartRow:
+    return HeartRow(time_s, time_s + 0.05, 148, 1.0, 52_000.0, "[0.4053, 0.4072]")._replace(**other)
+
+
+def pod(time_s: float, **other: Any) -> PodRow:
+    return PodRow(time_s, time_s + 0.05, 2.8125, 170, 1.01, 812.3, 1)._replace(**other)
 
 
 def cue(time_s: float, name: str = "step-up", metric: Any = "cadence") -> Cue:
@@ -106,6 +115,7 @@ def write_run(
     cues: Iterable[Cue] = (),
     samples: Counts | None = None,
     coach: CoachConfig | None = None,
+    readings: Iterable[HeartRow | PodRow] = (),
     finish: bool = True,
     **header_args: Any,
 ) -> RunHeader:
@@ -118,6 +128,8 @@ def write_run(
     writer.steps(step(s["time_s"]) for s in seconds)
     for one in cues:
         writer.cue(one, one.time_s)
+    for reading in readings:
+        writer.reading(reading)
     writer.withheld(withheld(3.0))
     writer.event(2.0, "mark", "button")
     if finish:

@@ -24,14 +24,20 @@ from gaitpi.review.form import read
 from gaitpi.review.verdict import judge, lines
 from gaitpi.runs.codec import checksum
 from gaitpi.runs.reader import RunReader, list_runs, resolve
+from gaitpi.runs.rows import SecondRow
 from gaitpi.runs.schema import APPLICATION_ID, schema
 from gaitpi.runs.writer import RunWriter, settle
 
-from .sample import batches, counts, cue, header, second, write_run
+from .sample import batches, counts, cue, header, heart, pod, second, write_run
 
 
 def make(path: Path, **other: Any) -> Path:
-    write_run(path, seconds=[second(float(i)) for i in range(5)], cues=[cue(2.0)], **other)
+    write_run(
+        path,
+        seconds=[second(float(i), target_spm=172.0) for i in range(5)],
+        cues=[cue(2.0)],
+        **other,
+    )
     return path
 
 
@@ -58,6 +64,7 @@ def everything(path: Path) -> None:
             run.summary,
         )
         _ = run.steps(), run.seconds(), run.cues(), run.withheld(), run.events()
+        _ = [row.intervals_s for row in run.hearts()], run.pods()
         assert len(lines(judge(run))) == 6
         drifts(read(run))
         list(run.blocks())
@@ -146,16 +153,17 @@ def spoil(path: Path, sql: str, *values: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("version", "lacks"), [(1, 7), (2, 5)])
+@pytest.mark.parametrize(("version", "lacks"), [(1, 8), (2, 6), (3, 1)])
 def test_a_run_of_an_older_format_is_read(tmp_path: Path, version: int, lacks: int) -> None:
     """What it has not is not known; all else is there, and nothing of it is changed."""
-    new, old = make(tmp_path / "new.gaitpi"), tmp_path / "old.gaitpi"
+    readings = [heart(1.0), pod(1.2)]
+    new, old = make(tmp_path / "new.gaitpi", readings=readings), tmp_path / "old.gaitpi"
     db = sqlite3.connect(old, isolation_level=None)
     db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
     db.executescript(schema(version))
     db.execute("ATTACH ? AS new", (str(new),))
     for (table,) in db.execute(
-        "SELECT name FROM new.sqlite_schema WHERE type = 'table'"
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table'"
     ).fetchall():
         names = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
         db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
@@ -165,11 +173,42 @@ def test_a_run_of_an_older_format_is_read(tmp_path: Path, version: int, lacks: i
         np.testing.assert_array_equal(was.steps(), run.steps())
         before, now = np.array(was.seconds()), np.array(run.seconds())
         np.testing.assert_array_equal(before[:, :-lacks], now[:, :-lacks])
-        assert np.isnan(before[:, -lacks:-1]).all()
-        assert not before[:, -1].any()
+        missing = SecondRow._fields[-lacks:]
+        for name in missing:
+            column = before[:, SecondRow._fields.index(name)]
+            assert (column == 0).all() if name == "belt" else np.isnan(column).all()
         assert len(was.cues()) == len(run.cues())
-        assert all(np.isnan([heard.first_s, heard.from_s]).all() for heard in was.cues())
+        if version < 3:
+            assert all(np.isnan([heard.first_s, heard.from_s]).all() for heard in was.cues())
+        assert (was.hearts(), was.pods()) == ([], [])
+        assert [*run.hearts(), *run.pods()] == readings
+        assert was.last_ids()["second"] == len(before)
     assert raw(old) == raw(new)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE heart SET rr_s = '[0.4, NULL]'",
+        "UPDATE heart SET rr_s = '[0.4, NaN]'",
+        "UPDATE heart SET rr_s = '[0.4, true]'",
+        "UPDATE heart SET rr_s = '[-0.4]'",
+        "UPDATE heart SET rr_s = '{}'",
+        "UPDATE heart SET rr_s = '[' || replace(hex(zeroblob(301)), '00', '1,') || '1]'",
+        "UPDATE heart SET known_s = NULL",
+        "UPDATE heart SET time_s = 9e999",
+        "UPDATE pod SET time_s = 1e30",
+        "UPDATE pod SET known_s = NULL",
+    ],
+)
+def test_a_reading_that_is_none_is_damage(tmp_path: Path, sql: str) -> None:
+    readings = [heart(1.0), pod(1.2)]
+    path = spoil(make(tmp_path / "run.gaitpi", readings=readings), sql)
+    with RunReader(path) as run:
+        with pytest.raises(RunFileError, match=r"table (heart|pod): ") as caught:
+            _ = [row.intervals_s for row in run.hearts()], run.pods()
+        words(caught.value)
+        assert len(run.seconds()) == 5
 
 
 def test_missing_blocks_are_noticed(tmp_path: Path) -> None:
@@ -211,7 +250,7 @@ def test_a_view_of_a_strangers_making_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("PRAGMA user_version = 4", "newer gaitpi"),
+        ("PRAGMA user_version = 5", "newer gaitpi"),
         ("PRAGMA application_id = 1", "another program's mark"),
         ("DELETE FROM run", "header is missing"),
         ("UPDATE run SET acc_scale = acc_scale * 2", "header cannot be trusted"),

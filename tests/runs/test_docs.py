@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .sample import SENSOR, counts, cue, second, write_run
+from gaitpi.runs.rows import HeartRow, PodRow
+
+from .sample import SENSOR, counts, cue, heart, pod, second, write_run
 
 DOC = (Path(__file__).parents[2] / "docs" / "run-file.md").read_text(encoding="utf-8")
 
@@ -22,13 +24,21 @@ def examples(language: str) -> list[str]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "run.gaitpi"
-    write_run(path, seconds=[second(float(i)) for i in range(70)], cues=[cue(30.0)])
+    readings: list[HeartRow | PodRow] = [
+        heart(30.0),
+        pod(31.0),
+        heart(61.0, bpm=150),
+        heart(62.0, contact=0.0),
+    ]
+    write_run(
+        path, seconds=[second(float(i)) for i in range(70)], cues=[cue(30.0)], readings=iter(readings)
+    )
     return path
 
 
 def test_every_query_answers(path: Path) -> None:
     queries = [q for text in examples("sql") for q in re.findall(r"[^;]+;", text)]
-    assert len(queries) == 6
+    assert len(queries) == 7
     db = sqlite3.connect(path)
     answers = [db.execute(query).fetchall() for query in queries]
     views = re.findall(
@@ -42,8 +52,9 @@ def test_every_query_answers(path: Path) -> None:
     assert answers[1] == [("00:30", "step-up", 164.9, 166.8, "low 8 s")]
     assert answers[2] == [(0, 170.0, None, 0.0), (1, 170.0, None, 0.0)]
     assert answers[3] == [("right", 70, None)]
-    assert answers[4] == [(2.0, "mark", "button")]
-    assert answers[5] == [(None,)]
+    assert answers[4] == [(0, 148.0, 2.81), (1, 150.0, None)]
+    assert answers[5] == [(2.0, "mark", "button")]
+    assert answers[6] == [(None,)]
 
 
 def test_shell_commands_work(path: Path) -> None:

@@ -1,5 +1,6 @@
 """What goes into a run file comes out, bit for bit."""
 
+import json
 import math
 import sqlite3
 from pathlib import Path
@@ -13,11 +14,11 @@ from gaitpi.errors import RunFileError
 from gaitpi.imu.batch import Batch, ClockLine
 from gaitpi.runs.header import new_run_id
 from gaitpi.runs.reader import RawBlock, RunReader
-from gaitpi.runs.rows import LATEST_S, SecondRow, StepRow
+from gaitpi.runs.rows import LATEST_S, HeartRow, PodRow, SecondRow, StepRow
 from gaitpi.runs.schema import APPLICATION_ID, HEADER_COLUMNS, SCHEMA_VERSION, schema
 from gaitpi.runs.writer import COMMIT_S, RunWriter
 
-from .sample import batches, counts, cue, header, second, step, withheld, write_run
+from .sample import batches, counts, cue, header, heart, pod, second, step, withheld, write_run
 
 
 def read_blocks(path: Path) -> list[RawBlock]:
@@ -141,7 +142,7 @@ def test_rows_come_back_with_nan_and_infinities(
     for name, value in given_step.items():
         array[name] = value
     a_second = second(at, lean_deg=values[1], gap_s=values[2])
-    del a_second["lean_from"], a_second["belt"]
+    del a_second["lean_from"], a_second["belt"], a_second["target_spm"]
     writer = RunWriter(path, header(virtual=True))
     writer.steps(array)
     writer.steps([given_step])
@@ -154,7 +155,8 @@ def test_rows_come_back_with_nan_and_infinities(
         for got in run.steps():
             np.testing.assert_array_equal(got, [given_step[name] for name in kinds])
         assert len(run.steps()) == 2
-        wanted = [{**a_second, "lean_from": 0, "belt": 0}[name] for name in SecondRow._fields]
+        lacks = {"lean_from": 0, "belt": 0, "target_spm": math.nan}
+        wanted = [{**a_second, **lacks}[name] for name in SecondRow._fields]
         np.testing.assert_array_equal(run.seconds()[0], wanted)
         heard = run.cues()[0]
         np.testing.assert_array_equal([heard.time_s, heard.played_s], [at, math.nan])
@@ -166,6 +168,61 @@ def test_rows_come_back_with_nan_and_infinities(
         assert run.events()[0].detail == '{"who": "ich", "n": 3}'
         assert run.summary == {"done": True}
         assert run.finished
+
+
+LEVEL = st.none() | st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(max_examples=20)
+@given(
+    times=st.tuples(TIME, TIME),
+    values=st.lists(LEVEL, min_size=4, max_size=4),
+    whole=st.tuples(st.integers(0, 65535), st.integers(0, 255), st.integers(0, 1)),
+    rr=st.lists(st.floats(0, 64).map(lambda x: round(x, 4)), max_size=300),
+)
+def test_readings_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    times: tuple[float, float],
+    values: list[float | None],
+    whole: tuple[int, int, int],
+    rr: list[float],
+) -> None:
+    path = tmp_path_factory.mktemp("readings") / "run.gaitpi"
+    nan = [math.nan if value is None else value for value in values]
+    bpm, rpm, running = whole
+    given_heart = HeartRow(*times, bpm, nan[0], nan[1], json.dumps(rr))
+    given_pod = PodRow(*times, nan[0], rpm, nan[2], nan[3], running)
+    writer = RunWriter(path, header(virtual=True))
+    writer.reading(given_heart)
+    writer.reading(given_pod)
+    writer.close()
+    with RunReader(path) as run:
+        assert repr(run.hearts()) == repr([given_heart])
+        assert run.hearts()[0].intervals_s == tuple(rr)
+        assert repr(run.pods()) == repr([given_pod])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        heart(math.nan),
+        heart(1.0, known_s=math.inf),
+        heart(1.0, bpm=math.nan),
+        heart(1.0, rr_s="[0.4"),
+        heart(1.0, rr_s="[65]"),
+        heart(1.0, rr_s='["0.4"]'),
+        pod(-2e8),
+        pod(1.0, cadence_rpm="?"),
+    ],
+)
+def test_a_reading_that_cannot_be_stored_is_refused_at_once(
+    tmp_path: Path, bad: HeartRow | PodRow
+) -> None:
+    writer = RunWriter(tmp_path / "run.gaitpi", header(virtual=True))
+    with pytest.raises(ValueError):
+        writer.reading(bad)
+    writer.reading(pod(1.0))
+    writer.close()
 
 
 def test_header_and_marks_come_back(tmp_path: Path) -> None:

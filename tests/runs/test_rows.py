@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitpi.runs.rows import Anchor, CueRow, EventRow, SecondRow, StepRow, all_loaded, loaded
+from gaitpi.runs.rows import (
+    Anchor,
+    CueRow,
+    EventRow,
+    HeartRow,
+    PodRow,
+    SecondRow,
+    StepRow,
+    all_loaded,
+    loaded,
+)
 
-KINDS = (Anchor, CueRow, EventRow, SecondRow, StepRow)
+KINDS = (Anchor, CueRow, EventRow, HeartRow, PodRow, SecondRow, StepRow)
 GOOD = {
     float: st.one_of(st.none(), st.floats(-1e5, 1e5), st.just(math.inf)),
     int: st.integers(-9, 9),

@@ -29,7 +29,19 @@ from gaitpi.runs.view import (
 )
 from gaitpi.runs.writer import RunWriter
 
-from .sample import RATE_HZ, batches, counts, cue, header, second, step, withheld, write_run
+from .sample import (
+    RATE_HZ,
+    batches,
+    counts,
+    cue,
+    header,
+    heart,
+    pod,
+    second,
+    step,
+    withheld,
+    write_run,
+)
 
 LONG_S = 60
 GAP_S = 1.25
@@ -62,6 +74,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.steps([step(at_s, activity=activity) | known])
     for k, name in enumerate(("step-up", "back", "step-up", "back")):
         writer.cue(cue(10.0 + 9.5 * k, name), 10.0 + 9.5 * k)
+    for k in range(LONG_S):
+        writer.reading(heart(k + 0.4, bpm=100 + k))
+        writer.reading(pod(k + 0.7, distance_m=2.8 * k))
     writer.withheld(withheld(3.0))
     writer.event(2.0, "mark", "button")
     writer.event(30.0, "mark", "button")
@@ -88,7 +103,7 @@ moments = st.lists(
 def test_the_parts_add_up_to_the_run(run: Path, times: list[float]) -> None:
     before = run.read_bytes()
     with RunReader(run) as whole, parts_of(run, times) as parts:
-        for name in ("steps", "seconds", "cues", "withheld", "events"):
+        for name in ("steps", "seconds", "cues", "withheld", "events", "hearts", "pods"):
             rows = getattr(whole, name)()
             found = [row for part in parts for row in getattr(part, name)()]
             assert sorted(map(repr, found)) == sorted(map(repr, rows))

@@ -79,8 +79,8 @@ def pain_words(found: Beside) -> list[str]:
         for key, _, words in _MOMENTS
     ]
     return [
-        f"Levels from 0 (none) to 10, as the runner noted them. Noted of {n} runs: {', '.join(counts)}."
-        " What was not noted is not known; it is shown as a gap and is no 0."
+        f"Levels from 0 (none) to 10, as the runner noted them. Noted of {n} runs:"
+        f" {', '.join(counts)}. What was not noted is not known; it is shown as a gap and is no 0."
     ]
 
 

@@ -148,7 +148,7 @@ def noted(kept: Sequence[Told]) -> Beside:
     runs, pains = [], []
     for k, run in enumerate(kept):
         v = run.verdict
-        session = Session(run.name, v.started, v.running_s, v.running_steps, run.distance_m)
+        session = Session(run.name, v.started, v.running_s, v.running_steps)
         level = Level(0, k % 3, 2 + k % 4, len(run.pains)) if k % 2 else Level(marks=len(run.pains))
         runs.append(Noted(session, run.form, "ab"[k // 2 % 2], "road", level, run.drifts))
         day = session.day.isoformat()
