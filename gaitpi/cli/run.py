@@ -181,6 +181,7 @@ def _work(config: "Config", keeper: "Watcher") -> int:
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.heat import Thermometer
     from gaitpi.device.programme import Desk
+    from gaitpi.device.resting import Resting
     from gaitpi.device.resume import LastCue
     from gaitpi.device.status import StatusFile, boot_id, own_path
     from gaitpi.device.supply import Supply
@@ -200,6 +201,7 @@ def _work(config: "Config", keeper: "Watcher") -> int:
         button=hardware.button,
         programme=Desk(runs, hardware.clock.wall),
         ceilings=Ceilings(runs, asked=config.coach.ceiling_sound),
+        resting=Resting(runs, hardware.clock.wall, threaded=True),
         auto=config.runs.auto == "on",
         thermometer=Thermometer(),
         supply=Supply(),

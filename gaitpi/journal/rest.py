@@ -5,6 +5,7 @@ none) is entered for then or later, for ``REST_DAYS`` at most. What is not known
 day without an entry is no day without pain, and a clock that was never set lets no days pass.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -27,21 +28,26 @@ class Rest(NamedTuple):
 
 def resting(journal: Journal, today: date) -> Rest | None:
     """The worst pain that has cues rest on that day; None when none does."""
+    return worst(severe(journal), today)
+
+
+def worst(rests: Sequence[Rest], today: date) -> Rest | None:
+    """The worst that is not over on that day, the newest of these; None when there is none."""
+    young = [one for one in rests if (today - date.fromisoformat(one.day)).days < REST_DAYS]
+    return max(young, key=lambda one: (one.level, one.day), default=None)
+
+
+def severe(journal: Journal) -> list[Rest]:
+    """All that no later entry has ended, however old."""
     entered: dict[str, int] = {}
     for change in journal.changes:
         entered[change.name] = change.number
     pains = [(entered[name], pain) for name, pain in journal.named(Pain)]
-    found = [
-        (pain.level, number, pain)
+    return [
+        Rest(pain.level, pain.site, pain.day)
         for number, pain in pains
-        if pain.level >= STOP_LEVEL
-        and (today - pain.date).days < REST_DAYS
-        and not any(_ends(*other, number, pain) for other in pains)
+        if pain.level >= STOP_LEVEL and not any(_ends(*other, number, pain) for other in pains)
     ]
-    if not found:
-        return None
-    _, _, worst = max(found, key=lambda one: one[:2])
-    return Rest(worst.level, worst.site, worst.day)
 
 
 def _ends(number: int, lower: Pain, severe_number: int, severe: Pain) -> bool:

@@ -269,7 +269,7 @@ def _entry(
         else:
             entry = Worn(**base, run=line.get("run", ""), shoe=pair)
     if not entry.sane:
-        raise ValueError(f"{kind} makes no sense: {_first_wrong(line, kind)}")
+        raise ValueError(_first_wrong(line, kind))
     return entry
 
 
@@ -289,7 +289,7 @@ def _first_wrong(line: Line, kind: str) -> str:
         if column in ("what", "shoe", "text", "run", "site") and (
             not line.get(column) or len(line[column]) > 40 or not line[column].isprintable()
         ):
-            return f"its {column} is {line.get(column, '')[:20]!r}"
+            return f"{column} {line.get(column, '')[:20]!r} cannot be one"
     return "a value is out of range"
 
 

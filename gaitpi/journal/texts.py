@@ -73,7 +73,11 @@ def marks(number: int) -> list[str]:
 def rests(level: int, site: str, day: str) -> str:
     """Why cues rest in a run: kept in its file, and told by ``why``."""
     where = f" ({site})" if site else ""
-    return f"pain {level}{where} was entered for {day}: cues rest for this run"
+    return f"pain {level}{where} was entered for {day}"
+
+
+NOT_KNOWN: Final = "the journal cannot be read, so whether a pain asks for it is not known"
+"""Why cues rest in a run where that is so."""
 
 
 def resting(level: int, site: str, day: str) -> str:

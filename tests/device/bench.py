@@ -18,6 +18,7 @@ from gaitpi.device.control import Board
 from gaitpi.device.daemon import Daemon, Ended
 from gaitpi.device.heat import Thermometer
 from gaitpi.device.replay import open_recording, replay
+from gaitpi.device.resting import Resting
 from gaitpi.device.supply import Supply
 from gaitpi.device.virtual import recorder_in
 from gaitpi.hostclock import VirtualClock
@@ -63,6 +64,7 @@ class Bench:
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
         supply: Supply | None = None,
+        resting: bool = False,
     ) -> None:
         self.clock = VirtualClock(wall_s=WALL_S)
         self.factory = MockFactory()
@@ -78,6 +80,7 @@ class Bench:
         self.thermometer = thermometer
         self.board = Board()
         self.supply = supply
+        self.resting = Resting(self.directory, self.clock.wall) if resting else None
 
     def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
         pin: Any = self.factory.pin(27)
@@ -111,6 +114,7 @@ class Bench:
             thermometer=self.thermometer,
             board=self.board,
             supply=self.supply,
+            resting=self.resting,
         )
         return daemon.run(until)
 
