@@ -7,6 +7,7 @@ the defaults. TOML has no null, so a key that may be absent takes the text ``"no
 
 import functools
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -143,16 +144,51 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ceiling_sound: Annotated[
         bool, Meta(description="one sound when a run reaches the ceiling of 'gaitpi load'")
     ] = False
-    ceiling_steps: Annotated[
+    ceiling_m: Annotated[
         Annotated[float, Meta(ge=0, le=1_000_000)] | None,
         Meta(
-            description="the ceiling in running steps; none = filled in when a run begins, like "
-            "the next"
+            description="the ceiling in metres, where a foot pod knows them; none = filled in "
+            "when a run begins, like the next two"
         ),
+    ] = None
+    ceiling_steps: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(description="the ceiling in running steps, where the distance is not known"),
     ] = None
     ceiling_s: Annotated[
         Annotated[float, Meta(ge=0, le=360_000)] | None,
-        Meta(description="the ceiling in time of running, s"),
+        Meta(description="the same in time of running, s"),
+    ] = None
+    follow_speed: Annotated[
+        bool,
+        Meta(
+            description="the cadence target follows a foot pod's speed along your own line; "
+            "'gaitpi target line accept' fills that in (the next six)"
+        ),
+    ] = False
+    follow_slope: Annotated[
+        Annotated[float, Meta(ge=0, le=40)] | None,
+        Meta(description="how your own cadence rises with speed, steps/min per m/s"),
+    ] = None
+    follow_at_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="speed to which the accepted target belongs, m/s"),
+    ] = None
+    follow_low_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="slowest speed of the line, m/s: below it is not continued"),
+    ] = None
+    follow_high_ms: Annotated[
+        Annotated[float, Meta(ge=0.5, le=8)] | None,
+        Meta(description="quickest speed of the line, m/s"),
+    ] = None
+    follow_own_spm: Annotated[
+        Annotated[float, Meta(ge=100, le=240)] | None,
+        Meta(description="your own cadence at that speed, steps/min"),
+    ] = None
+    follow_most_spm: Annotated[
+        Annotated[float, Meta(ge=100, le=264)] | None,
+        Meta(description="a target that follows goes no higher, steps/min"),
     ] = None
     session: Annotated[
         str,
@@ -250,6 +286,21 @@ class RunsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class BleConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Heart-rate strap and foot pod by Bluetooth; pairing is 'gaitpi ble pair'."""
+
+    enabled: Annotated[bool, Meta(description="false: paired devices are left alone")] = True
+    adapter: Annotated[
+        str, Meta(pattern=r"^(hci[0-9]{1,3})?$", description='e.g. "hci0"; empty = the first')
+    ] = ""
+    out: Annotated[
+        bool, Meta(description="be a foot pod for watches and treadmills: cadence, by Bluetooth")
+    ] = False
+    relay_heart_rate: Annotated[
+        bool, Meta(description="with out: pass the strap's heart rate on as well")
+    ] = False
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
@@ -258,6 +309,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     coach: CoachConfig = CoachConfig()
     cues: CuesConfig = CuesConfig()
     runs: RunsConfig = RunsConfig()
+    ble: BleConfig = BleConfig()
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -564,6 +616,11 @@ def _conflicts(config: Config) -> Iterator[str]:
         yield (
             f"coach.band_return ({coach.band_return}) must be below coach.band_low "
             f"({coach.band_low}), or the cue would flutter at the edge of the band."
+        )
+    if (coach.follow_low_ms or 0.0) > (coach.follow_high_ms or math.inf):
+        yield (
+            f"coach.follow_low_ms ({coach.follow_low_ms}) must not be above coach.follow_high_ms "
+            f"({coach.follow_high_ms})."
         )
     if coach.target_spm is not None:
         edge = coach.target_spm * (1.0 - coach.band_low)

@@ -46,6 +46,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "bad_rows": Fault("F16", "records that made no sense", "this is a fault of gaitpi"),
     RESUMED: Fault("F17", "times gaitpi stopped and went on", "'journalctl -u gaitpi' says why"),
     "late": Fault("F18", "times the loop was late", "the machine was too busy"),
+    "radio-malformed": Fault(
+        "F19", "messages of the radio that were none", "this is a fault of gaitpi"
+    ),
+    "radio-time": Fault("F19", "readings of strap or pod out of their time"),
+    "radio-many": Fault("F19", "readings of strap or pod that came too fast"),
     "supply": Fault("F26", "times the supply sagged", "a 5 V supply of 2.5 A, a short, thick lead"),
     "identity": Fault("F22", "answers of something that is not the sensor", _WIRES),
 }

@@ -486,6 +486,9 @@ def clamp(config: Config, found: Prescription | None) -> tuple[Config, tuple[str
     if ceiling is not None and coach.target_spm is not None and coach.target_spm > ceiling:
         changes["target_spm"] = ceiling
         said.append(f"coach.target_spm {coach.target_spm:g} -> {ceiling:g} (the most prescribed)")
+    if ceiling is not None and (coach.follow_most_spm or 0.0) > ceiling:
+        changes["follow_most_spm"] = ceiling
+        said.append(f"coach.follow_most_spm {coach.follow_most_spm:g} -> {ceiling:g} (the most)")
     if found.band_low is not None and coach.band_low < found.band_low:
         changes["band_low"] = found.band_low
         said.append(f"coach.band_low {coach.band_low:g} -> {found.band_low:g} (the narrowest)")

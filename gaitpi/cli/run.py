@@ -5,6 +5,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import importlib.util
 import os
 import signal
 import threading
@@ -18,9 +19,12 @@ from gaitpi.config import runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, OutputError
 
 if TYPE_CHECKING:
+    import socket
+
     from gaitpi.config import Config
     from gaitpi.cues.button import Button
     from gaitpi.cues.outputs import Outputs
+    from gaitpi.device.companions import Companion
     from gaitpi.device.keeper import Work
     from gaitpi.device.notify import Watcher
     from gaitpi.hostclock import SystemClock
@@ -48,17 +52,47 @@ def run(args: argparse.Namespace) -> int:
     config = load_with_targets(args)
     # one thread does all there is to compute, and a keeper must have no others
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gaitpi.device.companions import Companions
     from gaitpi.device.keeper import Keeper
     from gaitpi.device.notify import Notifier
 
+    companions, radio = _companions(config)
     return Keeper(
-        functools.partial(_work, config),
+        functools.partial(_work, config, radio),
         Notifier(),
         say,
         # in the middle of a run all was there a moment ago, and no light is wanted
         look=None if cut_off() else _looking(config),
         load=load,
+        companions=Companions(companions, say),
     ).run()
+
+
+def _companions(config: "Config") -> "tuple[list[Companion], socket.socket | None]":
+    """The radio's programs that may be wanted, and the daemon's end of what they tell."""
+    from gaitpi import pairedfile
+    from gaitpi.device.companions import Companion, python, socket_pair
+
+    if importlib.util.find_spec("bleak") is None:
+        return [], None  # an installation without Bluetooth; 'gaitpi ble' says so
+    ble, runs = config.ble, runs_directory(config)
+    paired = pairedfile.path_in(runs)
+    found, radio = [], None
+    adapter = ["--adapter", ble.adapter] if ble.adapter else []
+    if ble.enabled:
+        radio, theirs = socket_pair()
+        found.append(
+            Companion(
+                "Bluetooth",
+                python("gaitpi.ble.central", "--paired", str(paired), *adapter),
+                lambda: bool(pairedfile.load(paired).in_force),
+                theirs,
+            )
+        )
+    if ble.out:
+        relay = ["--relay-heart-rate"] if ble.relay_heart_rate else []
+        found.append(Companion("Bluetooth out", python("gaitpi.ble.peripheral", *adapter, *relay)))
+    return found, radio
 
 
 def say(text: str) -> None:
@@ -169,7 +203,7 @@ def _until_told() -> threading.Event:
     return stop
 
 
-def _work(config: "Config", keeper: "Watcher") -> int:
+def _work(config: "Config", radio: "socket.socket | None", keeper: "Watcher") -> int:
     """The daemon itself."""
     stop = _until_told()
     hardware = _opened(config)
@@ -209,6 +243,7 @@ def _work(config: "Config", keeper: "Watcher") -> int:
         unfinished_in=runs,
         heard=LastCue(own_path().with_name("heard.json")),
         board=board,
+        radio=radio,
     )
     with Server(path_beside(own_path()), board):
         ended = daemon.run(stop.is_set)

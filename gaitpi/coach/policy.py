@@ -22,6 +22,9 @@ Decisions that the configuration cannot undo (it may only be stricter):
   ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
   ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
   the quiet hours, running, and sound data; no cadence correction comes beside it.
+* A target that follows the speed of a foot pod (:mod:`gaitpi.coach.pace`) stands still while a cue
+  is answered, evidence from before it rose is none, and without a fresh speed it is the accepted
+  one.
 * What cannot be seen is not judged: when the runner stops, or data are lost, before the answer
   time is over, the cue counts neither as answered nor as unanswered.
 
@@ -34,7 +37,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
-from gaitpi.coach import detect, programme, rhythm
+from gaitpi.coach import detect, pace, programme, rhythm
 from gaitpi.coach.answer import ANSWER_S as ANSWER_S
 from gaitpi.coach.answer import GAP_S as GAP_S
 from gaitpi.coach.belt import Belt
@@ -71,7 +74,7 @@ LEAN_RETURN: Final = 0.5
 LEAN_SURE: Final = 2.0
 """A deviation of lean smaller than this many of its standard uncertainties is not cued."""
 
-BELT_HEARD: Final = ("quiet.belt", "quiet.turn", "quiet.hill")
+BELT_HEARD: Final = ("quiet.belt", "quiet.turn", "quiet.hill", "quiet.speed")
 """Quiet rules of form, in which the belt sound is heard all the same."""
 
 ASKED_QUIET: Final = frozenset({"quiet.off", "quiet.mute", "quiet.hours", "quiet.activity"})
@@ -159,6 +162,10 @@ class _State:
     awaiting_back: bool = False
     unanswered: int = 0
     withheld: str = ""
+    target_spm: float | None = None
+    """The cadence wanted where it follows the speed; None = the configured one."""
+    speed_ms: float | None = None
+    speed_lost_s: float | None = None
     contacts: list[float] = field(default_factory=list)
     train: list[float] = field(default_factory=list)
     """The metronome while it ticks: its start, the first tick not yet decided; else empty."""
@@ -193,6 +200,7 @@ class Coach:
     def __init__(self, config: CoachConfig, *, day_second: float | None = None) -> None:
         self._config = config
         self._quiet_hours = _parse_hours(config.quiet_hours)
+        self._line = _line(config)
         self._s = _State(day_second=day_second, focus=config.focus)
         self._beats: list[Beats] = []
 
@@ -274,8 +282,13 @@ class Coach:
     @property
     def target_spm(self) -> float:
         """The cadence wanted now, NaN without a target."""
-        target = self._config.target_spm
-        return math.nan if target is None else target
+        return math.nan if self._target is None else self._target
+
+    @property
+    def _target(self) -> float | None:
+        """The cadence wanted now, None without a target."""
+        target = self._s.target_spm
+        return self._config.target_spm if target is None else target
 
     @property
     def onset_s(self) -> float | None:
@@ -296,7 +309,7 @@ class Coach:
             rule, reason = self._asked_quiet(s.time_s) or ticking
         else:
             unknown = ("quiet.unknown", f"{metric} not known yet") if reading is None else None
-            ready = "ready", "watching " + metric
+            ready = "ready", f"watching {metric}{self._target_words()}"
             quiet = self._muted(s.time_s) or unknown or self._unsure(self._low())
             rule, reason = quiet or self._spaced(s.time_s) or ready
         return Status(s.time_s, metric, value, self._band(), rule, reason)
@@ -316,12 +329,15 @@ class Coach:
         if m.clipped >= CLIP_BURST:
             s.clip_s = t
         s.time_s, s.activity = t, m.activity
+        if m.activity in (WALKING, RUNNING):
+            # nobody knows what was run in a gap: it has no distance
+            seen = lost < GAP_S
+            speed_ms = m.speed_ms if seen else math.nan
+            s.reach.moves(dt, speed_ms, running=seen and m.activity == RUNNING)
         if m.activity != RUNNING:
             s.fast_since_s = None
             s.forget()
             return
-        if lost < GAP_S:
-            s.reach.running_s += dt
         if s.first_run_s is None:
             s.first_run_s = t
         if lost < GAP_S and t - s.first_run_s >= self._config.warmup_s:
@@ -330,12 +346,40 @@ class Coach:
             s.fast_since_s = None
         elif s.fast_since_s is None:
             s.fast_since_s = t
+        self._follow_speed(m)
         s.turning.observe(t, m.yaw_rate_dps)
         if s.belt.observe(t, m.belt, m.belt_value) and self._config.focus == "lean":
             s.forget_strides()
         if self._config.focus == "lean":
             self._observe_lean(m)
         s.ground.observe(m.grade, m.grade_sd, s.onset_s)
+
+    def _follow_speed(self, m: Moment) -> None:
+        """Move the target with the speed: not while a cue is answered, and not for little.
+
+        Strides judged by a lower target are no evidence against a higher one, and what the target
+        does is not the runner's answer. Without a fresh speed it is the accepted one, at once.
+        """
+        s, accepted = self._s, self._config.target_spm
+        if self._line is None or accepted is None:
+            return
+        known = math.isfinite(m.speed_ms)
+        s.speed_ms = m.speed_ms if known else None
+        before = accepted if s.target_spm is None else s.target_spm
+        wanted = pace.target_at(self._line, accepted, m.speed_ms)
+        answering = s.answer_by_s is not None or bool(s.train)
+        if known and (answering or abs(wanted - before) < pace.STEP_SPM):
+            return
+        if wanted == before:
+            return
+        if not known:
+            s.speed_lost_s, s.answer_by_s = m.time_s, None
+        s.target_spm = wanted
+        s.awaiting_back = False
+        if wanted > before:
+            s.forget_strides()
+        else:
+            self._mark_onset()
 
     def _observe_lean(self, m: Moment) -> None:
         s, t, turning = self._s, m.time_s, self._s.turning.now
@@ -387,10 +431,10 @@ class Coach:
         return self._read_cadence(t) if self._config.focus == "cadence" else self._read_lean()
 
     def _read_cadence(self, t: float) -> _Reading | None:
-        s, c = self._s, self._config
+        s = self._s
         n = self._window()
         stale = s.step_known_s is None or t - s.step_known_s > STEPS_STALE_S
-        if stale or len(s.steps) < n or c.target_spm is None:
+        if stale or len(s.steps) < n:
             return None
         # Times are averaged, then inverted: the mean of rates would be too high.
         value = cadence_spm(sum(s.steps[-n:]) / n)
@@ -416,7 +460,7 @@ class Coach:
             found = self._beyond(deviations[0][0], seconds, deviations[0][1])
             if found is None:
                 return None
-            spm = (c.target_spm or math.nan) / (1.0 + found.mean)
+            spm = self.target_spm / (1.0 + found.mean)
             return _Low(-1, spm, found.seconds, found.mean)
         usual = c.usual_lean_deg or 0.0
         for side, (off, edge) in zip((-1, 1), deviations, strict=True):
@@ -433,7 +477,7 @@ class Coach:
         strides, c = self._s.strides, self._config
         if c.focus == "cadence":
             # stride times average, rates do not: so the deviation is one of time
-            usual = 2.0 * step_time_s(c.target_spm or math.nan)
+            usual = 2.0 * step_time_s(self.target_spm)
             slow = [stride[0] / usual - 1.0 for stride in strides]
             return [(slow, 1.0 / (1.0 - c.band_low) - 1.0)]
         lean = c.usual_lean_deg or 0.0
@@ -508,6 +552,7 @@ class Coach:
             return "let-go", f"{c.focus}.unanswered", f"{s.unanswered} cues unanswered, {rest}"
         edges = self._band()
         out = f"below {edges[0]:.1f}" if low.side < 0 else f"above {edges[1]:.1f}"
+        out += self._target_words()
         unit = _UNIT[c.focus]
         reason = f"{c.focus} {low.value:.1f} {unit} {out} over {low.seconds:.0f} s"
         if c.focus == "lean":
@@ -518,6 +563,14 @@ class Coach:
             return "metronome" if adaptive else "step-up", "cadence.low", reason
         name = "metronome" if adaptive else "beat"
         return name, "cadence.still-low", f"{reason}, though cued"
+
+    def _target_words(self) -> str:
+        """What the target is, where it follows the speed; else ""."""
+        if self._line is None or self._config.target_spm is None:
+            return ""
+        if self._s.speed_ms is None:
+            return f" (no speed: fixed target {self.target_spm:.1f})"
+        return f" (target {self.target_spm:.1f} at {self._s.speed_ms:.1f} m/s)"
 
     def _event(
         self,
@@ -532,7 +585,7 @@ class Coach:
         if quiet is not None:
             words = f"{quiet[1]}; otherwise {name}: {reason}"
             return Withheld(t, name, metric, value, band, quiet[0], words)
-        target = self._config.target_spm
+        target = self._target
         if name not in ("step-up", "beat", "metronome") or target is None:
             return Cue(t, name, metric, value, band, rule, reason)
         first_s, from_s = self._first_tick(t)
@@ -549,9 +602,9 @@ class Coach:
     def _spoken(self, t: float, name: str) -> None:
         """Book a cue that was given."""
         s = self._s
-        if name == "metronome" and self._config.target_spm is not None:
+        if name == "metronome" and self._target is not None:
             first_s, from_s = self._first_tick(t)
-            beat_s = step_time_s(self._config.target_spm)
+            beat_s = step_time_s(self._target)
             s.train = [t, first_s + sum(rhythm.glide(from_s, beat_s, rhythm.GLIDE_TICKS))]
         s.cued = [*s.cued[-(CEILING_PER_HOUR - 1) :], t]
         s.forget_strides()
@@ -617,7 +670,7 @@ class Coach:
         """Begin, move or end the metronome."""
         s, c = self._s, self._config
         self._beats = []
-        target_s = step_time_s(c.target_spm or math.nan)
+        target_s = step_time_s(self.target_spm)
         plain = c.metronome == "plain" and c.target_spm is not None
         end = self._asked_quiet(t) if plain else self._enough(t, reading)
         if s.train and end is not None:
@@ -699,6 +752,9 @@ class Coach:
                 "quiet.clip",
                 f"a knock beyond the sensor's range {t - (s.clip_s or 0.0):.0f} s ago",
             )
+        if _recent(s.speed_lost_s, t):
+            gone_s = t - (s.speed_lost_s or 0.0)
+            return "quiet.speed", f"the foot pod's speed was lost {gone_s:.0f} s ago: fixed target"
         belt = s.belt.words(t) if c.focus == "lean" else ""
         if belt:
             return "quiet.belt", belt
@@ -758,15 +814,15 @@ class Coach:
     def _band(self) -> tuple[float, float]:
         """The band of the focus metric, open sides infinite."""
         c = self._config
-        if c.focus == "cadence" and c.target_spm is not None:
-            return c.target_spm * (1.0 - c.band_low), math.inf
+        if c.focus == "cadence" and self._target is not None:
+            return self._target * (1.0 - c.band_low), math.inf
         if c.focus == "lean" and c.usual_lean_deg is not None:
             return c.usual_lean_deg - c.lean_band_deg, c.usual_lean_deg + c.lean_band_deg
         return -math.inf, math.inf
 
     def _return_spm(self) -> float:
         c = self._config
-        return (c.target_spm or math.inf) * (1.0 - min(c.band_return, c.band_low))
+        return (self._target or math.inf) * (1.0 - min(c.band_return, c.band_low))
 
     def _window(self) -> int:
         """Steps in the mean: even, so that a left-right difference cancels."""
@@ -784,6 +840,17 @@ class Coach:
 
     def _giving_up(self) -> bool:
         return self._s.unanswered >= max(1, self._config.unanswered_max)
+
+
+def _line(config: CoachConfig) -> pace.Line | None:
+    """The line along which the target follows the speed; None = it is fixed."""
+    known = (
+        *(config.follow_slope, config.follow_at_ms, config.follow_low_ms, config.follow_high_ms),
+        *(config.follow_own_spm, config.follow_most_spm),
+    )
+    fixed = not config.follow_speed or config.focus != "cadence" or config.metronome == "plain"
+    numbers = [value for value in known if value is not None]
+    return None if fixed or len(numbers) < len(known) else pace.Line(*numbers)
 
 
 def _recent(at: float | None, t: float) -> bool:

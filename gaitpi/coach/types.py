@@ -19,7 +19,8 @@ class Moment:
     samples at the end of the range since the moment before; ``grade`` slope of the ground, rise
     over run, NaN while unknown, and ``grade_sd`` its standard uncertainty, infinite while unknown,
     NaN where nothing estimates it; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved, and
-    ``belt_value`` the evidence: deg where it has moved, else its ringing; NaN while unknown.
+    ``belt_value`` the evidence: deg where it has moved, else its ringing; NaN while unknown;
+    ``speed_ms`` by a foot pod, NaN without a fresh one.
     """
 
     time_s: float
@@ -34,6 +35,7 @@ class Moment:
     grade_sd: float = float("nan")
     belt: int = 0
     belt_value: float = float("nan")
+    speed_ms: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

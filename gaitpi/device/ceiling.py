@@ -15,7 +15,7 @@ from gaitpi.errors import GaitpiError
 from gaitpi.review.load import Session, ceiling, gather, short
 from gaitpi.targetfile import CLOCK_SET_S
 
-KEYS: Final = ("ceiling_steps", "ceiling_s")
+KEYS: Final = ("ceiling_m", "ceiling_steps", "ceiling_s")
 
 
 class Laid(NamedTuple):
@@ -59,5 +59,10 @@ class Ceilings:
         found = ceiling(self._sessions, date.fromtimestamp(now_s), clock_set=now_s >= CLOCK_SET_S)
         if found.steps is None or found.minutes_s is None:
             return Laid(config, f"Ceiling: {short(found)}.")
-        laid = replace(coach, ceiling_steps=found.steps.most, ceiling_s=found.minutes_s.most)
+        laid = replace(
+            coach,
+            ceiling_m=found.distance_m.most if found.distance_m else None,
+            ceiling_steps=found.steps.most,
+            ceiling_s=found.minutes_s.most,
+        )
         return Laid(replace(config, coach=laid), f"Ceiling: {short(found)}.")

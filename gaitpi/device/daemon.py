@@ -7,6 +7,7 @@ clock and, faster than real time, on a virtual one.
 
 import gc
 import os
+import socket
 import sys
 import threading
 import time
@@ -38,6 +39,7 @@ from gaitpi.device.live import LIVE_S, Live, Seen
 from gaitpi.device.notify import Notifier, Watcher
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.programme import Desk
+from gaitpi.device.radio import LinkChange, Radio, Taken, row
 from gaitpi.device.resting import Resting
 from gaitpi.device.resume import ENDED, LastCue, Resumed, Unfinished, find, take_up
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
@@ -48,7 +50,7 @@ from gaitpi.device.warmup import warm_up
 from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
 from gaitpi.faults import RESUMED
-from gaitpi.gait import Mount, Start, is_cached
+from gaitpi.gait import RUNNING, Mount, Start, is_cached
 from gaitpi.hostclock import HostClock, VirtualClock
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.bus import FaultCounters
@@ -131,6 +133,7 @@ class Daemon:
     this boot that was cut off just now goes on; None = none does; ``heard`` remembers the last cue
     beyond a crash. ``board`` is where commands come
     from, and where those who give them look; whoever serves it lives as long as the daemon.
+    ``radio`` is the socket on which a strap's and a foot pod's readings come, None = none do.
     """
 
     def __init__(
@@ -162,6 +165,7 @@ class Daemon:
         unfinished_in: Path | None = None,
         heard: LastCue | None = None,
         board: Board | None = None,
+        radio: socket.socket | None = None,
     ) -> None:
         self._config = config
         self._reader = reader
@@ -223,6 +227,7 @@ class Daemon:
         self._next_supply_s = 0.0
         self._next_rest_s = 0.0
         self._own = FaultCounters()
+        self._radio = Radio(radio, self._own.add)
         self._quiet_until_s = 0.0
         self._stopped = False
         self._power_off = False
@@ -348,6 +353,8 @@ class Daemon:
         command = self._board.take()
         if command is not None:
             self._ordered(command)
+        for taken in self._radio.take(now):
+            self._sensed(taken, now)
         if self._board.watched and now >= self._next_live_s:
             self._next_live_s = now + LIVE_S
             self._board.live = self._look(now)
@@ -440,11 +447,13 @@ class Daemon:
             muted_s=max(0.0, self._controls.muted_until_s - max(0.0, at)),
             recorder=dict(recorder.counters) if recorder else {},
             control=self._board.problem,
+            radio=self._radio.status(now_s=self._clock.monotonic()),
         )
 
     def _look(self, now_s: float) -> Live:
         """What is seen this moment, for those who watch."""
         p, pipeline = self._progress, self._pipeline
+        radio = self._radio.status(now_s)
         if pipeline is None:
             return Live(
                 state=self._state(),
@@ -453,6 +462,7 @@ class Daemon:
                 reason=p.coach,
                 counters=self._counters,
                 recorder_problem=self._recorder_problem(),
+                radio=radio,
             )
         return self._seen.look(
             now_s,
@@ -467,6 +477,7 @@ class Daemon:
             counters=self._counters,
             recorder=self._recorder,
             recorder_problem=self._recorder_problem(),
+            radio=radio,
         )
 
     def _state(self) -> str:
@@ -548,6 +559,36 @@ class Daemon:
             self._event("supply-back", "the supply holds again")
             self._said("The supply holds again.")
             self._rest_light()
+
+    # -------------------------------------------------------------------- strap and foot pod
+
+    def _sensed(self, taken: Taken, now_s: float) -> None:
+        """A reading counts from the coach's next moment on; a link is told where it changes."""
+        pipeline, recorder = self._pipeline, self._recorder
+        if isinstance(taken, LinkChange):
+            self._said(f"{taken.text[0].upper()}{taken.text[1:]}.")
+            if recorder is not None:
+                self._note_link(recorder, now_s - self._run0, taken)
+            # dark while running; no sound in any case: a strap is nothing to stop for
+            dark = self._progress.activity == RUNNING or not self._realtime or self._lost
+            if (taken.gained or taken.lost) and not dark:
+                self._player.light("link-gained" if taken.gained else "link-lost")
+        elif pipeline is not None:
+            reading = row(taken, self._run0, pipeline.moment_s)
+            pipeline.reading(reading)
+            if recorder is not None:
+                recorder.reading(reading)
+
+    def _note_link(self, recorder: Recorder, time_s: float, change: LinkChange) -> None:
+        link = change.link
+        recorder.event(
+            *(time_s, "link", change.text),
+            role=link.role,
+            state=link.state,
+            name=link.name,
+            address=link.address,
+            battery=link.battery,
+        )
 
     # -------------------------------------------------------------------- button and commands
 
@@ -857,10 +898,14 @@ class Daemon:
             self._trouble(2, str(error))
         else:
             self._run_id = header.run_id
+            for change in self._radio.links():
+                self._note_link(self._recorder, now - self._run0, change)
             self._said(f"Recording {header.run_id}.")
             self._rest_light()
             if self._realtime or self._button is not None or self._auto:
                 self._sound("record")
+        for taken in self._radio.since(self._run0):
+            self._sensed(taken, now)
         if self._starting is not None:
             said = f"recording {self._run_id}" if self._run_id else "a run begins, not recorded"
             more = {"run_id": self._run_id or None}

@@ -12,7 +12,6 @@ is missing is told at once, and shows the light of a start meanwhile.
 """
 
 import contextlib
-import ctypes
 import math
 import os
 import select
@@ -24,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from gaitpi.device.companions import Companions, die_with
 from gaitpi.device.notify import Watcher
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError
 
@@ -51,7 +51,6 @@ _ENDED: Final = b"ENDED "
 _FAILED: Final = b"FAILED "
 """It said what is wrong, and this is the code."""
 _ASKED: Final = (signal.SIGTERM, signal.SIGINT)
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class _Line:
@@ -73,7 +72,8 @@ class Keeper:
     """Runs ``work`` in a forked process, again and again until it ends by itself or is told to.
 
     ``look`` goes first, in a process of its own: it tells ``READY=1`` when all that is needed is
-    there, and stays until SIGTERM; the steps of ``load`` are gone through meanwhile. ``manager`` is
+    there, and stays until SIGTERM; the steps of ``load`` are gone through meanwhile. ``companions``
+    are minded from the time on when the first worker is ready. ``manager`` is
     told ``READY=1`` once, ``WATCHDOG=1`` at each sign of life, ``STOPPING=1``; ``said`` gets a
     sentence when a worker had to be replaced. To be made before there are threads, and run in the
     main thread: SIGTERM and SIGINT end the worker in order.
@@ -87,6 +87,7 @@ class Keeper:
         *,
         look: Work | None = None,
         load: Callable[[], Iterable[None]] = tuple,
+        companions: Companions | None = None,
         stall_s: float = STALL_S,
         start_s: float = START_S,
     ) -> None:
@@ -95,6 +96,7 @@ class Keeper:
         self._said = said
         self._look = look
         self._load = load
+        self._companions = companions or Companions([], said)
         self._stall_s = stall_s
         self._start_s = start_s
         self._stop = False
@@ -110,6 +112,7 @@ class Keeper:
             return self._keep() if code is None else code
         finally:
             self._manager.send("STOPPING=1")
+            self._companions.end()  # what they told last is in the run, or never will be
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -144,7 +147,7 @@ class Keeper:
     def _keep(self) -> int:
         quick = 0
         while not self._stop:
-            worker = _Worker(self._work)
+            worker = _Worker(self._work, self._companions.forked)
             self._watch(worker)
             if worker.code is not None and (worker.returned or not self._told_ready):
                 return worker.code
@@ -174,6 +177,7 @@ class Keeper:
         end = time.monotonic() + seconds
         while not self._stop and (left := end - time.monotonic()) > 0:
             self._manager.send("WATCHDOG=1")
+            self._companions.tick()
             time.sleep(min(left, 0.2))
 
     def _watch(self, worker: "_Worker") -> None:
@@ -196,6 +200,8 @@ class Keeper:
                 return
             for state in worker.states(min(limit - now, 0.2)):
                 self._told(worker, state)
+            if worker.ready and ends_s == math.inf:
+                self._companions.tick()
             if not worker.ready or ends_s < math.inf:
                 self._manager.send("WATCHDOG=1")  # it begins or ends, within the limit above
         worker.end("")
@@ -216,7 +222,7 @@ class Keeper:
 class _Worker:
     """One forked process and the pipe it speaks through."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, forked: Callable[[], None] = lambda: None) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         keeper = os.getpid()
@@ -227,6 +233,7 @@ class _Worker:
             self.pid = os.fork()
             if self.pid == 0:
                 os.close(ours)
+                forked()
                 _work(work, theirs, keeper, before)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -305,7 +312,7 @@ def _work(work: Work, fd: int, keeper: int, mask: set[int]) -> None:
         for number in _ASKED:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _die_with(keeper)
+        die_with(keeper)  # one daemon on the bus at a time
         os.set_blocking(fd, False)
         line = _Line(fd)
         try:
@@ -321,11 +328,3 @@ def _work(work: Work, fd: int, keeper: int, mask: set[int]) -> None:
         sys.stderr.flush()
     finally:
         os._exit(code)  # nothing of the keeper's is to be tidied up here
-
-
-def _die_with(keeper: int) -> None:
-    """Have the kernel end this process when the keeper is gone: one daemon on the bus at a time."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:
-        os._exit(EXIT_PROBLEM)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from gaitpi.device.radio import RadioStatus
+
 if TYPE_CHECKING:
     from gaitpi.coach.policy import Status as Thought
     from gaitpi.coach.types import Cue
@@ -43,7 +45,7 @@ class Live(Struct, frozen=True, kw_only=True):
     None where none is known. ``muted_s`` how long the runner's own mute still lasts. ``gaps``,
     ``gap_s`` (lost, s), ``clipped`` (samples), ``steps`` and ``cues`` are of this run, ``counters``
     faults by name since the daemon started. ``queued_s`` samples that wait for the card, s;
-    ``recorder_problem`` is "" when all is well.
+    ``recorder_problem`` is "" when all is well; ``radio`` as in the status.
     """
 
     state: str
@@ -71,6 +73,7 @@ class Live(Struct, frozen=True, kw_only=True):
     counters: Mapping[str, int] = {}
     queued_s: float = 0.0
     recorder_problem: str = ""
+    radio: RadioStatus | None = None
 
 
 class Seen:
@@ -112,6 +115,7 @@ class Seen:
         counters: Mapping[str, int],
         recorder: "Recorder | None",
         recorder_problem: str,
+        radio: RadioStatus | None = None,
     ) -> Live:
         """The moment at host time ``now_s``."""
         if self._thought is None or now_s >= self._thought_s + THOUGHT_S:
@@ -129,8 +133,8 @@ class Seen:
             metric=thought.metric,
             value=thought.value,
             band=thought.band,
-            target_spm=coach.target_spm,
-            cadence_band=_cadence_band(coach),
+            target_spm=None if coach.target_spm is None else pipeline.coach.target_spm,
+            cadence_band=_cadence_band(coach, pipeline.coach.target_spm),
             lean_band=_lean_band(coach),
             rule=thought.rule,
             reason=thought.reason,
@@ -153,13 +157,14 @@ class Seen:
             counters=counters,
             queued_s=0.0 if recorder is None else recorder.queued_s,
             recorder_problem=recorder_problem,
+            radio=radio,
         )
 
 
-def _cadence_band(coach: "CoachConfig") -> tuple[float, float] | None:
+def _cadence_band(coach: "CoachConfig", target_spm: float) -> tuple[float, float] | None:
     if coach.target_spm is None:
         return None
-    return coach.target_spm * (1.0 - coach.band_low), math.inf
+    return target_spm * (1.0 - coach.band_low), math.inf
 
 
 def _lean_band(coach: "CoachConfig") -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ the samples and their times only: not on how they were cut into batches, nor on 
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.slope import SlopeEstimator
 from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
@@ -19,7 +21,7 @@ from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.correction import Correction, corrected
 from gaitpi.gait import RUNNING, GaitEstimator, GaitParams, Mount, Start, Trace
-from gaitpi.runs.rows import SecondRow
+from gaitpi.runs.rows import HeartRow, PodRow, SecondRow
 from gaitpi.units import DEG_PER_RAD, G0
 
 Floats = NDArray[np.float64]
@@ -100,6 +102,8 @@ class Pipeline:
         self._seconds = _Seconds()
         self._moment_s = -1.0
         self._mutes: list[tuple[float, float]] = []
+        self._pods: deque[PodRow] = deque()
+        self._speed = Speed()
         self._kept: list[tuple[float, float, float, float]] = []
         self._beats: list[Beats] = []
 
@@ -120,6 +124,14 @@ class Pipeline:
         so gets the same decisions. Calls come in the order of ``from_s``.
         """
         self._mutes.append((from_s, until_s))
+
+    def reading(self, row: HeartRow | PodRow) -> None:
+        """Take a strap's or a pod's measurement; it counts from the first moment after ``known_s``.
+
+        Live ``known_s`` is :attr:`moment_s`, as of :meth:`mute`. Heart rate decides nothing.
+        """
+        if isinstance(row, PodRow):
+            self._pods.append(row)
 
     @property
     def status(self) -> Status:
@@ -218,12 +230,15 @@ class Pipeline:
             self._moment_s = t
             while self._mutes and self._mutes[0][0] < t:
                 self.coach.mute(*self._mutes.pop(0))
+            while self._pods and self._pods[0].known_s < t:
+                pod = self._pods.popleft()
+                self._speed.add(pod.time_s, pod.speed_ms)
             grade, grade_sd = self._slope(activity)
             belt = self._belt.at(t)
             decisions += self.coach.moment(
                 Moment(
                     *(t, activity, cadence_spm, lean_deg, yaw_dps, gap_s, clip, lean_sd),
-                    *(grade, grade_sd, belt.state, belt.evidence),
+                    *(grade, grade_sd, belt.state, belt.evidence, self._speed.at(t)),
                 )
             )
             self._beats += self.coach.beats

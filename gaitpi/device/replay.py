@@ -22,7 +22,7 @@ from gaitpi.imu.batch import Counts
 from gaitpi.runs.kind import is_run as is_run
 from gaitpi.runs.muted import mutes
 from gaitpi.runs.reader import RawBlock, RunReader
-from gaitpi.runs.rows import EventRow, SecondRow
+from gaitpi.runs.rows import EventRow, HeartRow, PodRow, SecondRow
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Recording:
 
     ``config`` is the one of the run where there is one; ``events`` those recorded with it;
     ``start`` what its estimator started from, ``correction`` what its accelerations were corrected
-    by.
+    by; ``readings`` of strap and pod in the order in which they were known.
     """
 
     rate_hz: float
@@ -53,6 +53,7 @@ class Recording:
     events: list[EventRow]
     start: Start | None = None
     correction: Correction | None = None
+    readings: tuple[HeartRow | PodRow, ...] = ()
 
 
 def open_recording(path: Path, *, joined: int | None = None) -> Recording:
@@ -85,6 +86,8 @@ def _open_run(path: Path, joined: int) -> Recording:
 
     # these come of the samples once more; the rest was only known live
     events = [e for e in run.events() if e.kind not in THOUGHT_AGAIN]
+    rows: list[HeartRow | PodRow] = [*run.hearts(), *run.pods()]
+    readings = tuple(sorted(rows, key=lambda row: row.known_s))
     return Recording(
         rate_hz=header.design_rate_hz,
         has_gyro=header.has_gyro,
@@ -94,6 +97,7 @@ def _open_run(path: Path, joined: int) -> Recording:
         events=events,
         start=start,
         correction=correction,
+        readings=readings,
     )
 
 
@@ -177,6 +181,8 @@ def pipeline_for(
     )
     for from_s, until_s in mutes(recording.events):
         pipeline.mute(from_s, until_s)
+    for row in recording.readings:
+        pipeline.reading(row)
     return pipeline
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gaitpi.config import state_directory
+from gaitpi.device.radio import RadioStatus
 from gaitpi.errors import InputFileError
 
 STALE_S: Final = 5.0
@@ -56,7 +57,8 @@ class Status(Struct, frozen=True, kw_only=True):
     Unknown numbers are None (NaN is written as null). ``waiting``: there is no run and one begins
     by itself. ``muted_s``: how long the runner's own mute still lasts, s; ``recorder`` what went
     wrong with the run file of this run, by name, as ``counters``; ``control`` why the control
-    socket cannot be used, empty when it can.
+    socket cannot be used, empty when it can. ``radio`` strap and foot pod, None where nothing is
+    told of either.
     """
 
     pid: int
@@ -80,6 +82,7 @@ class Status(Struct, frozen=True, kw_only=True):
     muted_s: float = 0.0
     recorder: dict[str, int] = {}
     control: str = ""
+    radio: RadioStatus | None = None
 
 
 class StatusFile:

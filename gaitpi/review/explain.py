@@ -8,12 +8,14 @@ the answer says so. No numba, no numpy.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import LEAN_RETURN, Coach
 from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
 from gaitpi.config import CoachConfig, Config
@@ -28,7 +30,7 @@ from gaitpi.review.ledger import (
 )
 from gaitpi.runs.muted import muting
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import RUNNING, SecondRow, StepRow
+from gaitpi.runs.rows import RUNNING, PodRow, SecondRow, StepRow
 
 CUE_S: Final = 10.0
 """A cue that came so shortly before the time asked for is what is meant, s."""
@@ -149,7 +151,7 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
         until_s = (at_s if cue is None else cue.time_s) + 1.0
         mutes = muting(run.events())
         quiet = [(from_s, to_s) for from_s, to_s, _ in mutes]
-        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s, quiet)
+        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s, quiet, run.pods())
         thoughts = [_by_whom(thought, mutes) for thought in thoughts]
         doubts += _disagreement(decisions, found, until_s)
     metric = config.coach.focus if config else ""
@@ -192,6 +194,7 @@ def think(
     day_second: float,
     until_s: float,
     mutes: Sequence[tuple[float, float]] = (),
+    pods: Sequence[PodRow] = (),
 ) -> tuple[list[Thought], list[Cue | Withheld]]:
     """What the coach thought each second before ``until_s``, and all it decided until then.
 
@@ -202,6 +205,8 @@ def think(
     thoughts: list[Thought] = []
     decisions: list[Cue | Withheld] = []
     feet = _Feet(steps, config.coach.usual_lean_from)
+    coming = deque(sorted(pods, key=lambda pod: pod.known_s))
+    speed = Speed()
     for second in seconds:
         if second.time_s >= until_s:
             break
@@ -213,6 +218,9 @@ def think(
                 coach.mute(*waiting.pop(0))
             for step in feet.known_by(t):
                 coach.step(step)
+            while coming and coming[0].known_s < t:
+                pod = coming.popleft()
+                speed.add(pod.time_s, pod.speed_ms)
             first = tick == 0
             decisions += coach.moment(
                 Moment(
@@ -227,10 +235,11 @@ def think(
                     belt_value=second.belt_value,
                     gap_s=second.gap_s if first and second.gap_s > 0 else 0.0,
                     clipped=second.clipped if first else 0,
+                    speed_ms=speed.at(t),
                 )
             )
         now = coach.status()
-        well = _well_in(config.coach, now.value)
+        well = _well_in(config.coach, coach.target_spm, now.value)
         thoughts.append(Thought(second.time_s, now.rule, now.reason, now.value, *now.band, well))
     return thoughts, decisions
 
@@ -243,10 +252,10 @@ def _by_whom(thought: Thought, mutes: Sequence[tuple[float, float, str]]) -> Tho
     return thought._replace(reason=said[-1])
 
 
-def _well_in(coach: CoachConfig, value: float) -> bool:
+def _well_in(coach: CoachConfig, target_spm: float, value: float) -> bool:
     """Whether the mean is where ``back`` would come."""
     if coach.focus == "cadence" and coach.target_spm is not None:
-        return value >= coach.target_spm * (1.0 - min(coach.band_return, coach.band_low))
+        return value >= target_spm * (1.0 - min(coach.band_return, coach.band_low))
     if coach.focus == "lean" and coach.usual_lean_deg is not None:
         return abs(value - coach.usual_lean_deg) <= LEAN_RETURN * coach.lean_band_deg
     return False

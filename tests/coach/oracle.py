@@ -187,6 +187,7 @@ class Watch:
     ceiling_told: bool = False
     steps: int = 0
     ran_s: float = 0.0
+    lacking: float = 0.0
     spoken: list[float] = field(default_factory=list)
     yaws: deque[tuple[float, float]] = field(default_factory=deque)
 
@@ -197,6 +198,8 @@ class Watch:
             self.run_since = math.inf
         elif self.run_since == math.inf or m.gap_s >= 2.0:
             self.run_since = t
+        if not m.speed_ms >= 0.0:
+            self.lacking += t - self.last_s
         if m.activity == 3 and m.gap_s < 0.25:
             self.ran_s += t - self.last_s
         if m.activity == 3:
@@ -242,6 +245,7 @@ class Watch:
         assert self.config.ceiling_sound, "nobody asked for it"
         assert not self.ceiling_told, "told already"
         far = self.steps >= (self.config.ceiling_steps or math.inf)
+        assert self.config.ceiling_m is None or self.lacking > 0.0, "by steps beside a distance"
         assert far or self.ran_s >= (self.config.ceiling_s or math.inf), "not reached"
         assert t >= self.rest_until, "while resting"
         assert t - self.turned >= SETTLE_S, "in a turn"

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -22,6 +23,7 @@ def run(
     day_second: float | None = None,
     mute: tuple[float, float] | None = None,
     standing: tuple[float, float] = (math.inf, math.inf),
+    speed: Callable[[float], float] = lambda _t: math.nan,
 ) -> list[Cue]:
     """Even running; the coach is saved and restored on the way."""
     coach, due = Coach(config, day_second=day_second), 0.0
@@ -35,7 +37,7 @@ def run(
                 coach.step(StepTaken(t, due, 60.0 / spm, True))
         if mute and t == mute[0]:
             coach.mute(*mute)
-        out += coach.moment(Moment(t, 3 if running else 1, spm, 6.0))
+        out += coach.moment(Moment(t, 3 if running else 1, spm, 6.0, speed_ms=speed(t)))
         if tick % 700 == 0:
             state = json.loads(json.dumps(coach.state(), allow_nan=False))
             coach = Coach.restore(config, state)
@@ -90,3 +92,24 @@ def test_it_keeps_the_distance_to_other_cues() -> None:
     assert min(b - a for a, b in pairwise(times)) >= 60.0
     fade = structs.replace(ASKED, programme="p", programme_part="test", programme_minutes=15.0)
     assert [cue.cue for cue in run(fade)] == ["ceiling"]
+
+
+FAR = structs.replace(ASKED, ceiling_m=900.0, ceiling_steps=600.0)
+
+
+def test_by_distance_where_a_pod_knows_it() -> None:
+    (told,) = run(FAR, speed=lambda _t: 2.5)
+    assert told.time_s == pytest.approx(900.0 / 2.5, abs=0.3)
+    assert told.reason == "0.90 km by the foot pod, the ceiling is 0.90"
+    # further than the steps of the longest run, and not yet as far as its way: silence
+    assert run(FAR, speed=lambda _t: 1.4) == []
+
+
+def test_a_distance_with_holes_is_none() -> None:
+    """What the link lost is not filled in: steps stand in for the way."""
+    (told,) = run(FAR, speed=lambda t: math.nan if 60.0 <= t < 120.0 else 2.5)
+    assert told.reason.startswith("600 running steps")
+    (short,) = run(FAR, speed=lambda t: math.nan if 60.0 <= t < 66.0 else 2.5)
+    assert "foot pod" in short.reason
+    (without,) = run(FAR)
+    assert without.time_s == pytest.approx(600.0 * 60.0 / 170.0, abs=1.0)
