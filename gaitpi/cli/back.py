@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
         complain(problem)
     if found.journal.damaged:
         complain(f"{found.journal.damaged} damaged rows of the journal are left out.")
-    words = [*back.table(made), *back.said(made, about, back.letters(made))]
+    first = min((s.day for s in found.found.sessions if s.dated), default=None)
+    words = [*back.table(made), *back.said(made, about, back.letters(made), first)]
     if found.found.simulated:
         words.append(texts.LOAD_SIMULATED)
     if not clock_set:

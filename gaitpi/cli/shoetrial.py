@@ -116,6 +116,9 @@ def plan(args: argparse.Namespace, desk: Desk, a: str, b: str) -> int:
     print(f"{'':<15}{'difference':>15}{'differ by':>14}{'needed':>17}")
     for need in made.needs:
         print(_need_row(need))
+    if more := [n for n in made.needs if n.pairs is None or n.pairs > number]:
+        names = ", ".join(need.metric.words for need in more)
+        say(f"Too few to tell the smallest real difference of: {names}.")
     print()
     say(f"Order, drawn by lot (--seed {made.seed}):")
     for k in range(number):

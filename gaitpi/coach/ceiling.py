@@ -10,7 +10,6 @@ from typing import Final
 
 from gaitpi.config import CoachConfig
 
-
 RULE: Final = "load.ceiling"
 LACKING_MOST: Final = 0.05
 """Share of the moving time without a speed beyond which the distance is not known."""

@@ -120,6 +120,7 @@ BACK_READING: Final = (
     "- is not known or not noted, never 0. What stands in a line went together; what came of what"
     " it cannot say."
 )
+BACK_FIRST: Final = "In your first 30 days a ceiling rests on the few runs there are."
 BACK_FEW: Final = "Too few to say more."
 BACK_COUNTED: Final = "Counted, not explained."
 SHOES_NONE: Final = "No run in a pair that is known. Say which: gaitpi shoe run last NAME"

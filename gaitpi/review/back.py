@@ -15,7 +15,7 @@ from gaitpi.journal.entries import Strength
 from gaitpi.review.averages import median
 from gaitpi.review.change import CHANGE, NOT_KNOWN
 from gaitpi.review.diary import DRIFT_KEYS, Told
-from gaitpi.review.load import Session, Use, uses
+from gaitpi.review.load import DAYS, Session, Use, uses
 from gaitpi.review.metrics import METRICS
 
 WIDTH: Final = 80
@@ -247,8 +247,13 @@ def _row(w: Week, names: Mapping[str, str], *, km: bool) -> str:
     return _line(cells, shoes or "-")
 
 
-def said(found: Sequence[Week], about: Mornings, names: Mapping[str, str]) -> list[str]:
-    """What has to be said below the table, a line each."""
+def said(
+    found: Sequence[Week],
+    about: Mornings,
+    names: Mapping[str, str],
+    first: date | None = None,
+) -> list[str]:
+    """What has to be said below the table, a line each. ``first`` day of a run that is known."""
     lines = []
     pairs = [f"{sign} {name}" for name, sign in names.items() if name]
     unknown = any("" in w.shoes for w in found)
@@ -264,6 +269,9 @@ def said(found: Sequence[Week], about: Mornings, names: Mapping[str, str]) -> li
     stand_in = any(w.use.by == "steps" for w in found)
     how = " in steps or minutes: the study is about distance;" if stand_in else ""
     lines.append(f"/ceil: the largest run over its ceiling;{how} str: strength sessions noted.")
+    known = [w for w in found if math.isfinite(w.use.share)]
+    if first is not None and known and (known[0].monday - first).days < DAYS:
+        lines.append(texts.BACK_FIRST)
     lines.append(texts.BACK_READING)
     return lines
 
