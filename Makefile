@@ -38,9 +38,10 @@ venv: $(BASE)
 run: $(BASE)
 	@$(PY) -m gaitpi.cli.makerun $(ARGS)
 
-# The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
+# What failed is run once more where it is little: much of this runs in real time, on machines shared
+# with others. The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
 test: $(DEV)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(ARGS) || $(PY) -m tests.again $$? $(ARGS)
 	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m nojit)
 
 # Guest and scenarios: docs/hil.md. The first time builds a kernel (about ten minutes).

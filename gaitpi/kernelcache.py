@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 KERNELS: Final = Path(__file__).parent / "gait"
+FOLDERS: Final = (KERNELS.name, "device")
+"""Where there are kernels: the estimator's call each other, the other one stands by itself."""
 CPUINFO: Final = Path("/proc/cpuinfo")
 _CPU: Final = ("model name", "flags", "Features", "CPU implementer", "CPU part", "CPU variant")
 """Lines of /proc/cpuinfo that decide what machine code is made."""
@@ -53,6 +55,11 @@ def adopt(directory: Path, old: Path, new: Path = KERNELS) -> bool:
     Numba keeps the kernels of each folder apart by its path. Where it should come to do so in
     another way, nothing is found, and they are compiled.
     """
+    taken = [_adopt(directory, old.parent / name, new.parent / name) for name in FOLDERS]
+    return any(taken)
+
+
+def _adopt(directory: Path, old: Path, new: Path) -> bool:
     source, target = (directory / f"{p.name}_{_sha1(str(p))}" for p in (old, new))
     if not source.is_dir() or (target.is_dir() and any(target.iterdir())):
         return False

@@ -16,6 +16,7 @@ from gaitpi.device import csvfile
 from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.device.start import decode, decode_correction
+from gaitpi.device.unpack import unpack
 from gaitpi.errors import RunFileError
 from gaitpi.gait import GaitParams, Start
 from gaitpi.imu.batch import Counts
@@ -81,7 +82,7 @@ def _open_run(path: Path, joined: int) -> Recording:
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
         with run:
-            for times, counts in _joined(run.blocks(), joined):
+            for times, counts in _joined(run.blocks(unpack=unpack), joined):
                 yield (times, *header.sensor.si(counts))
 
     # these come of the samples once more; the rest was only known live

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from gaitpi.device.unpack import unpack
 from gaitpi.errors import GaitpiError
 from gaitpi.gait import GaitEstimator
 from gaitpi.gait._jit import compilations, is_cached
 from gaitpi.gait.belt import BeltSense
 from gaitpi.kernelcache import cache_directory, warm_mark
+from gaitpi.runs.codec import pack
+from gaitpi.runs.schema import COLUMNS
 
 RATE_HZ = 200.0
 
@@ -58,6 +61,7 @@ def warm_up() -> WarmUp:
             for gyr in (np.zeros((n, 3)), None):
                 acc, times = np.zeros((n, 3)), np.arange(n) / RATE_HZ
                 BeltSense(RATE_HZ).update(acc, GaitEstimator(RATE_HZ).update(acc, gyr, times))
+        unpack(pack(np.zeros((1, COLUMNS), np.int16)), 1)  # a run that was cut off is read again
     took = time.perf_counter() - start
     if kept := is_cached():
         with contextlib.suppress(OSError):  # it is only asked whether to look again

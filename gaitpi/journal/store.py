@@ -35,8 +35,9 @@ APPLICATION_ID: Final = 0x47414A4E
 SCHEMA_VERSION: Final = 1
 """SQLite user_version; a reader refuses a higher one."""
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""Bytes of the largest file read: ten entries a day for fifteen years."""
+"""Bytes of the largest file read."""
 MAX_ROWS: Final = 50_000
+"""Most rows: ten entries a day for thirteen years."""
 _MAX_VALUE: Final = 16 * 1024
 """Bytes of the longest value: a note of 500 signs, escaped, has less."""
 _WORK: Final = 200
@@ -348,7 +349,7 @@ def _write(path: Path, rows: _Rows, now: Stamp, *, make_file: bool = True) -> Do
             db.execute("COMMIT" if done.rows else "ROLLBACK")
             db.execute("PRAGMA journal_mode = DELETE")
         sync_folder(path.parent)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         if isinstance(error, JournalError):
             raise
         raise _in_words(path, error) from error
@@ -505,19 +506,23 @@ def _opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     with contextlib.ExitStack() as held:
         try:
             db = held.enter_context(contextlib.closing(_connect(path, write)))
-            if write:
-                db.execute("PRAGMA journal_mode = TRUNCATE")
-                db.execute("PRAGMA synchronous = FULL")
-                db.execute("PRAGMA cache_spill = OFF")
-            else:
-                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.Error as error:
+            _set_up(db, write)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if write or _name(error) != "SQLITE_READONLY_ROLLBACK":
                 raise _in_words(path, error) from error
             db = held.enter_context(contextlib.closing(_connect(_copied(path, held), write=True)))
-        for pragma in ("trusted_schema = 0", "cell_size_check = 1"):
-            db.execute(f"PRAGMA {pragma}")
         yield db
+
+
+def _set_up(db: sqlite3.Connection, write: bool) -> None:
+    for pragma in ("trusted_schema = 0", "cell_size_check = 1"):
+        db.execute(f"PRAGMA {pragma}")
+    if write:
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_spill = OFF")  # nothing reaches the file before a commit
+    else:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:

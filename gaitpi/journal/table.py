@@ -91,7 +91,7 @@ def _cells(entry: AnyEntry, journal: Journal) -> dict[str, str]:
 
 def _pair(name: str, journal: Journal) -> dict[str, str]:
     shoe = journal.shoes.get(name)
-    return {"pair": name, "shoe": shoe.name} if shoe is not None else {}
+    return {"pair": name, "shoe": shoe.name if shoe is not None else ""}
 
 
 def _number(value: float | None) -> str:
@@ -303,8 +303,8 @@ def _which(
     pair, shoe = line.get("pair", ""), line.get("shoe", "")
     if pair:
         there = found.get(pair)
-        known = there is not None and isinstance(there[1], Shoe)
-        if not known and pair not in journal.shoes:
+        known = pair in journal.shoes or (there is not None and isinstance(there[1], Shoe))
+        if not known and shoe:  # without a name it is of a pair that was taken away
             raise ValueError(f"no pair has the id {pair[:20]!r}")
         return pair
     if not shoe:

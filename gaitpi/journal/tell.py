@@ -4,10 +4,15 @@ from datetime import date, datetime, timedelta, timezone
 
 from gaitpi.journal.entries import AnyEntry, Note, Pain, Shoe, Strength, Use, Worn
 from gaitpi.journal.store import Change, Journal
+from gaitpi.plaintext import plain
 
 
 def entry(one: AnyEntry, journal: Journal) -> str:
-    """An entry without its day."""
+    """An entry without its day, fit for a terminal."""
+    return plain(_entry(one, journal))
+
+
+def _entry(one: AnyEntry, journal: Journal) -> str:
     match one:
         case Pain():
             return pain(one)

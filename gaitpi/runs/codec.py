@@ -105,7 +105,7 @@ def unpack(data: bytes, n: int, codec: int = CODEC) -> Counts:
 
 def _unpack_2(data: bytes, n: int) -> Counts:
     wrong = ValueError(f"the data are not {n} samples")
-    if len(data) < COLUMNS or len(data) > _most_bytes(n):
+    if not may_be(data, n):
         raise wrong
     orders = [head >> 5 for head in data[:COLUMNS]]
     ks = [head & 31 for head in data[:COLUMNS]]
@@ -163,9 +163,13 @@ def _sum(column: NDArray[np.int16], warm: tuple[int, ...]) -> None:
         rest.cumsum(dtype=np.int16, out=rest)
 
 
-def _most_bytes(n: int) -> int:
-    """More than a packer ever makes: with all 16 bits as remainder a value takes 17."""
-    return COLUMNS * (1 + 2 * _ORDERS) + (COLUMNS * n * (_K_MAX + 1) + 7) // 8
+def may_be(data: bytes, n: int) -> bool:
+    """Whether codec 2 may make so many bytes of ``n`` samples.
+
+    With all 16 bits as remainder a value takes 17: a packer never makes more than that.
+    """
+    most = COLUMNS * (1 + 2 * _ORDERS) + (COLUMNS * n * (_K_MAX + 1) + 7) // 8
+    return COLUMNS <= len(data) <= most
 
 
 def _unpack_1(data: bytes, n: int) -> Counts:

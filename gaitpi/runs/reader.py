@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from gaitpi.imu.batch import ClockLine, Counts, Floats
     from gaitpi.runs.header import RunHeader
 
+    Unpack = Callable[[bytes, int, int], Counts]
+
 _BUSY_S: Final = 5.0
 MAX_BYTES: Final = 1024**3
 """Bytes of the largest file read: a hundred hours."""
@@ -373,8 +375,12 @@ class RunReader:
         """The answer to a question of ours with ``:name`` parameters; its types are the asker's."""
         return self._fetch(sql, values)
 
-    def blocks(self, on_damage: Callable[[RunFileError], None] | None = None) -> Iterator[RawBlock]:
-        """The raw samples, block after block.
+    def blocks(
+        self,
+        on_damage: Callable[[RunFileError], None] | None = None,
+        unpack: "Unpack | None" = None,
+    ) -> Iterator[RawBlock]:
+        """The raw samples, block after block; ``unpack`` None = :func:`gaitpi.runs.codec.unpack`.
 
         A damaged block raises RunFileError with its number and time. With ``on_damage`` that
         error is handed over instead, the block left out and its time added to the next gap.
@@ -384,7 +390,7 @@ class RunReader:
         for row in self._block_rows():
             number += 1
             try:
-                block = _block(row, number)
+                block = _block(row, number, unpack)
                 if _span(row)[0] <= last_s:
                     raise ValueError("it goes back in time")
             except (ValueError, struct.error) as error:
@@ -653,19 +659,20 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _block(row: tuple[Any, ...], number: int) -> RawBlock:
+def _block(row: tuple[Any, ...], number: int, unpack: "Unpack | None" = None) -> RawBlock:
     """The block of a row that should be the one of that number. Raises ValueError, struct.error."""
     from gaitpi.imu.batch import ClockLine
-    from gaitpi.runs.codec import checksum, unpack
+    from gaitpi.runs import codec as packing
 
     identity, index, n, index0, time_s, period_s, gap_s, clipped, codec, crc, data = row
     _need_types(row)
     if identity != number:
         raise ValueError("a block is missing")
     line = ClockLine(index0, time_s, period_s)
-    if checksum(number, index, n, line, gap_s, clipped, data, codec) != crc:
+    if packing.checksum(number, index, n, line, gap_s, clipped, data, codec) != crc:
         raise ValueError("the checksum does not fit")
-    return RawBlock(index, line, unpack(data, n, codec), gap_s, clipped)
+    counts = (unpack or packing.unpack)(data, n, codec)
+    return RawBlock(index, line, counts, gap_s, clipped)
 
 
 def _need_types(row: tuple[Any, ...]) -> None:

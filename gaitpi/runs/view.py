@@ -40,6 +40,7 @@ from gaitpi.runs.schema import SUFFIX
 
 if TYPE_CHECKING:
     from gaitpi.imu.batch import Counts
+    from gaitpi.runs.reader import Unpack
 
 LEAST_S: Final = 10.0
 """So much must be left by a trim, and be in a part, s."""
@@ -191,13 +192,17 @@ class RunView(RunReader):
     def _bounds(self) -> dict[str, Any]:
         return {"start_s": self.window.start_s, "end_s": self.window.end_s}
 
-    def blocks(self, on_damage: Callable[[RunFileError], None] | None = None) -> Iterator[RawBlock]:
+    def blocks(
+        self,
+        on_damage: Callable[[RunFileError], None] | None = None,
+        unpack: "Unpack | None" = None,
+    ) -> Iterator[RawBlock]:
         """The raw samples of the window, with the times they have in the run, to the last bit.
 
         A gap is counted from the beginning of the window on; ``clipped`` of a block that is cut
         are those of its samples that are kept.
         """
-        for block in super().blocks(on_damage):
+        for block in super().blocks(on_damage, unpack):
             kept = self._cut(block)
             if kept is not None:
                 yield kept

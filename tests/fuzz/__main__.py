@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.fuzz.engine import has_atheris
 
-NAMES = ("csv", "run", "fit", "config", "socket")
+NAMES = ("csv", "run", "fit", "config", "journal", "socket")
 OUT = Path("fuzz-findings")
 
 

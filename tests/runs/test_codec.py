@@ -1,5 +1,6 @@
 """Packing raw counts: what goes in comes out, and nothing else is taken for samples."""
 
+import re
 import zlib
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gaitpi.device import unpack as compiled
 from gaitpi.imu.batch import ClockLine, Counts
 from gaitpi.runs.codec import checksum, pack, unpack
 from gaitpi.runs.schema import MAX_BLOCK
@@ -148,3 +150,35 @@ def test_blocks_of_earlier_versions_are_read() -> None:
     assert np.array_equal(unpack(data, 30, 1), counts)
     line = ClockLine(0, 0.0, 0.005)
     assert checksum(1, 0, 30, line, 0.0, 0, data, 1) != checksum(1, 0, 30, line, 0.0, 0, data)
+
+
+@pytest.mark.nojit
+@settings(max_examples=200, deadline=None)
+@given(ANY, st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3))
+def test_compiled_unpacking_is_the_same(counts: Counts, changes: list[tuple[int, int]]) -> None:
+    """Also of what is damaged: both refuse it, or both take it for the same samples."""
+    data = bytearray(pack(counts))
+    for place, byte in changes:
+        data[place % len(data)] = byte
+    n = len(counts)
+    try:
+        plain = unpack(bytes(data), n)
+    except ValueError:
+        with pytest.raises(ValueError, match=f"the data are not {n} samples"):
+            compiled.unpack(bytes(data), n)
+        return
+    np.testing.assert_array_equal(compiled.unpack(bytes(data), n), plain)
+
+
+@pytest.mark.nojit
+@given(st.binary(max_size=60), st.integers(-1, 12), st.integers(0, 3))
+def test_compiled_unpacking_of_anything_ends_as_the_plain_one(
+    data: bytes, n: int, codec: int
+) -> None:
+    try:
+        plain = unpack(data, n, codec)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            compiled.unpack(data, n, codec)
+        return
+    np.testing.assert_array_equal(compiled.unpack(data, n, codec), plain)
