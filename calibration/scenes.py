@@ -38,8 +38,8 @@ from gaitpi.runs.writer import RunWriter, run_path
 
 TODAY: Final = datetime(2026, 5, 12, 18, 2, tzinfo=UTC)
 """A Tuesday evening."""
-EVENING: Final = datetime(2026, 5, 12, 21, 30, tzinfo=UTC)
-"""When the commands of a transcript are typed."""
+TYPED: Final = datetime(2026, 5, 13, 7, 30, tzinfo=UTC)
+"""When the commands of a transcript are typed: the morning after."""
 BOOT: Final = "3fa2"
 """Beginning of the boot in the names of runs."""
 EVERY: Final = timedelta(days=2, minutes=-7)

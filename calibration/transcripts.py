@@ -113,7 +113,7 @@ class Shell:
         tools = place / "bin"
         tools.mkdir(parents=True)
         program = tools / "gaitpi"
-        at_s = scenes.EVENING.timestamp()
+        at_s = scenes.TYPED.timestamp()
         clock = f"-m calibration.scenetime {at_s}"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {clock} "$@"\n')
         program.chmod(0o755)
