@@ -40,6 +40,7 @@ from gaitpi.review.change import CHANGE
 from gaitpi.review.diary import Level, Told
 from gaitpi.review.form import Form
 from gaitpi.review.load import FACTOR, Session, uses
+from gaitpi.review.metrics import METRICS
 from gaitpi.review.report.physio import wilson
 from gaitpi.tagfile import Tag
 
@@ -51,6 +52,9 @@ TOO_MUCH: Final = 1.15
 """Of each run of that week over the one before."""
 PLANTED: Final[Mapping[str, float]] = {"cadence_spm": 4.0, "bounce_mm": -10.0}
 """What the red pair changes, in the runner made here."""
+SIZED: Final = ("cadence_spm", "lean_deg", "contact_ms", "bounce_mm")
+SIZES: Final = (0.5, 1.0, 1.25, 1.5, 2.0)
+"""Planted differences, in smallest real differences."""
 SPEED_MS: Final = 2.8
 SPM_A_MS: Final = 12.0
 """Steps a minute more for a metre a second more (van Oeveren et al. 2017, PLoS ONE 0184273)."""
@@ -96,10 +100,11 @@ def plan(
     runs: int = RUNS,
     worn: Worn_ = "drawn by lot",
     course: Course = "steady",
-    planted: bool = True,
+    planted: Mapping[str, float] | bool = True,
     overload: bool = True,
 ) -> list[Outing]:
-    """The runs of a season, before anything is measured."""
+    """The runs of a season, before anything is measured; ``planted`` True = ``PLANTED``."""
+    effect = planted if isinstance(planted, Mapping) else PLANTED if planted else {}
     rng = random.Random(seed)
     made: list[Outing] = []
     day, wander = 0, 0.0
@@ -123,8 +128,8 @@ def plan(
             "contact_ms": -2.0 * slow,
             "bounce_mm": 1.5 * slow,
         }
-        if planted and shoe == "red":
-            shift = {key: by + PLANTED.get(key, 0.0) for key, by in shift.items()}
+        if shoe == "red":
+            shift = {key: by + effect.get(key, 0.0) for key, by in shift.items()}
         made.append(Outing(day, minutes, speed_ms, shoe, shift))
         day += rng.choice((1, 2, 2, 3)) if not overload or day // 7 != WEEK else 2
     return made
@@ -240,6 +245,23 @@ def recovered(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
             f"{middle:+.1f} ({low:+.1f} to {high:+.1f}) {m.unit}",
             _share(inside, len(known)),
         )
+
+
+def sizes(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
+    """How often a difference of a size is told; the pairs are worn in an order drawn by lot."""
+    yield "metric", *(f"x {share:g}" for share in SIZES)
+    for key in SIZED:
+        cells = []
+        least = METRICS[key].smallest(SPM)
+        for share in SIZES:
+            told = 0
+            for seed, forms in enumerate(pools):
+                story: dict[str, Any] = {"planted": {key: share * least}}
+                made = season(seed, distance=seed % 2 == 0, forms=forms, **story)
+                found = {c.metric.key: c for c in shoes.compare(made.runs)}
+                told += found[key].verdict == CHANGE
+            cells.append(_share(told, len(pools)))
+        yield f"{METRICS[key].words}, of {least:.1f} {METRICS[key].unit}", *cells
 
 
 def false(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
@@ -404,6 +426,7 @@ def _shown(rows: Iterator[Row]) -> list[str]:
 
 PARTS: Final[Mapping[str, Callable[[Sequence[Sequence[Form]]], Iterator[Row]]]] = {
     "recovered": recovered,
+    "sizes": sizes,
     "false": false,
     "table": tables,
     "files": lambda pools: files(max(1, len(pools) // 100)),

@@ -17,7 +17,7 @@ Decisions that the configuration cannot undo (it may only be stricter):
   between it is neither. After a cue, and after ``back``, the evidence starts from nothing.
 * ``ceiling`` says once, where it was asked for, that the run is as long as the runner's own longest
   allow (:mod:`gaitpi.coach.ceiling`): within the ceilings of cues and every quiet rule but the
-  minutes of a programme, and not into a metronome.
+  minutes of a programme.
 * ``metronome`` (``coach.metronome = "adaptive"``) is one correction however long it ticks: at most
   ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
   ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
@@ -640,7 +640,7 @@ class Coach:
         """
         s = self._s
         words = s.reach.words(self._config)
-        if not words or s.train or self._muted(t):
+        if not words or self._muted(t):
             return []
         resting = s.rest_until_s is not None and t < s.rest_until_s
         last_s = max(self._spoken_s(), default=-math.inf)

@@ -113,3 +113,8 @@ def test_a_distance_with_holes_is_none() -> None:
     assert "foot pod" in short.reason
     (without,) = run(FAR)
     assert without.time_s == pytest.approx(600.0 * 60.0 / 170.0, abs=1.0)
+
+
+def test_it_is_heard_beside_a_metronome_the_runner_asked_for() -> None:
+    plain = structs.replace(ASKED, metronome="plain", target_spm=170.0)
+    assert [cue.cue for cue in run(plain)] == ["ceiling"]
