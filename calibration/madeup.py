@@ -51,13 +51,14 @@ def pod(
     speed_ms: Callable[[float], float],
     drops: Drops = (),
     *,
-    spm: float = 170.0,
+    spm: Callable[[float], float] = lambda _at_s: 170.0,
     first_m: float = 0.0,
     scale: float = 1.0,
 ) -> Iterator[PodRow]:
     """What a pod sends of that speed over run time; it counts on while its link is lost.
 
-    ``first_m`` its count at the beginning; ``scale`` what it measures of a metre.
+    ``spm`` steps of both feet; ``first_m`` its count at the beginning; ``scale`` what it measures
+    of a metre.
     """
     way_m = first_m
     for k in range(int(length_s)):
@@ -69,8 +70,8 @@ def pod(
                 at_s,
                 at_s + LATE_S,
                 round(speed * 256.0) / 256.0,
-                round(spm) if speed > 0.0 else 0,
-                round(120.0 * speed / spm, 2),
+                round(spm(at_s)) if speed > 0.0 else 0,
+                round(120.0 * speed / spm(at_s), 2),
                 round(way_m % (2**32 / 10.0), 1),
                 int(speed > 2.0),
             )

@@ -23,7 +23,7 @@ from gaitpi.targetfile import CLOCK_SET_S
 NAME: Final = "ble.jsonl"
 ROLES: Final[tuple[Role, ...]] = ("heart", "pod")
 KEPT: Final = 200
-"""So many records are kept; older ones go."""
+"""So many records are kept, and what is in force; older ones go."""
 
 Text = Annotated[str, Meta(max_length=80)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$", max_length=17)]
@@ -112,7 +112,9 @@ def add(path: Path, records: Iterable[Paired]) -> Devices:
 
     Raises PairedFileError; then it is as before.
     """
-    kept = (*load(path).records, *records)[-KEPT:]
+    devices = Devices((*load(path).records, *records))
+    newest, older = devices.records[-KEPT:], devices.records[:-KEPT]
+    kept = (*(one for one in older if one in devices.in_force), *newest)
     _FILE.replace(path, map(jsonlines.pack, kept))
     return Devices(kept)
 

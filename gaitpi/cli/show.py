@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         words += ofrun_lines(reader)
         words += [f"imported   {said}"] if said else []
         exposed = exposure(found.form).words()
-        words += [f"exposure   {exposed}"] if exposed else []
+        words += [f"exposure   {exposed}"] if exposed and not chart else []
         words += edits.lines()
         if chart:
             drawn = _drawn(reader, seconds, imports, len(words))

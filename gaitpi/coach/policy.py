@@ -753,8 +753,10 @@ class Coach:
                 f"a knock beyond the sensor's range {t - (s.clip_s or 0.0):.0f} s ago",
             )
         if _recent(s.speed_lost_s, t):
-            gone_s = t - (s.speed_lost_s or 0.0)
-            return "quiet.speed", f"the foot pod's speed was lost {gone_s:.0f} s ago: fixed target"
+            return (
+                "quiet.speed",
+                f"no speed from the foot pod since {t - (s.speed_lost_s or 0.0):.0f} s",
+            )
         belt = s.belt.words(t) if c.focus == "lean" else ""
         if belt:
             return "quiet.belt", belt

@@ -224,10 +224,12 @@ def _usual(runs: Sequence[Form], metric: Metric) -> Usual:
 def smallest(metric: Metric, value: float, own: float, u: float) -> Bar:
     """The smallest real difference: the largest of published, ``own`` and 1.96 ``u``.
 
-    Not known (NaN) without ``u``, and without both of the others.
+    Not known (NaN) without ``u``, and without both of the others; there is no own of what is
+    chosen.
     """
     published = metric.smallest(value)
-    if math.isnan(u) or (published == 0.0 and math.isnan(own)):
+    own = math.nan if metric.chosen else own
+    if math.isnan(u) or (published == 0.0 and math.isnan(own) and not metric.chosen):
         return Bar()
     found = [(published, "published"), (Z95 * u, "scatter")]
     if math.isfinite(own):
@@ -296,7 +298,7 @@ def _between(a: Form, b: Form, history: Sequence[Form], metric: Metric) -> Chang
         why = "not at a like cadence" if metric.by_cadence else "not measured alike"
     elif math.isnan(one.u) or math.isnan(two.u):
         why = "too short a run to know its scatter"
-    elif metric.least == 0.0 and math.isnan(use.sd):
+    elif metric.least == 0.0 and math.isnan(use.sd) and not metric.chosen:
         why = f"{use.runs} of {LEAST_RUNS} runs that say how much runs differ"
     else:
         why = ""

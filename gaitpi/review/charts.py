@@ -20,7 +20,7 @@ from gaitpi.review.ledger import CORRECTIONS
 from gaitpi.review.outside import NOTHING_OUTSIDE as NOTHING
 from gaitpi.review.outside import Outside, Track
 from gaitpi.review.quality import BELT_BAD, GIVEN_MOUNT, OWN_MEAN, OWN_STANDING
-from gaitpi.review.verdict import band_edges
+from gaitpi.review.verdict import band_edges, followed
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, CueRow, SecondRow, StepMeans
 
@@ -82,8 +82,8 @@ class Series:
     """A run cut into columns of ``every_s`` seconds; every list has one value a column.
 
     ``cadence_spm``, ``lean_deg`` (from the zero of its :class:`Zero`, seconds of a bad belt left
-    out), ``contact_ms``, ``bounce_mm`` are means over running, NaN where there was too little;
-    ``heart_bpm`` and ``speed_kmh`` over the time they are known, running or not;
+    out), ``contact_ms``, ``bounce_mm``, ``speed_kmh`` are means over running, NaN where there was
+    too little; ``heart_bpm`` over all the time it is known, running or not;
     ``ground`` one of the signs of ``WORDS`` or ``RUN``; ``cues`` whether a correction came;
     ``first`` the number of the first column.
     """
@@ -190,7 +190,10 @@ def series(
         ground=[_ground(rows, ran) for rows, ran in zip(columns, running, strict=True)],
         cues=cued,
         heart_bpm=[_held(beside.heart, k, every_s) for k in range(n)],
-        speed_kmh=[3.6 * _held(beside.speed, k, every_s) for k in range(n)],
+        speed_kmh=[
+            _mean((3.6 * beside.speed.at(s.time_s + 0.5) for s in rows), every_s)
+            for rows in running
+        ],
     )
 
 
@@ -243,7 +246,8 @@ def draw(
     zero = zero_of(run.config, seconds)
     found = series(seconds, run.step_means(every_s), run.cues(), zero, every_s, beside)
     found = found.since(int(run.start_s) // every_s)
-    band = band_edges(run.config, "cadence")
+    follows = math.isfinite(followed(seconds)[0])  # then its edge is no line
+    band = (-math.inf, math.inf) if follows else band_edges(run.config, "cadence")
     return render(found, band, zero, width=width, height=height, unicode=unicode)
 
 
@@ -442,7 +446,7 @@ def _legend(used: Iterable[str], every_s: int, width: int, left: Sequence[str] =
     """What the signs mean, of those that were drawn, and what was ``left`` out for lack of room."""
     shown = set(used)
     words = [f"{sign} {WORDS[sign]}" for sign in WORDS if sign in shown]
-    words += [f"{', '.join(left)}: in a higher window"] if left else []
+    words += [f"no room: {', '.join(left)}"] if left else []
     return _packed([f"a column is {every_s} s", *words], width)
 
 

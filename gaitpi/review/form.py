@@ -18,7 +18,7 @@ from gaitpi.errors import RunFileError
 from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review import uncertainty
 from gaitpi.review.metrics import METRICS
-from gaitpi.review.outside import Facts, Outside, facts, outside
+from gaitpi.review.outside import Facts, Outside, facts, outside, step_m, with_counts
 from gaitpi.review.quality import BELT_BAD, OWN_MEAN
 from gaitpi.review.steady import STEP_APART_S, STEP_MAX_S, STEP_MIN_S, Steady
 from gaitpi.runs.reader import RunReader
@@ -187,9 +187,14 @@ def read(run: RunReader, imports: Imports = NOTHING) -> Course:
         steps=totals.steps,
         running_steps=totals.running_steps,
         measures={key: m for key in METRICS if (m := measure(kept, key)).n},
-        facts=Facts() if beside.nothing else facts(beside, run.seconds()),
+        facts=Facts() if beside.nothing else _facts(run, beside),
     )
     return Course(form, kept)
+
+
+def _facts(run: RunReader, beside: Outside) -> Facts:
+    rows = run.seconds()
+    return with_counts(facts(beside, rows), rows, run.pods())
 
 
 def measure(blocks: Sequence[Block], key: str) -> Measure:
@@ -270,11 +275,10 @@ class _Seconds:
         for row in self._rows:
             middle_s, cadence_spm = row[0] + 0.5, row[10]
             speed_ms = beside.speed.at(middle_s)
-            step_m = speed_ms * 60.0 / cadence_spm if cadence_spm else math.nan
             values = minutes.setdefault(int(row[0]) // BLOCK_S, {})
             for key, value in (
                 ("speed_kmh", 3.6 * speed_ms),
-                ("step_length_m", step_m),
+                ("step_length_m", step_m(speed_ms, cadence_spm or math.nan)),
                 ("heart_rate_bpm", beside.heart.at(middle_s)),
             ):
                 if math.isfinite(value):

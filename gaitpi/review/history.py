@@ -36,7 +36,7 @@ COURSES: Final = 2
 """Runs whose minutes are kept too, the newest: they are what is looked at."""
 _CODE: Final = (
     *("form.py", "history.py", "metrics.py", "outside.py", "quality.py", "steady.py"),
-    *("uncertainty.py", "../importfile.py"),
+    *("uncertainty.py", "../importfile.py", "../ble/agreement.py"),
     "../coach/slope.py",
 )
 

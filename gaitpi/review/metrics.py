@@ -15,7 +15,8 @@ class Metric:
     whose. ``by_cadence``: it changes with cadence, so only runs of like cadence are compared;
     ``by_speed``: with speed, so runs that are known to be of unlike speed are not. ``outside``: it
     comes from a strap, a pod or an imported file (:mod:`gaitpi.review.outside`), and nothing is
-    said of it where no run has it. ``meaning`` is one sentence on what it is.
+    said of it where no run has it. ``chosen``: the runner chose it, so what his runs differ by is
+    no error of it. ``meaning`` is one sentence on what it is.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Metric:
     by_cadence: bool = False
     by_speed: bool = False
     outside: bool = False
+    chosen: bool = False
 
     def smallest(self, value: float) -> float:
         """The published smallest real difference at ``value``, in the unit; 0 = none known."""
@@ -128,7 +130,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             1,
             "step time from the right foot on less that from the left, as a share of both",
         ),
-        Metric("speed_kmh", "speed", "km/h", 2, "speed of running", outside=True),
+        Metric("speed_kmh", "speed", "km/h", 2, "speed of running", outside=True, chosen=True),
         Metric(
             "step_length_m",
             "step length",

@@ -18,26 +18,26 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from gaitpi import importfile
-from gaitpi.ble.readings import STALE_S
+from gaitpi.ble.readings import BPM_MAX, BPM_MIN, SPEED_MAX_MS, STALE_S
 from gaitpi.importfile import HEART_S, HOLE_S, NOTHING, Imports
 from gaitpi.runs.reader import RunReader, clock
-from gaitpi.runs.rows import LATEST_S, RUNNING, SecondRow
+from gaitpi.runs.rows import LATEST_S, RUNNING, PodRow, SecondRow
 
-BPM_LEAST, BPM_MOST = 25, 250
-"""Outside of this a number is no heart rate: straps send 0 where they feel none."""
-SPEED_MOST: Final = 12.5
-"""Nobody runs faster, m/s (a hundred metres have been run at up to 12.4)."""
+SPM: Final = (30.0, 400.0)
+"""Nobody steps slower or faster, steps/min."""
 TOTAL_SLACK_M: Final = 5.0
 """A pod's count may be so far behind or ahead of its notifications, m."""
 WRAP_M: Final = 2**32 / 10.0
 """Where the count of an RSC Measurement begins anew: decimetres in 32 bits."""
 AGREE: Final = 0.1
 """Count and speed of a pod that differ by more than this share do not agree."""
+LEG_MOST_M: Final = 1e6
+"""No leg of a way is longer, whatever a file says, m."""
 BORNE: Final = (0.75, 1.33)
 """Steps bear a distance out when each is so many times the usual length of the run at most."""
 LENGTHS_M: Final = (0.4, 2.0)
@@ -117,7 +117,8 @@ class Way:
 
     def __init__(self, legs: Iterable[Leg], source: Source, by: By = "", doubt: str = "") -> None:
         """``legs`` in order, none over another; ``doubt`` what its source contradicts itself in."""
-        self._legs = [leg for leg in legs if leg.end_s > leg.begin_s and leg.metres >= 0.0]
+        sane = (leg for leg in legs if leg.end_s > leg.begin_s)
+        self._legs = [leg for leg in sane if 0.0 <= leg.metres <= LEG_MOST_M]
         self._begins = [leg.begin_s for leg in self._legs]
         self._sums = list(itertools.accumulate((leg.metres for leg in self._legs), initial=0.0))
         self.source: Source = source if self._legs else ""
@@ -208,7 +209,8 @@ class Facts:
     or may have, without a distance. ``speed_ms`` is the mean of running, ``step_m`` the length of
     its steps; ``speed_share`` how much of the running it is known of. Heart rate is the mean, and
     the largest, of the time it is known: ``heart_share`` of the run. ``*_from`` is "strap", "pod",
-    "imported" or ""; ``distance_by`` how a pod's is known.
+    "imported" or ""; ``distance_by`` how a pod's is known; ``pod_counts`` how it counts steps
+    beside the pack, by :mod:`gaitpi.ble.agreement`, for most of the time that is known.
     """
 
     distance_m: float = math.nan
@@ -223,6 +225,7 @@ class Facts:
     heart_rate_max_bpm: float = math.nan
     heart_from: Source = ""
     heart_share: float = math.nan
+    pod_counts: str = ""
     doubts: tuple[str, ...] = ()
 
     @property
@@ -239,7 +242,7 @@ class Facts:
         """One object: None where not known."""
         found = {name: getattr(self, name) for name in self.__slots__}
         found |= {"at_least": self.at_least, "pace_s_per_km": self.pace_s}
-        nothing = {"distance_from", "distance_by", "speed_from", "heart_from"}
+        nothing = {"distance_from", "distance_by", "speed_from", "heart_from", "pod_counts"}
         return {
             name: None
             if (isinstance(value, float) and not math.isfinite(value))
@@ -284,8 +287,6 @@ def facts(found: Outside, seconds: Sequence[SecondRow]) -> Facts:
     running = [s for s in seconds if s.activity == RUNNING]
     speeds = [(s, found.speed.at(s.time_s + 0.5)) for s in running]
     known = [(s, v) for s, v in speeds if math.isfinite(v)]
-    stepping = [(s.cadence_spm, v) for s, v in known if s.cadence_spm > 0.0]
-    steps = math.fsum(spm for spm, _ in stepping) / 60.0
     length_s = max(end_s - begin_s, 1e-9)
     heart_s = found.heart.known_s(begin_s, end_s)
     distance_m = found.way.between(begin_s, end_s)
@@ -297,13 +298,50 @@ def facts(found: Outside, seconds: Sequence[SecondRow]) -> Facts:
         speed_ms=math.fsum(v for _, v in known) / len(known) if known else math.nan,
         speed_from=found.speed.source if known else "",
         speed_share=len(known) / len(running) if running and found.speed.source else math.nan,
-        step_m=math.fsum(v for _, v in stepping) / steps if steps > 0.0 else math.nan,
+        step_m=mean_step_m((v, s.cadence_spm) for s, v in known),
         heart_rate_bpm=found.heart.mean(begin_s, end_s),
         heart_rate_max_bpm=found.heart.most(begin_s, end_s),
         heart_from=found.heart.source if heart_s else "",
         heart_share=min(1.0, heart_s / length_s) if found.heart.source else math.nan,
         doubts=found.doubts,
     )
+
+
+def with_counts(found: Facts, seconds: Sequence[SecondRow], pods: Sequence[PodRow]) -> Facts:
+    """The same with how the pod's count of steps lies beside the pack's own."""
+    if not pods:
+        return found
+    from gaitpi.ble.agreement import over, words
+
+    belt = sorted((s.time_s + 0.5, s.cadence_spm) for s in seconds)
+    told = sorted((p.time_s, float(p.cadence_rpm), p.speed_ms) for p in pods)
+    lasted: dict[str, float] = {}
+    verdicts = over(belt, told)
+    for one in verdicts:
+        if one.state != "unknown":
+            lasted[one.state] = lasted.get(one.state, 0.0) + one.time_s - one.since_s
+    apart = [one for one in verdicts if one.state not in ("agrees", "unknown")]
+    said = ""
+    if apart:
+        worst = max(apart, key=lambda one: one.time_s - one.since_s)
+        said = f"{words(worst)} So from {clock(worst.since_s)}, {clock(lasted[worst.state])} in all"
+    return replace(
+        found,
+        pod_counts=max(lasted, key=lambda state: lasted[state], default=""),
+        doubts=(*found.doubts, *([said[0].lower() + said[1:]] if said else [])),
+    )
+
+
+def step_m(speed_ms: float, cadence_spm: float) -> float:
+    """The length of a step, m; NaN where either is not known, or nobody steps so."""
+    return 60.0 * speed_ms / cadence_spm if SPM[0] <= cadence_spm <= SPM[1] else math.nan
+
+
+def mean_step_m(seconds: Iterable[tuple[float, float]]) -> float:
+    """Way over steps of some seconds (speed, cadence), m; NaN where neither is known."""
+    known = [(v, spm) for v, spm in seconds if math.isfinite(step_m(v, spm))]
+    steps = math.fsum(spm for _, spm in known)
+    return 60.0 * math.fsum(v for v, _ in known) / steps if steps else math.nan
 
 
 def _unknown_s(found: Outside, seconds: Iterable[SecondRow]) -> float:
@@ -329,7 +367,7 @@ def _held(values: Iterable[tuple[float, float]]) -> Iterator[Stretch]:
 def _strap(rows: Iterable[tuple[Any, ...]]) -> Track:
     """Heart rate; none where the strap feels no skin, or says what no heart does."""
     values = {
-        time_s: float(bpm) if contact != 0.0 and BPM_LEAST <= bpm <= BPM_MOST else math.nan
+        time_s: float(bpm) if contact != 0.0 and BPM_MIN <= bpm <= BPM_MAX else math.nan
         for time_s, bpm, contact in rows
         if abs(time_s) <= LATEST_S
     }
@@ -349,7 +387,7 @@ def _readings(rows: Iterable[tuple[Any, ...]]) -> list[Reading]:
     for time_s, speed_ms, total_m in rows:
         if not abs(time_s) <= LATEST_S:
             continue
-        speed = math.nan if speed_ms is None or not 0.0 <= speed_ms <= SPEED_MOST else speed_ms
+        speed = math.nan if speed_ms is None or not 0.0 <= speed_ms <= SPEED_MAX_MS else speed_ms
         total = math.nan if total_m is None or not 0.0 <= total_m < WRAP_M else total_m
         found[time_s] = Reading(time_s, speed, total)
     return [found[time_s] for time_s in sorted(found)]
@@ -360,7 +398,7 @@ def counted(a: Reading, b: Reading) -> float:
     metres = b.total_m - a.total_m
     if metres < 0.0:
         metres += WRAP_M
-    most = SPEED_MOST * (b.time_s - a.time_s) + TOTAL_SLACK_M
+    most = SPEED_MAX_MS * (b.time_s - a.time_s) + TOTAL_SLACK_M
     return metres if 0.0 <= metres <= most else math.nan
 
 
@@ -438,6 +476,7 @@ def _file_heart(imports: Imports) -> Track:
         (
             Stretch(max(edges[k], t - HEART_S), min(edges[k + 1], t + HEART_S), value)
             for k, (t, value) in enumerate(zip(times, values, strict=True))
+            if BPM_MIN <= value <= BPM_MAX
         ),
         "imported",
     )
@@ -460,7 +499,7 @@ def _file_speed(imports: Imports, window: tuple[float, float]) -> Iterator[Stret
     for k in range(math.floor(begin_s), math.ceil(end_s) + 1):
         a = way.between(k + 0.5 - SPEED_S, HOLE_S)
         b = way.between(k + 0.5 + SPEED_S, HOLE_S)
-        if 0.0 <= (speed := (b - a) / (2.0 * SPEED_S)) <= SPEED_MOST:
+        if 0.0 <= (speed := (b - a) / (2.0 * SPEED_S)) <= SPEED_MAX_MS:
             yield Stretch(float(k), k + 1.0, speed)
 
 
@@ -483,6 +522,8 @@ def _covered(way: Way, window: tuple[float, float]) -> float:
 
 def _hearts_differ(own: Track, file: Track, window: tuple[float, float]) -> Iterator[str]:
     """Over the time that both know."""
+    if not (own.source and file.source):
+        return
     pairs = [
         (value, other, end - begin)
         for begin, end, value in own.within(*window)
@@ -501,6 +542,8 @@ def _hearts_differ(own: Track, file: Track, window: tuple[float, float]) -> Iter
 
 def _ways_differ(own: Way, file: Way, window: tuple[float, float]) -> Iterator[str]:
     """Over the longest time that both know without a hole."""
+    if not (own.source and file.source):
+        return
     edges = sorted({*window, *(t for way in (own, file) for h in way.holes(*window) for t in h)})
     spans = [
         (b - a, a, b)

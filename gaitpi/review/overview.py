@@ -119,7 +119,8 @@ def _cadence(v: Verdict, b: Beside) -> str:
         return ""
     target = ""
     if math.isfinite(v.target_spm):
-        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {v.target_spm:.1f},"
+        aim = f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else "by speed"
+        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {aim},"
     return f"{v.cadence_spm:.1f} spm{target} {_against(change)}"
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 from gaitpi import importfile, tagfile
 from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review.ledger import ledger
-from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, facts, outside
+from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, facts, outside, step_m
 from gaitpi.review.phases import phases
 from gaitpi.review.verdict import judge
 from gaitpi.runs.reader import RunReader
@@ -113,6 +113,7 @@ SECONDS: Final = Table(
         samples | whole | | raw samples in it | sensor
         clipped | whole | | samples at the end of the range | sensor
         gap_s | real | s | time without samples just before or in it | sensor
+        target_spm | real | steps/min | cadence the coach wanted at its end | coach
         phase | text | | warm-up, cued, silent, after (of a programme) | coach
         heart_rate_bpm | real | beats/min | heart rate | strap, else imported file
         speed_ms | real | m/s | speed | pod, else imported file
@@ -283,7 +284,7 @@ def seconds(run: RunReader, beside: Outside = NOTHING_OUTSIDE) -> Iterator[Row]:
         while len(parts) > 1 and second.time_s >= parts[0].end_s:
             parts.pop(0)
         middle_s = second.time_s + 0.5
-        speed_ms, spm = beside.speed.at(middle_s), second.cadence_spm
+        speed_ms = beside.speed.at(middle_s)
         values = second._asdict() | {
             "utc": _after(start, second.time_s),
             "activity": ACTIVITIES.get(second.activity),
@@ -293,7 +294,7 @@ def seconds(run: RunReader, beside: Outside = NOTHING_OUTSIDE) -> Iterator[Row]:
             "heart_rate_bpm": beside.heart.at(middle_s),
             "speed_ms": speed_ms,
             "distance_m": beside.distance_at(middle_s),
-            "step_length_m": speed_ms * 60.0 / spm if spm > 0.0 else math.nan,
+            "step_length_m": step_m(speed_ms, second.cadence_spm),
         }
         yield tuple(known(values[name]) for name in SECONDS.names)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gaitpi.coach.policy import Coach
+from gaitpi.coach.policy import ANSWER_S, Coach
 from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
 
@@ -39,6 +39,7 @@ class Stretch:
     belt: int = 0
     grade: float = math.nan
     grade_sd: float = math.nan
+    speed_ms: float = math.nan
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:
@@ -75,6 +76,13 @@ configs = st.builds(
     ceiling_sound=st.booleans(),
     ceiling_steps=st.sampled_from([None, 100.0, 500.0]),
     ceiling_s=st.sampled_from([None, 60.0, 400.0]),
+    follow_speed=st.sampled_from([True, True, False]),
+    follow_slope=st.sampled_from([None, 0.0, 12.0, 12.0, 12.0, 40.0, 1000.0]),
+    follow_at_ms=st.just(2.8),
+    follow_low_ms=st.sampled_from([2.0, 2.8]),
+    follow_high_ms=st.sampled_from([2.8, 3.5, 8.0]),
+    follow_own_spm=st.sampled_from([164.0, 160.0, 120.0]),
+    follow_most_spm=st.sampled_from([100.0, 172.0, 180.0, 264.0]),
 )
 # Mostly running and out of band, so that cues do come; with interruptions of every kind.
 stretches = st.builds(
@@ -91,6 +99,7 @@ stretches = st.builds(
     belt=st.sampled_from([0, 1, 1, 1, 2, 3]),
     grade=st.sampled_from([0.0, 0.0, 0.0, 0.1, -0.1, math.nan]),
     grade_sd=st.sampled_from([0.02, 0.02, 0.02, math.inf]),
+    speed_ms=st.sampled_from([math.nan, 2.0, 2.4, 2.8, 3.2, 3.5, 3.5, 6.0]),
 )
 streams = st.lists(stretches, min_size=1, max_size=16)
 day_seconds = st.sampled_from([None, 0.0, NOON_S - 60.0])
@@ -140,6 +149,7 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
         grade=part.grade,
         grade_sd=part.grade_sd,
         belt=part.belt,
+        speed_ms=part.speed_ms,
     )
 
 
@@ -188,6 +198,9 @@ class Watch:
     steps: int = 0
     ran_s: float = 0.0
     lacking: float = 0.0
+    speed_lost: float = -math.inf
+    risen: float = -math.inf
+    answer_by: float = -math.inf
     spoken: list[float] = field(default_factory=list)
     yaws: deque[tuple[float, float]] = field(default_factory=deque)
 
@@ -219,6 +232,35 @@ class Watch:
             self.turned = t
         if len(self.yaws) >= 8 and all(y < -30 for _, y in self.yaws):
             self.turned = t
+
+    def see_target(self, before: float, after: float, m: Moment) -> None:
+        """The target followed the speed, or not: by how much, when, and how far it may."""
+        c, accepted = self.config, self.config.target_spm
+        if accepted is None or math.isnan(before):
+            assert math.isnan(after) == (accepted is None), "a target out of nowhere"
+            return
+        low = m.activity == 3 and m.cadence_spm < 0.95 * before and m.gap_s == 0.0
+        if not low:
+            self.answer_by = -math.inf  # answered, or not to be judged
+        follows = c.follow_speed and c.follow_slope is not None and c.focus == "cadence"
+        if not follows or c.metronome == "plain":
+            assert after == accepted, "follows unasked"
+            return
+        most = max(accepted, min(c.follow_most_spm or 0.0, 1.08 * accepted))
+        assert 0.92 * accepted - 1e-9 <= after <= most + 1e-9, "beyond its bounds"
+        if m.activity == 3 and math.isnan(m.speed_ms):
+            assert after == accepted, "a stale speed is used"
+        if after == before:
+            return
+        assert m.activity == 3, "moves while nobody runs"
+        if math.isnan(m.speed_ms):
+            self.speed_lost = m.time_s
+        else:
+            assert abs(after - before) >= 2.0, "wanders"
+            assert self.ticking_since == math.inf, "moves under a metronome"
+            assert not m.time_s <= self.answer_by, "moves while a cue is answered"
+        self.back_allowed = False
+        self.risen = m.time_s if after > before else self.risen
 
     def _see_belt(self, m: Moment) -> None:
         """Slack from the first word of it until it has been tight for 20 s."""
@@ -266,6 +308,7 @@ class Watch:
         assert cue.metric == self.config.focus, "not the focus"
         assert self._target() is not None, "without a target"
         assert m.time_s - self.last_any >= 2.0, "two sounds at once"
+        assert m.time_s - self.speed_lost >= SETTLE_S, "speed lost"
         assert cue.rule, "no rule"
         assert cue.reason, "no reason"
         self.last_any = m.time_s
@@ -338,6 +381,10 @@ class Watch:
         asked_for = c.metronome == "plain" and c.focus == "cadence"
         assert not asked_for, "beside a plain metronome"
         self.back_allowed = cue.cue != "let-go"
+        if cue.metric == "cadence" and cue.cue != "let-go":
+            assert t - self.risen >= 2.0, "by evidence from before the target rose"
+        if cue.cue != "let-go":
+            self.answer_by = t + ANSWER_S
         assert t >= self.rest_until, "while resting"
         assert not (abs(m.grade) >= 0.1 and m.grade_sd <= 0.02), "on a slope"
         floor = c.floor_s if c.focus == "cadence" else c.lean_floor_s
@@ -369,7 +416,10 @@ def judge(coach: Coach, config: CoachConfig, stream: list[Stretch], day_s: float
             watch.see(event)
         if isinstance(event, StepTaken):
             watch.steps += event.running
+        before = coach.target_spm
         said = tell(coach, event)
+        if isinstance(event, Moment):
+            watch.see_target(before, coach.target_spm, event)
         assert len(said) <= 1
         for cue in said:
             if isinstance(cue, Cue):

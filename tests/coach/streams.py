@@ -4,6 +4,7 @@
 sooner or later, and what the rule is about begins after any of many times: also just before it.
 """
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -16,8 +17,21 @@ Scenario = tuple[CoachConfig, list[Stretch], float | None]
 
 CADENCE: Final = CoachConfig(target_spm=172.0, warmup_s=0.0, max_per_hour=1000)
 LEAN: Final = CoachConfig(focus="lean", usual_lean_deg=8.0, warmup_s=0.0, lean_floor_s=60.0)
+FOLLOW: Final = structs.replace(
+    CADENCE,
+    follow_speed=True,
+    follow_slope=12.0,
+    follow_at_ms=2.8,
+    follow_low_ms=2.0,
+    follow_high_ms=3.5,
+    follow_own_spm=164.0,
+    follow_most_spm=180.0,
+    hold_s=2.0,
+)
 UP: Final = Stretch(3, 172.0, 8.0, 0.0, 60, 0.0, 0)
 DOWN: Final = Stretch(3, 160.0, 20.0, 0.0, 80, 0.0, 0)
+SLOW: Final = replace(DOWN, spm=150.0, speed_ms=2.0)
+"""An easy day: below the target also at that speed."""
 TIMES: Final = range(40, 200, 9)
 """Lengths of what comes before, in ticks of half a second."""
 
@@ -56,6 +70,9 @@ DIRECTED: Final[dict[str, list[Scenario]]] = {
     "quiet.gate": _held(structs.replace(CADENCE, gate_s=60.0)),
     "quiet.gap": _then(CADENCE, gap_s=0.25),
     "quiet.clip": _then(CADENCE, clipped=30),
+    "quiet.speed": [
+        (FOLLOW, [_long(SLOW, n), _long(SLOW, 80, speed_ms=math.nan)], None) for n in TIMES
+    ],
     "quiet.belt": [(LEAN, [_long(UP, n), _long(DOWN, 400, belt=2)], None) for n in TIMES],
     "quiet.turn": [*_then(LEAN, yaw=35.0), *_then(CADENCE, yaw=35.0)],
     "quiet.hill": [

@@ -93,6 +93,13 @@ def _with(name: str, value: float) -> type[policy.Coach]:
     return coach
 
 
+def mutated(old: str, new: str, name: str) -> type[policy.Coach]:
+    """The coach with one place of its source changed."""
+    assert SOURCE.count(old) == 1, old
+    coach: type[policy.Coach] = _compiled(ast.parse(SOURCE.replace(old, new)), name).Coach
+    return coach
+
+
 def _caught(coach: type[policy.Coach], rule: str) -> bool:
     """Whether the judge catches this coach, or it breaks down."""
     for config, stream, day_second in DIRECTED[rule]:

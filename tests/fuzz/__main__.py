@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.engine import has_atheris
+from tests.fuzz.formats import MODULES
 
-NAMES = ("csv", "run", "fit", "config", "journal", "socket")
+NAMES = tuple(MODULES)
 OUT = Path("fuzz-findings")
 
 

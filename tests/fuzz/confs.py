@@ -42,6 +42,7 @@ from tests.fuzz.target import (
     Random,
     Target,
     must,
+    other_json,
     scramble,
     spoken,
 )
@@ -182,7 +183,7 @@ def _mutate(data: bytes, rng: Random) -> bytes:
         name, equals, _ = lines[at].partition("=")
         lines[at] = f"{name}= {value}" if equals else rng.choice(lines)
     else:
-        lines[at] = _json(lines[at], rng)
+        lines[at] = other_json(lines[at], rng)
         if choice == 2:
             lines.append(rng.choice(lines))
     return (kind + "\n".join(lines).encode("utf-8", "replace"))[: 96 * 1024]
@@ -193,25 +194,6 @@ def _value(rng: Random) -> str:
     if isinstance(one, float) and not math.isfinite(one):
         return rng.choice(("nan", "inf", "-inf"))
     return json.dumps(one) if not isinstance(one, dict) else "{ a = 1 }"
-
-
-def _json(text: str, rng: Random) -> str:
-    """Another value somewhere in a JSON text."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    place, key = data, None
-    holder: Any = None
-    while isinstance(place, dict | list) and place and (holder is None or rng.random() < 0.8):
-        holder = place
-        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
-        place = place[key]
-    if holder is not None:
-        holder[key] = rng.choice((*NUMBERS, *REALS, *TEXTS, None, [], {}, True, data))
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.dumps(data)
-    return text
 
 
 def _other_npz(rng: Random) -> bytes:

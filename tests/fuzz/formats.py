@@ -12,10 +12,15 @@ MODULES: Final = {
     "config": "confs",
     "journal": "diary",
     "socket": "control",
+    "heart": "radios.HEART",
+    "pod": "radios.POD",
+    "device": "radios.DEVICE",
+    "reading": "radios.READING",
 }
 
 
 def target(name: str) -> Target:
     """The target of that name."""
-    found: Target = importlib.import_module(f"tests.fuzz.{MODULES[name]}").TARGET
+    module, _, which = MODULES[name].partition(".")
+    found: Target = getattr(importlib.import_module(f"tests.fuzz.{module}"), which or "TARGET")
     return found

@@ -5,6 +5,8 @@ finding: another exception, too much time or memory, something for the terminal 
 a file written or removed outside the folder given, a network socket, another program, pickle.
 """
 
+import contextlib
+import json
 import os
 import random
 import re
@@ -241,3 +243,22 @@ TEXTS: Final = (
     *('{"coach":{"target_spm":' + "9" * 400 + "}}", "x" * 50_000, "\x00", "\u0661", "Ã\x84"),
     *('{"seconds":' + "9" * 400 + "}", '{"from_s":1e400,"until_s":-1e400}', "\U0001f3c3" * 40),
 )
+
+
+def other_json(text: str, rng: Random) -> str:
+    """Another value somewhere in a JSON text."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    place, key = data, None
+    holder: Any = None
+    while isinstance(place, dict | list) and place and (holder is None or rng.random() < 0.8):
+        holder = place
+        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
+        place = place[key]
+    if holder is not None:
+        holder[key] = rng.choice((*NUMBERS, *REALS, *TEXTS, None, [], {}, True, data))
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.dumps(data)
+    return text

@@ -214,3 +214,11 @@ def test_nothing_is_said_of_what_no_run_has() -> None:
     heart = form(30.0, heart_rate_bpm=150.0)
     assert against_usual(heart, runs)["heart_rate_bpm"].why == "0 of 3 earlier runs"
     assert between_runs(heart, runs[0], runs)["heart_rate_bpm"].why == "not known in both"
+
+
+def test_a_pace_that_was_chosen_is_a_change_beyond_its_scatter() -> None:
+    runs = [form(float(day), u=0.001, speed_kmh=9.0 + 0.7 * day) for day in range(6)]
+    a, b = form(30.0, u=0.001, speed_kmh=12.0), form(31.0, u=0.001, speed_kmh=11.5)
+    change = between_runs(a, b, runs)["speed_kmh"]
+    assert (change.verdict, change.bar.by) == (CHANGE, "scatter")
+    assert between_runs(a, b)["speed_kmh"].verdict == CHANGE

@@ -512,8 +512,8 @@ def test_long_and_hostile_text_is_cut_and_escaped(tmp_path: Path) -> None:
 
 def _with_strap_and_pod(path: Path, drops: list[tuple[float, float]]) -> Path:
     def readings(writer: RunWriter) -> None:
-        for row in strap(120.0, lambda t: 140.0 + t / 10.0, drops):
-            writer.reading(row)
+        for heart in strap(120.0, lambda t: 140.0 + t / 10.0, drops):
+            writer.reading(heart)
         for row in pod(120.0, lambda _t: 3.0, drops):
             writer.reading(row)
 

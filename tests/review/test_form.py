@@ -252,20 +252,20 @@ def test_another_unit_scales_all(cells: list[Cell], factor: float) -> None:
 def test_exposure(tmp_path: Path) -> None:
     form = course(tmp_path / "a.gaitpi").form
 
-    def known(**facts: float) -> Exposure:
-        return exposure(replace(form, facts=Facts(**facts)))
+    def known(distance_m: float, unknown_s: float = 0.0) -> Exposure:
+        return exposure(replace(form, facts=Facts(distance_m=distance_m, unknown_s=unknown_s)))
 
-    assert known(distance_m=2000.0).steps_km == pytest.approx(form.steps / 2.0)
-    assert known(distance_m=2000.0, unknown_s=30.0).running_steps == form.running_steps
-    assert known(distance_m=2000.0, unknown_s=30.0).steps_km > 0.0
-    for nothing in ({}, {"distance_m": 0.0}, {"distance_m": 2000.0, "unknown_s": 60.0}):
-        assert math.isnan(known(**nothing).steps_km)
+    assert known(2000.0).steps_km == pytest.approx(form.steps / 2.0)
+    assert known(2000.0, 30.0).running_steps == form.running_steps
+    assert known(2000.0, 30.0).steps_km > 0.0
+    for nothing in ((math.nan, 0.0), (0.0, 0.0), (2000.0, 60.0)):
+        assert math.isnan(known(*nothing).steps_km)
 
 
 def test_what_strap_and_pod_say_of_steady_running(tmp_path: Path) -> None:
     """Minute by minute; what they did not send is no value."""
     drops = [(300.0, 350.0)]
-    rows = [
+    rows: list[HeartRow | PodRow] = [
         *strap(720.0, lambda t: 140.0 + t / 60.0, drops),
         *pod(720.0, lambda _t: 3.0, drops),
     ]

@@ -564,18 +564,22 @@ def test_raw_tables_are_what_was_sent(strapped: Path) -> None:
         rr = [row[1] for row in tables.intervals(run)]
     assert rr == [one for row in hearts for one in row.intervals_s]
     with RunView(strapped, Window(30.0, 90.0)) as run:
-        assert all(30.0 <= row[0] < 90.0 for row in [*tables.hearts(run), *tables.pods(run)])
+        times: list[Any] = [row[0] for row in [*tables.hearts(run), *tables.pods(run)]]
+    assert times
+    assert all(30.0 <= time_s < 90.0 for time_s in times)
 
 
 def test_a_hole_is_empty_and_the_way_goes_on_behind_it(strapped: Path) -> None:
     with RunReader(strapped) as run:
-        rows = [
+        rows: list[dict[str, Any]] = [
             dict(zip(tables.SECONDS.names, row, strict=True)) for row in tables.made("seconds", run)
         ]
-        steps = [
+        steps: list[dict[str, Any]] = [
             dict(zip(tables.STEPS.names, row, strict=True)) for row in tables.made("steps", run)
         ]
-        whole = dict(zip(tables.RUNS.names, tables.whole_run(run, outside(run), ()), strict=True))
+        whole: dict[str, Any] = dict(
+            zip(tables.RUNS.names, tables.whole_run(run, outside(run), ()), strict=True)
+        )
     for row in rows:
         assert (row["heart_rate_bpm"] is None) == (44.0 <= row["time_s"] < 60.0)
         assert (row["speed_ms"] is None) == (45.0 <= row["time_s"] < 61.0 or row["time_s"] == 0.0)

@@ -21,7 +21,13 @@ from gaitpi.review import form
 from gaitpi.review.edited import Edited, of_run
 from gaitpi.review.form import Course
 from gaitpi.review.ledger import CORRECTIONS, Entry, ledger
-from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, Track, imported, outside
+from gaitpi.review.outside import (
+    NOTHING_OUTSIDE,
+    Outside,
+    imported,
+    mean_step_m,
+    outside,
+)
 from gaitpi.review.programme import coach_of
 from gaitpi.review.quality import BELT_BAD
 from gaitpi.review.report.chart import Point, Zone, ZoneKind
@@ -152,11 +158,18 @@ class Run:
             for s in self.running
         ]
 
-    def track(self, of: Track, factor: float = 1.0) -> list[Point]:
-        """What is known from outside, by the second of the run, running or not."""
+    @cached_property
+    def heart(self) -> list[Point]:
+        """Heart rate by the second, running or not, beats/min."""
         begin, end = math.floor(self.around.start_s), math.ceil(min(self.around.end_s, LONGEST_S))
-        points = ((k, factor * of.at(k + 0.5)) for k in range(begin, end))
-        return [(float(k), value) for k, value in points if math.isfinite(value)]
+        points = ((float(k), self.around.heart.at(k + 0.5)) for k in range(begin, end))
+        return [point for point in points if math.isfinite(point[1])]
+
+    @cached_property
+    def speed(self) -> list[Point]:
+        """Speed of running by the second, km/h."""
+        points = ((s.time_s, 3.6 * self.around.speed.at(s.time_s + 0.5)) for s in self.running)
+        return [point for point in points if math.isfinite(point[1])]
 
     @cached_property
     def running_steps(self) -> list[StepRow]:
@@ -217,12 +230,6 @@ class Run:
         running = [s for s in seconds if s.activity == RUNNING]
         cadence = [s.cadence_spm for s in running if math.isfinite(_sane(s.cadence_spm))]
         end_s = min(start_s + length_s, self.around.end_s)
-        known = [
-            (speed, s.cadence_spm / 60.0)
-            for s in running
-            if math.isfinite(speed := self.around.speed.at(s.time_s + 0.5)) and s.cadence_spm > 0.0
-        ]
-        rate = math.fsum(spm for _, spm in known)
         leans = (s.lean_deg - self.lean_zero_deg for s in running if s.belt not in BELT_BAD)
         lean = [value for value in leans if math.isfinite(_sane(value))]
         return Minute(
@@ -247,7 +254,9 @@ class Run:
             heart_s=self.around.heart.known_s(start_s, end_s),
             speed_kmh=3.6 * self.around.speed.mean(start_s, end_s),
             speed_s=self.around.speed.known_s(start_s, end_s),
-            step_length_m=math.fsum(speed for speed, _ in known) / rate if rate else math.nan,
+            step_length_m=mean_step_m(
+                (self.around.speed.at(s.time_s + 0.5), s.cadence_spm) for s in running
+            ),
         )
 
     def zones(self) -> list[Zone]:

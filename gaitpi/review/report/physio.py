@@ -438,8 +438,9 @@ def _weeks(found: Dossier, forms: Sequence[Form]) -> Content:
         made.append(trend_part([over[key] for key in TREND_KEYS if key in over]))
     rows = [_run_row(run) for run in found.runs]
     heads = (
-        "date", "running", "km", "km/h", "bpm", "steps", "cadence, spm", "target", "in band",
-        "cues", "answered", "lean change, deg", "contact, ms", "bounce, mm", "pain marks", "data",
+        "date", "running", "distance, km", "speed, km/h", "heart rate, bpm", "steps",
+        "cadence, spm", "target", "in band", "cues", "answered", "lean change, deg",
+        "contact, ms", "bounce, mm", "pain marks", "data",
     )  # fmt: skip
     shown = [k for k in range(len(heads)) if any(row[k] != "–" for row in rows)]
     kept = [[row[k] for k in shown] for row in rows]
@@ -566,7 +567,8 @@ def _within(found: Dossier) -> Content:
         if drift.verdict == CHANGE
     ]
     words = [
-        "Drift at comparable cadence, from the level before to the end of a run, is looked for in"
+        "Drift at comparable cadence (and speed, where it is known), from the level before to the"
+        " end of a run, is looked for in"
         f" runs with 12 min of steady level running: {len(looked)} of {len(found.runs)} here."
     ]
     if not rows:

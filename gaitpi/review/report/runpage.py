@@ -36,7 +36,7 @@ from gaitpi.review.report.page import (
     table,
 )
 from gaitpi.review.report.words import CARE, NOT_KNOWN, OUTCOMES, value_words
-from gaitpi.review.verdict import Verdict
+from gaitpi.review.verdict import Verdict, target_words
 from gaitpi.runs.reader import clock
 
 ROWS: Final = 90
@@ -108,7 +108,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if math.isnan(v.target_spm):
         against = "no target was set: this run listened"
     else:
-        against = f"target {v.target_spm:.1f}, so {v.cadence_spm - v.target_spm:+.1f}"
+        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+.1f}"
+        if math.isfinite(v.target_low_spm):
+            against += " against its mean: it followed the speed"
     known = math.isfinite(v.cadence_spm)
     yield "Cadence", value_words(v.cadence_spm, "spm", 1), against if known else ""
     if math.isnan(v.in_band):
@@ -211,6 +213,8 @@ def _nothing(run: Run) -> bool:
 
 def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     v, target = run.verdict, run.verdict.target_spm
+    if math.isfinite(v.target_low_spm):
+        target = math.nan  # it followed the speed: no line
     low = target * (1.0 - run.coach.band_low) if run.coach else math.nan
     banded = math.isfinite(low) and v.focus == "cadence"
     says = [
@@ -218,6 +222,8 @@ def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     ]
     if banded:
         says.append(f"A cue may come below {low:.1f} spm.")
+    if math.isfinite(v.target_low_spm):
+        says.append(f"The target followed the speed: {target_words(v)}.")
     marks = list(_marks(run, "cadence"))
     said = sum(mark.kind in _OUTCOME_MARKS.values() for mark in marks)
     if said:
@@ -298,7 +304,7 @@ def _step_charts(run: Run, zones: Sequence[Zone]) -> tuple[Chart, Chart]:
 
 
 def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
-    """Heart rate and speed, all of the run; a hole in them is a hole."""
+    """Heart rate of all of the run, speed of its running; a hole in them is a hole."""
     found, around = run.course.form.facts, run.around
     still = [zone for zone in zones if zone.kind == "still"]
     yield Chart(
@@ -309,7 +315,7 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         f" {value_words(found.heart_rate_bpm, 'bpm', 0)}, highest"
         f" {value_words(found.heart_rate_max_bpm, 'bpm', 0)}. Nothing is drawn where none was"
         " received, or where the strap felt no skin.",
-        Line("heart rate, second by second", run.track(around.heart)),
+        Line("heart rate, second by second", run.heart),
         run.end_s,
         zones=still,
         spread=30.0,
@@ -318,10 +324,10 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         "speed",
         "Speed",
         "km/h",
-        f"By the {SOURCES[around.speed.source] or 'pod'}: mean of running"
+        f"Running only, by the {SOURCES[around.speed.source] or 'pod'}: mean"
         f" {value_words(3.6 * found.speed_ms, 'km/h', 1)}. Nothing is drawn where none was"
         " received.",
-        Line("speed, second by second", run.track(around.speed, 3.6)),
+        Line("speed, second by second", run.speed),
         run.end_s,
         zones=still,
         spread=3.0,
@@ -557,7 +563,7 @@ def quality_words(run: Run) -> Iterator[str]:
     """What is right and wrong with the data, in sentences."""
     v = run.verdict
     for doubt in run.course.form.facts.doubts:
-        yield f"Two sources disagree. {doubt[0].upper()}{doubt[1:]}."
+        yield f"Two sources disagree: {doubt}."
     if v.samples == 0:
         yield "No samples were recorded, so nothing is known of how well it was measured."
         return
