@@ -299,6 +299,12 @@ class BleConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     relay_heart_rate: Annotated[
         bool, Meta(description="with out: pass the strap's heart rate on as well")
     ] = False
+    out_one_foot: Annotated[
+        bool, Meta(description="with out: count one foot, for apps that double what they get")
+    ] = False
+    out_name: Annotated[
+        str, Meta(pattern=r"^[!-~]([ -~]{0,14}[!-~])?$", description="with out: what watches show")
+    ] = "gaitpi"
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -586,12 +586,26 @@ def test_it_needs_nothing_that_is_not_there() -> None:
     subprocess.run((sys.executable, "-I", "-c", code), check=True)
 
 
+def test_without_the_radios_packages_it_is_installed_all_the_same(tmp_path: Path) -> None:
+    root, said = tmp_path / "root", []  # type: Path, list[str]
+    one = release()
+    lacks = Release(one.version, one.files, (), ("no-such-package-of-ours>=1",))
+    installer(root, said).install(lacks, online=False)
+    assert version_of(root) == "1.0"
+    assert any(line.startswith("Without Bluetooth: no-such-package-of-ours>=1") for line in said)
+    said.clear()
+    installer(root, said).install(lacks, online=False)
+    assert any(line.startswith("Without Bluetooth") for line in said), "it is tried once more"
+
+
 # ---------------------------------------------------------------------- releases
 
 
 def pack_tar(path: Path, what: Release, folder: str = "gaitpi-1/") -> None:
     needs = json.dumps(list(what.requires))
-    files = {**what.files, "pyproject.toml": f"[project]\ndependencies = {needs}\n".encode()}
+    text = f"[project]\ndependencies = {needs}\n[project.optional-dependencies]\n"
+    text += f'dev = ["pytest"]\nble = {json.dumps(list(what.extras))}\n'
+    files = {**what.files, "pyproject.toml": text.encode()}
     with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
         for name, data in files.items():
             info = tarfile.TarInfo(folder + name)
@@ -602,6 +616,7 @@ def pack_tar(path: Path, what: Release, folder: str = "gaitpi-1/") -> None:
 def pack_wheel(path: Path, what: Release) -> None:
     head = "".join(f"Requires-Dist: {need}\n" for need in what.requires)
     head += 'Requires-Dist: pytest ; extra == "dev"\n'
+    head += "".join(f"Requires-Dist: {need} ; extra == 'ble'\n" for need in what.extras)
     base = f"gaitpi-{what.version}"
     with zipfile.ZipFile(path, "w") as wheel:
         for name, data in what.files.items():
@@ -613,6 +628,7 @@ def pack_wheel(path: Path, what: Release) -> None:
 def test_a_release_is_the_same_in_every_form(tmp_path: Path) -> None:
     whole = read(ROOT)
     assert any("numba" in need for need in whole.requires)
+    assert whole.extras == ("bleak<4,>=3.1",)
     for path, pack in (
         (tmp_path / "a.tar", pack_tar),
         (tmp_path / "b.tar.gz", pack_tar),
@@ -628,6 +644,7 @@ def test_a_release_is_named_by_all_that_is_in_it() -> None:
     one = release()
     assert one.id != release(changed={"systemd/gaitpi.service": b"#"}).id
     assert one.id != Release(one.version, one.files, ("numpy",)).id
+    assert one.id != Release(one.version, one.files, (), ("bleak",)).id
     assert re.fullmatch(r"1\.0-[0-9a-f]{10}", one.id)
 
 

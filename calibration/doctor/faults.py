@@ -9,6 +9,7 @@ from gpiozero import DigitalOutputDevice
 
 from calibration.doctor.machine import NOW, Machine, running, stand
 from gaitpi import calibrationfile
+from gaitpi.ble import trouble
 from gaitpi.calibrationfile import StandRecord
 from gaitpi.device.doctor.finding import Verdict
 from gaitpi.device.doctor.surroundings import Person
@@ -375,10 +376,35 @@ MACHINE: Final = (
     ),
     _fault(
         "radio",
+        "a strap is paired, blocked by rfkill",
+        "warn",
         "blocked by rfkill",
-        "skip",
-        "blocked by rfkill",
+        lambda machine: machine.paired("heart"),
         lambda machine: machine.blocked(True),
+    ),
+    _fault(
+        "radio",
+        "a strap is paired, this user may not use BlueZ",
+        "warn",
+        "may not use Bluetooth",
+        lambda machine: machine.paired("heart"),
+        _set("change", bluetooth=lambda: trouble.DENIED),
+    ),
+    _fault(
+        "radio",
+        "a pod is paired, the Bluetooth service does not run",
+        "warn",
+        "service does not run",
+        lambda machine: machine.paired("pod"),
+        _set("change", bluetooth=lambda: trouble.NO_BLUEZ),
+    ),
+    _fault(
+        "radio",
+        "a strap is paired, a kernel that refuses its slower rhythm",
+        "warn",
+        "Linux 6.6.31 refuses",
+        lambda machine: machine.paired("heart", "pod"),
+        lambda machine: machine.linux("6.6.31+rpt-rpi-v8", "1:6.6.31-1+rpt1"),
     ),
     _fault("i2c", "switched off", "fail", "I2C is off", _i2c_off),
     _fault(

@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
-from gaitpi import calibrationfile
+from gaitpi import calibrationfile, pairedfile
+from gaitpi.ble.readings import Role
 from gaitpi.calibrationfile import StandRecord
 from gaitpi.config import Config, CuesConfig, ImuConfig
 from gaitpi.cues.button import Button
@@ -38,6 +39,7 @@ from gaitpi.imu.virtual.bench import Bench
 from gaitpi.imu.virtual.chip import VirtualChip
 from gaitpi.imu.virtual.transport import VirtualTransport
 from gaitpi.kernelcache import cache_directory, warm_mark
+from gaitpi.pairedfile import Paired
 
 NOW: Final = 1_780_000_000.0  # May 2026
 ADDRESS: Final = 0x68
@@ -223,6 +225,19 @@ class Machine:
         self.write("sys/class/rfkill/rfkill0/type", "bluetooth\n")
         self.write("sys/class/rfkill/rfkill0/soft", f"{on:d}\n")
         self.write("sys/class/rfkill/rfkill0/hard", "0\n")
+
+    def paired(self, *roles: Role) -> None:
+        """A strap and a pod of the runner's own."""
+        devices = [
+            Paired(wall_s=NOW, role=role, address=f"F0:0D:00:00:00:0{n}", name=f"my {role}")
+            for n, role in enumerate(roles)
+        ]
+        pairedfile.add(pairedfile.path_in(self.runs), devices)
+
+    def linux(self, version: str, debian: str = "") -> None:
+        """Another kernel; Debian tells the whole of its number elsewhere."""
+        self.write("proc/sys/kernel/osrelease", f"{version}\n")
+        self.write("proc/version", f"Linux version {version} (gcc) #1 SMP Debian {debian}\n")
 
     def mounted(self, kind: str, flags: str) -> None:
         """What the runs lie on."""

@@ -9,6 +9,7 @@ devices again when that changes.
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -23,7 +24,7 @@ from gaitpi.ble import heartrate, radio, runningspeed, trouble
 from gaitpi.ble.gate import Gate
 from gaitpi.ble.link import USUAL, Do, Machine, Times
 from gaitpi.ble.outbox import AGAIN_S, Outbox
-from gaitpi.ble.radio import Connection, Heard, Limits, Radio, RadioError
+from gaitpi.ble.radio import Connection, Heard, Limits, OnData, Radio, RadioError
 from gaitpi.ble.readings import Heart, Link, Pod, Role
 from gaitpi.ble.trouble import Trouble
 from gaitpi.device import status as device_status
@@ -66,6 +67,9 @@ class Seat:
     told: tuple[object, ...] = ()
     asked_s: float = 0.0
     """When the battery was asked last."""
+    asking: "asyncio.Task[None] | None" = None
+    turn: int = 0
+    """Counts connections: what an earlier one still tells is not listened to."""
 
 
 class Central:
@@ -186,7 +190,7 @@ class Central:
         ended_s = -1e9
         while True:
             now_s = time.monotonic()
-            sought = [seat for seat in self._seats.values() if seat.machine.seeks]
+            sought = [seat for seat in self._seats.values() if seat.machine.seeks(now_s)]
             if self._problem is not None and any(seat.paired for seat in self._seats.values()):
                 pause_s = self._problem.again_s or self._times.radio_s
             elif sought:
@@ -269,9 +273,10 @@ class Central:
                 await self._subscribe(seat)
             elif do is Do.DROP:
                 await self._drop(seat)
-            elif seat.machine.up and now_s >= seat.asked_s + BATTERY_S:
-                await self._ask(seat, now_s)
             else:
+                if seat.machine.up and now_s >= seat.asked_s + BATTERY_S:
+                    seat.asked_s = now_s
+                    seat.asking = asyncio.ensure_future(self._ask(seat))
                 await self._rest(seat, now_s)
 
     async def _rest(self, seat: Seat, now_s: float) -> None:
@@ -287,9 +292,13 @@ class Central:
             machine.failed(time.monotonic(), trouble.NOT_SEEN)
             return
 
+        seat.turn += 1
+        turn = seat.turn
+
         def ended() -> None:
-            machine.ended(time.monotonic())
-            self._changed(seat)
+            if turn == seat.turn:
+                machine.ended(time.monotonic())
+                self._changed(seat)
 
         direct = machine.direct
         try:
@@ -299,7 +308,7 @@ class Central:
                     device, seat.role, ended, seconds=limit_s
                 )
                 seat.gate.begin()
-                await seat.connection.subscribe(lambda at, data: self._data(seat, at, data))
+                await seat.connection.subscribe(self._hearer(seat))
                 if not seat.connection.client.is_connected:
                     raise RadioError(trouble.REFUSED)
         except RadioError as error:
@@ -319,7 +328,7 @@ class Central:
             return
         seat.gate.begin()
         try:
-            await connection.resubscribe(lambda at, data: self._data(seat, at, data))
+            await connection.resubscribe(self._hearer(seat))
         except RadioError as error:
             seat.machine.failed(time.monotonic(), error.trouble)
             self._troubled(error.trouble)
@@ -328,13 +337,15 @@ class Central:
 
     async def _drop(self, seat: Seat) -> None:
         connection, seat.connection = seat.connection, None
+        seat.turn += 1
+        if seat.asking is not None:
+            seat.asking.cancel()
         if connection is not None:
             await connection.close()
         seat.machine.ended(time.monotonic())
 
-    async def _ask(self, seat: Seat, now_s: float) -> None:
+    async def _ask(self, seat: Seat) -> None:
         """The battery: told where the device tells it, else asked now and then."""
-        seat.asked_s = now_s
 
         def level(percent: int) -> None:
             seat.battery = percent
@@ -349,6 +360,16 @@ class Central:
             self._concerns_all(problem)
 
     # -- measurements
+
+    def _hearer(self, seat: Seat) -> OnData:
+        """What takes the notifications of this connection."""
+        turn = seat.turn
+
+        def data(time_s: float, value: bytes) -> None:
+            if turn == seat.turn:
+                self._data(seat, time_s, value)
+
+        return data
 
     def _data(self, seat: Seat, time_s: float, data: bytes) -> None:
         """A notification came."""
@@ -428,10 +449,20 @@ def main(
     os.set_inheritable(args.fd, False)
     outbox = Outbox(args.fd)
 
+    debug = bool(os.environ.get("GAITPI_DEBUG"))
+    # what bleak and asyncio log is for those who look for a fault; the links say the rest
+    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL + 1)
+
     async def work() -> int:
         return await _until_told(Central(outbox, path, Radio(args.adapter, limits), times))
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except Exception as error:
+        if debug:
+            raise
+        print(f"gaitpi: unexpected {type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_PROBLEM
 
 
 if __name__ == "__main__":

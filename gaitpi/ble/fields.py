@@ -26,8 +26,7 @@ class Fields:
         end = self._at + size
         if end > len(self._data):
             raise MeasurementError(
-                f"{self._what} ends within its {name}: {len(self._data)} bytes"
-                f"{f', {self._data[:24].hex(chr(32))}' if self._data else ''}."
+                f"{self._what} ends within its {name}: {len(self._data)} bytes{_shown(self._data)}."
             )
         value = int.from_bytes(self._data[self._at : end], "little")
         self._at = end
@@ -37,3 +36,7 @@ class Fields:
     def left(self) -> int:
         """Bytes that were not taken."""
         return len(self._data) - self._at
+
+
+def _shown(data: bytes) -> str:
+    return f", '{data[:24].hex(' ')}'" if data else ""

@@ -118,23 +118,19 @@ class Machine:
             setattr(self, name, getattr(fresh, name))
         self.since_s = self._phase_s = now_s
         if wanted:
-            self._enter(_Phase.SEEK, now_s)
-            self._say("off" if self._radio else "searching", now_s, self._radio)
+            self._seek(now_s, None)
 
     def radio(self, now_s: float, problem: Trouble | None) -> None:
-        """The radio as a whole cannot be used, or can again."""
+        """The radio as a whole cannot be used, or can again.
+
+        A link that stands is not ended for that: whether it carries anything shows by itself.
+        """
         if problem == self._radio:
             return
         self._radio = problem
-        if self._phase is _Phase.NONE:
-            return
-        if problem is None:
-            self._enter(_Phase.SEEK, now_s)
-            self._say("searching" if not self.links else "lost", now_s, None)
-        else:
-            self._enter(_Phase.SEEK, now_s)
+        if self._phase in (_Phase.SEEK, _Phase.CONNECT):
             self._seen = False
-            self._say("off", now_s, problem)
+            self._seek(now_s, None)
 
     # -- what the radio tells
 
@@ -164,8 +160,7 @@ class Machine:
         elif why is not trouble.NOT_SEEN:
             self._not_before_s = now_s + REFUSED_S[min(self._refused, len(REFUSED_S) - 1)]
             self._refused += 1
-        self._enter(_Phase.SEEK, now_s)
-        self._say("lost" if self.links else "searching", now_s, self._trapped() or why)
+        self._seek(now_s, self._trapped() or why)
 
     def resubscribed(self, now_s: float) -> None:
         """It was subscribed anew."""
@@ -190,10 +185,9 @@ class Machine:
         if not asked:
             self.lost += 1
             self._lasted.append(now_s - self._up_s if self._valued else 0.0)
-        self._enter(_Phase.SEEK, now_s)
         if not asked:  # a strap that ended it is there in the next moment, one out of reach is not
             self._seen, self._seen_s, self.direct = True, now_s, True
-        self._say("lost", now_s, self._trapped() or (self.trouble if asked else trouble.LOST))
+        self._seek(now_s, self._trapped() or (self.trouble if asked else trouble.LOST))
 
     def drop(self, now_s: float, why: Trouble) -> None:
         """The link is to be ended, and not soon taken up again."""
@@ -204,10 +198,10 @@ class Machine:
 
     # -- what is to be done
 
-    @property
-    def seeks(self) -> bool:
+    def seeks(self, now_s: float) -> bool:
         """Whether the device is to be looked for."""
-        return self._phase is _Phase.SEEK and self._radio is None and not self._seen
+        waits = self._radio is not None or self._seen or now_s < self._not_before_s
+        return self._phase is _Phase.SEEK and not waits
 
     @property
     def up(self) -> bool:
@@ -278,6 +272,13 @@ class Machine:
 
     def _enter(self, phase: _Phase, now_s: float) -> None:
         self._phase, self._phase_s = phase, now_s
+
+    def _seek(self, now_s: float, problem: Trouble | None) -> None:
+        self._enter(_Phase.SEEK, now_s)
+        if self._radio is not None:
+            self._say("off", now_s, self._radio)
+        else:
+            self._say("lost" if self.links else "searching", now_s, problem)
 
     def _trapped(self) -> Trouble | None:
         """Whether the last three links lasted equally long, and as long as the trap's do."""

@@ -58,7 +58,8 @@ class Limits:
     call_s: float = 4.0
     """A call to BlueZ: StartDiscovery takes up to one on a busy Pi."""
     device_s: float = 3.0
-    """A subscription or a reading, which the device has to answer."""
+    """A subscription or a reading: the device has to answer, and one that does not is no fault of
+    BlueZ."""
 
 
 USUAL: Final = Limits()
@@ -300,14 +301,18 @@ class Connection:
         if found is None:
             raise RadioError(trouble.NO_SERVICE)
         self.measurement = found
-        await limited(self._start(found, on_data), self.limits.device_s)
+        await limited(self._start(found, on_data), self.limits.device_s, trouble.NO_ANSWER)
 
     async def resubscribe(self, on_data: OnData) -> None:
         """Stop and start it anew. Raises RadioError."""
         if self.measurement is None:
             raise RadioError(trouble.NO_SERVICE)
-        await limited(self.client.stop_notify(self.measurement), self.limits.device_s)
-        await limited(self._start(self.measurement, on_data), self.limits.device_s)
+        await limited(
+            self.client.stop_notify(self.measurement), self.limits.device_s, trouble.NO_ANSWER
+        )
+        await limited(
+            self._start(self.measurement, on_data), self.limits.device_s, trouble.NO_ANSWER
+        )
 
     async def _start(self, characteristic: "BleakGATTCharacteristic", on_data: OnData) -> None:
         def told(_: object, data: bytearray) -> None:
@@ -327,22 +332,31 @@ class Connection:
 
         if "read" in found.properties:
             level(
-                0.0, bytes(await limited(self.client.read_gatt_char(found), self.limits.device_s))
+                0.0,
+                bytes(
+                    await limited(
+                        self.client.read_gatt_char(found), self.limits.device_s, trouble.NO_ANSWER
+                    )
+                ),
             )
         if "notify" in found.properties:
-            await limited(self._start(found, level), self.limits.device_s)
+            await limited(self._start(found, level), self.limits.device_s, trouble.NO_ANSWER)
 
     async def read(self, number: int) -> bytes:
         """The value of a characteristic; empty where there is none. Raises RadioError."""
         found = self.characteristic(number, "read")
         if found is None:
             return b""
-        return bytes(await limited(self.client.read_gatt_char(found), self.limits.device_s))
+        return bytes(
+            await limited(
+                self.client.read_gatt_char(found), self.limits.device_s, trouble.NO_ANSWER
+            )
+        )
 
     async def close(self) -> None:
         """End the link, and free what bleak holds for it."""
         with contextlib.suppress(RadioError):
-            await limited(self.client.disconnect(), self.limits.call_s)
+            await limited(self.client.disconnect(), self.limits.call_s, trouble.NO_ANSWER)
 
     def characteristic(self, number: int, *flags: str) -> "BleakGATTCharacteristic | None":
         """The first with that number and one of the flags: a device may have several."""

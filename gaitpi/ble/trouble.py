@@ -6,6 +6,8 @@ Nothing of bleak is imported here: commands tell the same sentences without it.
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from gaitpi.plaintext import plain
+
 Scope = Literal["radio", "device"]
 
 
@@ -64,6 +66,18 @@ NO_CENTRAL: Final = _radio(
     "Use another adapter (ble.adapter).",
     SELDOM_S,
 )
+NO_PERIPHERAL: Final = _radio(
+    "no-peripheral",
+    "The Bluetooth adapter cannot be a sensor for others.",
+    "Use another adapter (ble.adapter), or switch it off: gaitpi config set ble.out false",
+    SELDOM_S,
+)
+NO_ROOM: Final = _radio(
+    "no-room",
+    "The Bluetooth adapter announces as many things as it can already.",
+    "End what else advertises on this machine.",
+    SELDOM_S,
+)
 ADAPTER_OFF: Final = _radio(
     "adapter-off", "The Bluetooth adapter is switched off.", "bluetoothctl power on"
 )
@@ -99,6 +113,9 @@ PARAMETERS: Final = Trouble(
 REFUSED: Final = Trouble(
     "refused", "It is near, but the connection fails.", "Take its battery out for a moment."
 )
+NO_ANSWER: Final = Trouble(
+    "no-answer", "It is connected, but does not answer.", "Take its battery out for a moment."
+)
 NO_SERVICE: Final = Trouble(
     "no-service",
     "It does not measure what it was paired for.",
@@ -127,4 +144,13 @@ def no_such_adapter(name: str) -> Trouble:
         NO_ADAPTER.reason,
         f"There is no Bluetooth adapter {name}.",
         "'bluetoothctl list' shows what is there; ble.adapter names the one to use.",
+    )
+
+
+def not_served(why: str) -> Trouble:
+    """The Bluetooth service does not offer the belt to others."""
+    return _radio(
+        "not-served",
+        f"The Bluetooth service does not offer the belt to others: {plain(why)[:100].rstrip('.')}.",
+        "'journalctl -u bluetooth' says more.",
     )

@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "program": ("gaitpi.cli.program", "sessions whose cues fade, and what is kept"),
     "status": ("gaitpi.cli.status", "what the running daemon is doing"),
     "live": ("gaitpi.cli.live", "what the pack hears now, and why it is silent"),
+    "ble": ("gaitpi.cli.ble", "heart-rate strap and foot pod: pair, try, see"),
     "mute": ("gaitpi.cli.mute", "no cues for a while"),
     "mark": ("gaitpi.cli.mark", "a mark in the run that is being recorded"),
     "record": ("gaitpi.cli.record", "begin or close a run now"),

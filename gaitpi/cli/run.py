@@ -90,8 +90,10 @@ def _companions(config: "Config") -> "tuple[list[Companion], socket.socket | Non
             )
         )
     if ble.out:
-        relay = ["--relay-heart-rate"] if ble.relay_heart_rate else []
-        found.append(Companion("Bluetooth out", python("gaitpi.ble.peripheral", *adapter, *relay)))
+        more = ["--relay-heart-rate"] if ble.relay_heart_rate else []
+        more += ["--one-foot"] if ble.out_one_foot else []
+        argv = python("gaitpi.ble.peripheral", "--name", ble.out_name, *adapter, *more)
+        found.append(Companion("Bluetooth out", argv))
     return found, radio
 
 

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, UsageError
 UNIT: Final = "gaitpi.service"
 WARMUP: Final = "gaitpi-warmup.service"
 USER: Final = "gaitpi"
-GROUPS: Final = ("gaitpi", "i2c", "gpio")
+GROUPS: Final = ("gaitpi", "i2c", "gpio", "bluetooth")
 WHEELS: Final = ("wheels", "wheelhouse")
 """Folders beside a release that are looked into for the packages it needs."""
 FREE_FIRST: Final = 600_000_000
@@ -138,6 +139,7 @@ class Installer:
             new = Version(self.where.versions / self._id(release))
             if old is not None and old.id == new.id:
                 self.said(f"{new.id} is installed and in use.")
+                self._extras(new, release, wheels, online=online)
                 return self._again(new)
             well = self._active()
             self._clear_unfinished()
@@ -300,6 +302,7 @@ class Installer:
             if shared and old is not None:
                 layout.share_packages(old.site, new.site)
             self._packages(new, release, old if shared else None, wheels, online=online)
+            self._extras(new, release, wheels, online=online)
             new.unpack(release)
             self._call(str(new.python), "-m", "compileall", "-q", str(new.site / "gaitpi"))
             new.mark({"version": release.version, "requires": list(release.requires)})
@@ -357,6 +360,25 @@ class Installer:
                 f"The packages it needs cannot be had: {last.removeprefix('ERROR: ')}.",
                 "With a network: pip download -d wheels FILE, and put that folder beside FILE.",
             )
+
+    def _extras(self, new: Version, release: Release, wheels: Path | None, *, online: bool) -> None:
+        """What the radio needs: where it cannot be had that is said, and it goes on without."""
+        lacking = [
+            need for need in release.extras if not any(new.site.glob(f"{_name(need)}-*.dist-info"))
+        ]
+        if not lacking or not self._step("put the packages of the radio into it"):
+            return
+        source = ["--no-index"] if wheels or not online else ["--retries", "1"]
+        source += ["--find-links", str(wheels)] if wheels else []
+        pip = (str(new.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        code, out = self.system.run(
+            *pip, "--no-input", "--only-binary", ":all:", *source, *lacking, timeout=1800.0
+        )
+        if code:
+            self.said(
+                f"Without Bluetooth: {', '.join(lacking)} cannot be had ({_last(out, code)})."
+            )
+            self.said("With a network, 'sudo make install' once more puts that right.")
 
     def _clear_unfinished(self) -> None:
         """What an installation that was cut short has left."""
@@ -674,6 +696,11 @@ def installer(args: argparse.Namespace) -> Installer:
         person=os.environ.get("SUDO_USER", ""),
         anyway=getattr(args, "anyway", False),
     )
+
+
+def _name(need: str) -> str:
+    """The name of a package in what is needed, as its folder has it."""
+    return re.split(r"[^A-Za-z0-9_.-]", need, maxsplit=1)[0].replace("-", "_")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

@@ -31,6 +31,7 @@ _BROKEN: Final = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 """What Python's readers raise on files that are cut short or made up."""
+_EXTRA: Final = re.compile(r"""\s*;\s*extra\s*==\s*["']ble["']\s*$""")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,80}")
 
 
@@ -38,12 +39,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,80}")
 class Release:
     """``files`` by name: ``gaitpi/...`` is the package, ``systemd/...`` what the system gets.
 
-    ``requires`` the packages it needs, as pip is told them, sorted.
+    ``requires`` the packages it needs, as pip is told them, sorted; ``extras`` those of the radio,
+    which it can do without.
     """
 
     version: str
     files: Mapping[str, bytes]
     requires: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -51,7 +54,7 @@ class Release:
         text = hashlib.sha256()
         for name, data in sorted(self.files.items()):
             text.update(f"{name}\0{len(data)}\0".encode() + data)
-        text.update("\n".join(self.requires).encode())
+        text.update("\n".join((*self.requires, *self.extras)).encode())
         return f"{self.version}-{text.hexdigest()[:10]}"
 
 
@@ -189,29 +192,36 @@ def _release(taken: _Taken, path: Path) -> Release:
         raise _foreign(path, "there is no gaitpi in it")
     if f"{SYSTEM}/gaitpi.service" not in files:
         raise _foreign(path, "the service's unit is missing")
-    requires = _requires(files, path)
+    requires, extras = _requires(files, path)
     kept = {n: d for n, d in files.items() if n not in ("METADATA", "pyproject.toml", "LICENSE")}
-    return Release(version[1], kept, requires)
+    return Release(version[1], kept, requires, extras)
 
 
-def _requires(files: Mapping[str, bytes], path: Path) -> tuple[str, ...]:
+def _requires(files: Mapping[str, bytes], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What it needs, and what the radio does."""
     if "METADATA" in files:
         head = HeaderParser().parsestr(files["METADATA"].decode(errors="replace"))
         needs = [str(one) for one in head.get_all("Requires-Dist", [])]
         found = [one for one in needs if "extra ==" not in one]
+        ends = [_EXTRA.search(one) for one in needs]
+        extras = [one[: e.start()] for one, e in zip(needs, ends, strict=True) if e is not None]
     else:
         try:
             project = tomllib.loads(files["pyproject.toml"].decode())["project"]
             found = [str(one) for one in project["dependencies"]]
-        except (KeyError, ValueError, TypeError) as error:
+            extras = [str(one) for one in project.get("optional-dependencies", {}).get("ble", [])]
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise _foreign(path, "it does not say what it needs") from error
-    if not all(re.match(r"[A-Za-z0-9]", one) and len(one) < 200 for one in found):
+    if not all(re.match(r"[A-Za-z0-9]", one) and len(one) < 200 for one in (*found, *extras)):
         raise _foreign(path, "it does not say properly what it needs")
-    return tuple(sorted(_plain(one) for one in found))
+    return tuple(sorted(map(_plain, found))), tuple(sorted(map(_plain, extras)))
 
 
 def _plain(need: str) -> str:
     """A requirement written in one way: builders differ in quotes and spaces."""
     what, _, marker = need.replace("'", '"').partition(";")
-    bounds = ",".join(sorted(re.sub(r"[\s()]", "", what).split(",")))
+    what = re.sub(r"[\s()]", "", what)
+    name = re.match(r"[A-Za-z0-9_.-]*(\[[^\]]*\])?", what)
+    at = name.end() if name else 0
+    bounds = what[:at] + ",".join(sorted(what[at:].split(",")))
     return f"{bounds}; {' '.join(marker.split())}" if marker else bounds

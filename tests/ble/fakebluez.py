@@ -16,6 +16,8 @@ from typing import Any, Final
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+from tests.ble.fakeserving import ADVERTISING, GATT, BluezError, Serving
+
 ADAPTER: Final = "org.bluez.Adapter1"
 DEVICE: Final = "org.bluez.Device1"
 SERVICE: Final = "org.bluez.GattService1"
@@ -26,14 +28,6 @@ ROUND_S: Final = 0.1
 """How often devices announce themselves, s."""
 
 Call = Callable[[Message], Awaitable[tuple[str, list[Any]]]]
-
-
-class BluezError(Exception):
-    """An error by its D-Bus name."""
-
-    def __init__(self, name: str, text: str = "") -> None:
-        super().__init__(text)
-        self.name = name if name.startswith("org.freedesktop") else f"org.bluez.Error.{name}"
 
 
 def full(number: int) -> str:
@@ -126,7 +120,7 @@ class Device:
         }
 
 
-class Bluez:
+class Bluez(Serving):
     """The service and what it is told to do."""
 
     def __init__(self, bus: MessageBus) -> None:
@@ -139,17 +133,20 @@ class Bluez:
         self.discoverers: set[str] = set()
         self.found: set[str] = set()
         self.hangs: set[str] = set()
-        """Methods that are never answered."""
+        """Methods that are never answered; with an address behind, of that device."""
         self.fails: dict[str, str] = {}
         """Methods, and the error they end with."""
         self.windows = 0
         """How often it was looked."""
         self.tasks: set[asyncio.Task[None]] = set()
+        self.begin_serving()
 
     # -- D-Bus
 
     def handle(self, message: Message) -> Message | bool | None:
         """A message that came in; True: it is answered later."""
+        if message.message_type is MessageType.SIGNAL:
+            self.signalled(message)
         if message.message_type is not MessageType.METHOD_CALL:
             return None
         method = getattr(self, f"call_{message.member}", None)
@@ -159,10 +156,17 @@ class Bluez:
             method = self.properties
         if method is None or message.interface == "org.freedesktop.DBus.Peer":
             return None
-        if message.member in self.hangs:
+        if self.hung(message):
             return True
         self.spawn(self.answer(message, method))
         return True
+
+    def hung(self, message: Message) -> bool:
+        for one in self.hangs:
+            member, _, address = one.partition(" ")
+            if member == message.member and address.replace(":", "_") in str(message.path):
+                return True
+        return False
 
     def spawn(self, work: Any) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.ensure_future(work)
@@ -406,8 +410,10 @@ class Bluez:
             ):
                 await self.objects.change(path, CHARACTERISTIC, Value=Variant("ay", value))
 
-    async def do_adapter(self, there: bool = True, powered: bool = True) -> None:
-        """The adapter comes, goes, or is switched."""
+    async def do_adapter(
+        self, there: bool = True, powered: bool = True, serves: bool = True
+    ) -> None:
+        """The adapter comes, goes, or is switched; one that ``serves`` can be a peripheral."""
         self.powered = powered
         if not there:
             for device in self.devices.values():
@@ -429,6 +435,8 @@ class Bluez:
                     "UUIDs": Variant("as", []),
                 },
             )
+            for interface in (GATT, ADVERTISING) if serves else ():
+                await self.objects.add(self.adapter, interface, {})
         else:
             await self.objects.change(self.adapter, ADAPTER, Powered=Variant("b", powered))
 

@@ -134,11 +134,15 @@ class Fake:
 class Central:
     """The real process, and the daemon's end of its socket."""
 
-    def __init__(self, environ: Mapping[str, str], paired: Path, *more: str) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], paired: Path, *more: str, usual: bool = False
+    ) -> None:
+        """``usual``: with the usual times, not the quick ones."""
+        module = "gaitpi.ble.central" if usual else "tests.ble.quickcentral"
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.process = subprocess.Popen(
             (
-                *(sys.executable, "-m", "tests.ble.quickcentral"),
+                *(sys.executable, "-m", module),
                 *("--fd", str(theirs.fileno()), "--paired", str(paired), *more),
             ),
             env=dict(environ),
@@ -250,9 +254,9 @@ class Rig:
             [pairedfile.Paired(wall_s=1.8e9, role=r, address=address[r], name=r) for r in roles],
         )
 
-    def central(self, *more: str) -> Central:
+    def central(self, *more: str, usual: bool = False) -> Central:
         """Start the process."""
-        return self._opened(Central(self.bus.environ, self.paired, *more))
+        return self._opened(Central(self.bus.environ, self.paired, *more, usual=usual))
 
     def close(self) -> None:
         for end in reversed(self._ends):

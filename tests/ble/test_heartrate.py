@@ -84,9 +84,9 @@ def test_what_is_sent_on_fits_and_keeps_the_newest(heart: Heart, room: int) -> N
     ("value", "words"),
     [
         ("", "A heart rate measurement ends within its flags: 0 bytes."),
-        ("00", "A heart rate measurement ends within its heart rate: 1 bytes, 00."),
-        ("013c", "A heart rate measurement ends within its heart rate: 2 bytes, 01 3c."),
-        ("083c01", "A heart rate measurement ends within its energy: 3 bytes, 08 3c 01."),
+        ("00", "A heart rate measurement ends within its heart rate: 1 bytes, '00'."),
+        ("013c", "A heart rate measurement ends within its heart rate: 2 bytes, '01 3c'."),
+        ("083c01", "A heart rate measurement ends within its energy: 3 bytes, '08 3c 01'."),
         ("ff" * 600, "A heart rate measurement has 600 bytes; no value has more than 512."),
     ],
 )

@@ -67,13 +67,13 @@ class World:
         """Windows as the central makes them."""
         now_s, machine = self.now_s, self.machine
         in_window = now_s < self.window_s + USUAL.window_s
-        if not in_window and machine.seeks:
+        if not in_window and machine.seeks(now_s):
             pause_s = machine.pause_s(now_s, running=True)
             if now_s >= self.window_s + USUAL.window_s + pause_s:
                 self.window_s = now_s
                 self.windows.append(now_s)
                 in_window = True
-        heard = in_window and machine.seeks and self.near and not self.linked
+        heard = in_window and machine.seeks(now_s) and self.near and not self.linked
         if heard and now_s >= max(self.window_s, self.near_since_s) + ADVERTISES_S:
             machine.seen(now_s)
             self.window_s = min(self.window_s, now_s - USUAL.window_s)
@@ -202,6 +202,19 @@ def test_a_device_that_stays_silent_is_connected_less_and_less() -> None:
     assert w.machine.state == "silent"
 
 
+def test_a_device_that_is_none_is_left_alone_for_a_minute() -> None:
+    """Neither connected nor looked for."""
+    w = world()
+    w.step(5.0)
+    w.machine.drop(w.now_s, trouble.STORM)
+    w.step(1.0)
+    windows, attempts = len(w.windows), len(w.attempts)
+    w.step(50.0)
+    assert (len(w.windows), len(w.attempts)) == (windows, attempts)
+    w.step(20.0)
+    assert w.machine.up
+
+
 def test_nobody_runs_and_the_radio_rests() -> None:
     machine = Machine("pod")
     machine.want(0.0, True)
@@ -238,15 +251,28 @@ def test_links_that_end_at_any_time_are_not() -> None:
 
 def test_a_radio_that_cannot_is_said_and_ends_the_looking() -> None:
     w = world()
+    w.near = False
     w.step(5.0)
-    assert w.machine.up
     w.machine.radio(w.now_s, trouble.ADAPTER_OFF)
-    w.linked = False
     assert (w.machine.state, w.machine.trouble) == ("off", trouble.ADAPTER_OFF)
-    assert not w.machine.seeks
-    attempts = len(w.attempts)
+    windows, attempts = len(w.windows), len(w.attempts)
+    happen(w, "returns")
     w.step(20.0)
-    assert len(w.attempts) == attempts
+    assert (len(w.windows), len(w.attempts)) == (windows, attempts)
+    w.machine.radio(w.now_s, None)
+    w.step(RETURN_S)
+    assert w.machine.state == "connected"
+
+
+def test_a_link_that_stands_is_not_ended_for_the_radio() -> None:
+    """Only for what the other link was told; when it breaks, the radio is what is said."""
+    w = world()
+    w.step(5.0)
+    w.machine.radio(w.now_s, trouble.HUNG)
+    w.step(10.0)
+    assert w.machine.up
+    happen(w, "drops")
+    assert w.machine.trouble is trouble.HUNG
     w.machine.radio(w.now_s, None)
     w.step(RETURN_S)
     assert w.machine.state == "connected"
@@ -260,5 +286,5 @@ def test_nobody_paired_does_nothing() -> None:
     machine.value(3.0)
     assert machine.act(4.0) is None
     assert machine.state == "off"
-    assert not machine.seeks
+    assert not machine.seeks(5.0)
     assert machine.wake_s == math.inf

@@ -78,16 +78,16 @@ def test_what_is_sent_stays_within_its_fields(
     ("value", "words"),
     [
         ("", "A running speed measurement ends within its flags: 0 bytes."),
-        ("00 80", "A running speed measurement ends within its speed: 2 bytes, 00 80."),
-        ("00 8002", "A running speed measurement ends within its cadence: 3 bytes, 00 80 02."),
+        ("00 80", "A running speed measurement ends within its speed: 2 bytes, '00 80'."),
+        ("00 8002", "A running speed measurement ends within its cadence: 3 bytes, '00 80 02'."),
         (
             "01 8002 b4",
-            "A running speed measurement ends within its stride length: 4 bytes, 01 80 02 b4.",
+            "A running speed measurement ends within its stride length: 4 bytes, '01 80 02 b4'.",
         ),
         (
             "03 8002 b4 6400 0102",
             "A running speed measurement ends within its total distance: 8 bytes, "
-            "03 80 02 b4 64 00 01 02.",
+            "'03 80 02 b4 64 00 01 02'.",
         ),
         ("00" * 513, "A running speed measurement has 513 bytes; no value has more than 512."),
     ],

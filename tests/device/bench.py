@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class Bench:
         thermometer: Thermometer | None = None,
         supply: Supply | None = None,
         resting: bool = False,
+        radio: socket.socket | None = None,
     ) -> None:
         self.clock = VirtualClock(wall_s=WALL_S)
         self.factory = MockFactory()
@@ -81,6 +83,7 @@ class Bench:
         self.board = Board()
         self.supply = supply
         self.resting = Resting(self.directory, self.clock.wall) if resting else None
+        self.radio = radio
 
     def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
         pin: Any = self.factory.pin(27)
@@ -115,6 +118,7 @@ class Bench:
             board=self.board,
             supply=self.supply,
             resting=self.resting,
+            radio=self.radio,
         )
         return daemon.run(until)
 

@@ -83,6 +83,7 @@ class CutBench(Bench):
             auto=self.auto,
             unfinished_in=self.directory,
             heard=LastCue(self.heard_file),
+            radio=self.radio,
         )
         ended = daemon.run(until)
         if cut:

@@ -8,7 +8,7 @@ each was shown to find. No numba; numpy only once a sensor is there to be measur
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gaitpi.device.doctor import board, bus, outputs, service, software
+from gaitpi.device.doctor import board, bus, outputs, radio, service, software
 from gaitpi.device.doctor.finding import Finding
 from gaitpi.device.doctor.surroundings import Surroundings
 from gaitpi.errors import GaitpiError
@@ -28,7 +28,7 @@ BEFORE: Final[tuple[tuple[str, Check], ...]] = (
     ("storage", software.storage),
     ("card", software.card),
     ("cache", software.cache),
-    ("radio", board.radio),
+    ("radio", radio.radio),
     ("i2c", bus.bus),
     ("rights", bus.rights),
 )

@@ -1,4 +1,4 @@
-"""The board: what it is, its supply, its temperature, its clock, its radio."""
+"""The board: what it is, its supply, its temperature, its clock."""
 
 import math
 from datetime import UTC, datetime
@@ -135,29 +135,3 @@ def _last_start(runs: Path) -> float:
             continue
         newest = max(newest, begun.replace(tzinfo=UTC).timestamp())
     return newest
-
-
-# ---------------------------------------------------------------------- radio
-
-
-def radio(s: Surroundings) -> Finding:
-    """Bluetooth adapters and whether they are blocked. Nothing here needs them yet."""
-    adapters = sorted(path.name for path in s.root.glob("sys/class/bluetooth/hci*"))
-    if not adapters:
-        return Finding("radio", "skip", "no Bluetooth adapter; gaitpi does not need one")
-    blocked = [
-        kind
-        for switch in sorted(s.root.glob("sys/class/rfkill/rfkill*"))
-        if _word(switch / "type") == "bluetooth"
-        for kind in ("soft", "hard")
-        if _word(switch / kind) == "1"
-    ]
-    names = ", ".join(adapters)
-    figures: dict[str, Figure] = {"adapters": names, "blocked": bool(blocked)}
-    if blocked:
-        how = "by a switch" if "hard" in blocked else "by rfkill"
-        evidence = f"{names}, blocked {how}; gaitpi does not need it"
-        return Finding("radio", "skip", evidence, figures=figures)
-    return Finding(
-        "radio", "pass", f"{names}, not blocked (gaitpi does not need it)", figures=figures
-    )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gaitpi.ble.trouble import Trouble
 from gaitpi.config import Config
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import Outputs
@@ -49,8 +50,9 @@ class Surroundings:
     ``free_bytes(path)`` and ``sync_s(path)``, the seconds each of some synced writes took (raises
     OSError), are of the card; ``command`` runs a program and raises OSError with its words.
     ``ask`` puts a question to a person, None = nobody is there or no answer; ``say`` tells one
-    something. ``has_pins`` False where there are no GPIO pins at all. ``virtual``: the sensor is
-    the virtual one, the pins too. ``kernels`` is where this gaitpi's own kernels lie.
+    something. ``has_pins`` False where there are no GPIO pins at all. ``bluetooth()`` is what is
+    wrong with the radio, None for nothing. ``virtual``: the sensor is the virtual one, the pins
+    too. ``kernels`` is where this gaitpi's own kernels lie.
     """
 
     root: Path
@@ -75,6 +77,7 @@ class Surroundings:
     ask: Callable[[str], bool | None]
     say: Callable[[str], None]
     has_pins: bool
+    bluetooth: Callable[[], Trouble | None] = lambda: None
     sound: bool = False
     virtual: bool = False
     kernels: Path = KERNELS
@@ -301,6 +304,7 @@ def machine(
         ask=ask_terminal if asks else lambda _question: None,
         say=lambda text: print(text, file=sys.stderr, flush=True),
         has_pins=any(Path("/dev").glob("gpiochip*")),
+        bluetooth=lambda: _bluetooth(config),
         sound=sound,
     )
 
@@ -309,3 +313,16 @@ def _bus(config: Config) -> Transport:
     from gaitpi.imu.smbus import SMBusTransport
 
     return SMBusTransport(config.imu.bus)
+
+
+def _bluetooth(config: Config) -> Trouble | None:
+    """What is wrong with the radio, by looking for a moment; None for nothing."""
+    import asyncio
+
+    from gaitpi.ble.radio import Radio, RadioError
+
+    try:
+        asyncio.run(Radio(config.ble.adapter).look(lambda _heard: False, seconds=0.2))
+    except RadioError as error:
+        return error.trouble
+    return None

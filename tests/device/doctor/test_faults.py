@@ -164,3 +164,46 @@ def test_every_virtual_part_is_well(twin: Twin, tmp_path: Path) -> None:
 
 def chip_of(twin: Twin) -> Chip:
     return next(c for c in CHIPS if c.name == twin.name and c.identity(twin.who_am_i) != "unknown")
+
+
+@pytest.mark.parametrize(
+    ("release", "debian", "refuses"),
+    [
+        ("6.6.31+rpt-rpi-v8", "1:6.6.31-1+rpt1", True),
+        ("6.1.0-20-amd64", "6.1.85-1", True),
+        ("6.1.0-25-amd64", "6.1.106-3", False),
+        ("6.6.51+rpt-rpi-2712", "1:6.6.51-1+rpt3", False),
+        ("6.12.25+rpt-rpi-v8", "1:6.12.25-1+rpt1", False),
+        ("6.9.3", "", True),
+        ("unknown", "", False),
+    ],
+)
+def test_kernels_that_refuse_straps(
+    tmp_path: Path, release: str, debian: str, refuses: bool
+) -> None:
+    machine = Machine(tmp_path)
+    machine.paired("heart")
+    machine.linux(release, debian)
+    found = again(machine.surroundings(), "radio")
+    assert found is not None
+    assert found.status == ("warn" if refuses else "pass")
+    machine.write("etc/bluetooth/main.conf", "[LE]\n#MaxConnectionInterval=\n")
+    assert again(machine.surroundings(), "radio") == found
+    machine.write("etc/bluetooth/main.conf", "[LE]\nMaxConnectionInterval=400\n")
+    found = again(machine.surroundings(), "radio")
+    assert found is not None
+    assert found.status == "pass"
+
+
+def test_the_radio_of_whoever_has_paired_nothing(tmp_path: Path) -> None:
+    """It is not even looked at."""
+
+    def touched() -> None:
+        raise AssertionError("nothing is paired")
+
+    machine = Machine(tmp_path)
+    machine.change["bluetooth"] = touched
+    machine.linux("6.6.31+rpt-rpi-v8")
+    found = again(machine.surroundings(), "radio")
+    assert found is not None
+    assert "nothing is paired" in found.evidence
