@@ -8,6 +8,7 @@ from gaitpi.cli.show import ending, fitting
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK
+from gaitpi.journal.ofrun import next_step
 from gaitpi.review import overview
 from gaitpi.review.verdict import judge
 from gaitpi.runs.reader import newest
@@ -33,8 +34,11 @@ def run(args: argparse.Namespace) -> int:
     with opened(found[0].path, said=complain) as reader:
         verdict = judge(reader)
         other = overview.beside(reader, directory, drift=False)
+        morning = next_step(reader)
     recording = not verdict.finished and recorded_run() == verdict.run_id
     then = overview.suggestion(verdict, other, recording=recording)
+    if morning and not recording:
+        then = morning
     if args.json:
         print_json(verdict.as_json() | other.as_json() | {"next": then})
         return EXIT_OK
