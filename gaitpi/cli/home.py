@@ -9,6 +9,7 @@ from gaitpi.cli.show import ending, fitting
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK, GaitpiError
+from gaitpi.journal.ofrun import next_step
 from gaitpi.review import load, overview
 from gaitpi.review.verdict import fitted, judge
 from gaitpi.runs.reader import newest
@@ -34,9 +35,12 @@ def run(args: argparse.Namespace) -> int:
     with opened(found[0].path, said=complain) as reader:
         verdict = judge(reader)
         other = overview.beside(reader, directory, drift=False)
+        morning = next_step(reader)
     recording = not verdict.finished and recorded_run() == verdict.run_id
     then = overview.suggestion(verdict, other, recording=recording)
     most = _ceiling(directory, verdict.run_id if recording else "")
+    if morning and not recording:
+        then = morning
     if args.json:
         load_json = {"load": most.as_json() if most else None}
         print_json(verdict.as_json() | other.as_json() | load_json | {"next": then})

@@ -1,5 +1,7 @@
 """What the journal and the button say of one run."""
 
+from datetime import timedelta
+
 from gaitpi.errors import GaitpiError
 from gaitpi.journal import store, tell, texts
 from gaitpi.journal.entries import Pain
@@ -9,6 +11,22 @@ from gaitpi.runs.reader import RunReader, clock
 def pains(journal: store.Journal, run_id: str, day: str) -> list[Pain]:
     """The pains entered for a run, and those of its day that no run was named for."""
     return [one for one in journal.pains if one.run == run_id or (one.day == day and not one.run)]
+
+
+def next_step(run: RunReader) -> str:
+    """What to enter next after a run in which something was felt; "" where nothing was.
+
+    Raises RunFileError.
+    """
+    if not any(event.kind == "pain" for event in run.events()):
+        return ""
+    after = (run.began + timedelta(days=1)).date().isoformat()
+    try:
+        journal = store.load(store.path_in(run.path.absolute().parent))
+    except GaitpiError:
+        return ""
+    known = any(one.moment == "morning" and one.day == after for one in journal.pains)
+    return "" if known else texts.ASK_MORNING
 
 
 def lines(run: RunReader) -> list[str]:

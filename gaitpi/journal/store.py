@@ -393,6 +393,8 @@ def _fill(db: sqlite3.Connection) -> None:
 def _read(db: sqlite3.Connection, path: Path) -> Journal:
     """Every row, checked. Raises JournalError when the file is not a journal, or damaged."""
     try:
+        if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+            return Journal()  # its very first entry was cut off
         _check(db, path)
         rows = db.execute(_SQL_ALL, (MAX_ROWS + 1,)).fetchall()
     except (sqlite3.Error, UnicodeDecodeError) as error:

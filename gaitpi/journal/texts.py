@@ -89,6 +89,10 @@ def resting(level: int, site: str, day: str) -> str:
     )
 
 
+ASK_MORNING: Final = "you felt it; how is it in the morning:  gaitpi pain 3 morning"
+"""The next step after a run in which the button was pressed three times."""
+
+
 def strength(drifted: str) -> str:
     """What may be tried where that metric drifted late in a run."""
     return (

@@ -156,6 +156,7 @@ def test_the_marks_of_the_button_are_among_them(
     for command in ("pain", "journal"):
         assert f"felt it here at 0:03 of {RUN}" in " ".join(said(capsys, command).split())
         assert [m["time_s"] for m in as_json(capsys, command)["marks"]] == [3.0, 7.0]
+    assert texts.ASK_MORNING in said(capsys)
     shown = " ".join(said(capsys, "show", "last").split())
     assert "felt it here at 00:03, 00:07" in shown
     assert texts.SEE in shown

@@ -338,6 +338,27 @@ def test_a_commit_that_was_cut_is_read_where_it_may_not_be_undone(tmp_path: Path
     assert [one.level for one in done.journal.pains] == [1, 2]
 
 
+def test_a_first_entry_that_was_cut_leaves_no_entries(tmp_path: Path) -> None:
+    """Pages are there and the rollback journal says that there were none before."""
+    path = store.path_in(tmp_path)
+    db = store._connect(path, write=True)
+    db.execute("PRAGMA journal_mode = TRUNCATE")
+    db.execute("PRAGMA cache_size = 1")
+    db.execute("BEGIN IMMEDIATE")
+    store._fill(db)
+    for k in range(1, 400):
+        row = (k, 1, "put", None, "x", None, 1.0, 0.0, 1.0, "b", "w")
+        db.execute(store._SQL_ADD, (*row, store._crc(row)))
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for name in ("journal.db", "journal.db-journal"):
+        (cut / name).write_bytes((tmp_path / name).read_bytes())
+    db.close()
+    assert (cut / "journal.db").stat().st_size > 0
+    assert store.load(cut / "journal.db") == store.Journal()
+    assert len(store.put(cut / "journal.db", [Put(pain())], stamp()).journal.pains) == 1
+
+
 def test_what_is_written_is_synced_with_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
