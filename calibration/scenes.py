@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from calibration.madeup import RATE_HZ, SENSOR, Drops, pod, strap
+from calibration.season import watched
 from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Moment, StepTaken
 from gaitpi.config import CoachConfig, Config
@@ -27,6 +28,8 @@ from gaitpi.device.rehearsal import rehearse
 from gaitpi.device.trial import Scribe
 from gaitpi.imu.virtual.answering import Answering, AnswerParams
 from gaitpi.imu.virtual.story import Phase
+from gaitpi.journal import store
+from gaitpi.journal.entries import AnyEntry, Pain, Shoe, Strength, Worn
 from gaitpi.runs.header import RunHeader, header_crc, header_values, new_run_id
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.recorder import Recorder
@@ -36,6 +39,8 @@ from gaitpi.runs.writer import RunWriter, run_path
 
 TODAY: Final = datetime(2026, 5, 12, 18, 2, tzinfo=UTC)
 """A Tuesday evening."""
+TYPED: Final = datetime(2026, 5, 13, 7, 30, tzinfo=UTC)
+"""When the commands of a transcript are typed: the morning after."""
 BOOT: Final = "3fa2"
 """Beginning of the boot in the names of runs."""
 EVERY: Final = timedelta(days=2, minutes=-7)
@@ -271,6 +276,34 @@ def some_weeks(folder: Path, outings: Sequence[Outing] = OUTINGS) -> Names:
     return names
 
 
+def with_journal(folder: Path) -> Names:
+    """The same weeks with a watch's distances and a journal: two pairs, strength, pain."""
+    names = some_weeks(folder)
+    at: dict[str, Any] = {"entered_s": TODAY.timestamp()}
+    first = f"{TODAY - 5 * EVERY:%Y-%m-%d}"
+    entries: list[AnyEntry] = [
+        Strength(day="2026-05-05", what="legs", minutes=30.0, **at),
+        Strength(day="2026-05-09", what="legs", minutes=25.0, **at),
+        Pain(day="2026-05-07", level=1, site="lower-left", moment="morning", **at),
+        Pain(day="2026-05-08", level=0, moment="before", **at),
+        Pain(day="2026-05-11", level=2, site="lower-left", moment="morning", **at),
+        Pain(day="2026-05-12", level=1, site="lower-left", moment="before", **at),
+        Pain(day="2026-05-12", level=2, site="lower-left", moment="after", **at),
+    ]
+    for k, path in enumerate(sorted(folder.glob(f"*{SUFFIX}"))):
+        with RunReader(path) as run:
+            length_s = run.totals().duration_s
+        watched(path, 2.62 * length_s, length_s)
+        worn = Worn(day=first, run=path.stem, shoe="ghost" if k % 2 else "pegasus", **at)
+        entries.append(worn)
+    pairs = {"ghost": ("Ghost 15", 212.0), "pegasus": ("Pegasus", 0.0)}
+    puts = [
+        store.Put(Shoe(day=first, name=name, km=km, **at), key) for key, (name, km) in pairs.items()
+    ]
+    store.put(store.path_in(folder), [*puts, *map(store.Put, entries)])
+    return names
+
+
 def with_pod(folder: Path) -> Names:
     """The same weeks with a strap and a foot pod."""
     return some_weeks(folder, WITH_POD)
@@ -279,5 +312,6 @@ def with_pod(folder: Path) -> Names:
 SCENES: Final[dict[str, Callable[[Path], Names]]] = {
     "empty": nothing,
     "weeks": some_weeks,
+    "journal": with_journal,
     "pod": with_pod,
 }

@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,10 @@ import msgspec
 import numpy as np
 
 from calibration.madeup import RATE_HZ, SENSOR, WALL_S, pod, strap
+from gaitpi import importfile
 from gaitpi.coach.types import Cue
 from gaitpi.config import CoachConfig, Config
+from gaitpi.importfile import Imported, Points
 from gaitpi.imu.batch import Batch, ClockLine
 from gaitpi.runs.header import RunHeader, header_crc, header_values, new_run_id
 from gaitpi.runs.reader import RunReader
@@ -38,6 +41,7 @@ EVERY_S: Final = 1.2 * 86_400.0
 LENGTHS_MIN: Final = (45, 30, 20, 60, 35, 90, 25, 40, 12, 50, 5, 75)
 """Lengths of runs, from the newest on and round again, minutes."""
 WALKING: Final = 2
+SHIFTED: Final = ("cadence_spm", "lean_deg", "contact_ms", "bounce_mm")
 
 
 def make(folder: Path, runs: int, *, distinct: int = DISTINCT, outside: bool = False) -> list[Path]:
@@ -62,11 +66,13 @@ def write(
     *,
     seed: int = 0,
     finish: bool = True,
+    shift: Mapping[str, float] | None = None,
     outside: bool = False,
 ) -> Path:
     """Write a run file of that length, s; without its end unless ``finish``.
 
-    ``outside``: with a strap and a foot pod, whose links were lost once.
+    ``shift`` of cadence_spm, lean_deg, contact_ms and bounce_mm all along; ``outside``: with a
+    strap and a foot pod, whose links were lost once.
     """
     rng = random.Random(seed)
     coach = CoachConfig(target_spm=TARGET_SPM, usual_lean_deg=USUAL_LEAN_DEG)
@@ -88,9 +94,10 @@ def write(
     writer = RunWriter(path, header, monotonic=lambda: 0.0)
     counts = np.random.default_rng(seed).integers(-2000, 2000, (600, 6)).astype(np.int16)
     writer.batch(Batch(0, 0, ClockLine(0, 0.0, 1.0 / RATE_HZ), counts))
-    seconds = [_second(t, length_s, rng) for t in range(length_s)]
+    by = dict.fromkeys(SHIFTED, 0.0) | dict(shift or {})
+    seconds = [_second(t, length_s, rng, by) for t in range(length_s)]
     writer.seconds(seconds)
-    writer.steps(_steps(seconds, rng))
+    writer.steps(_steps(seconds, rng, by))
     for number in range(length_s // 900):
         _cue(writer, 400.0 + 900.0 * number, answered=number % 3 != 2)
     if outside:
@@ -107,7 +114,29 @@ def write(
     return path
 
 
-def _second(t: int, length_s: int, rng: random.Random) -> dict[str, Any]:
+def watched(path: Path, metres: float, length_s: float, *, share: float = 1.0) -> None:
+    """Lay a watch's even ``metres`` beside a run of ``length_s``, of its first ``share``."""
+    times = [float(t) for t in range(0, int(share * length_s) + 1, 4)]
+    key = f"{len(times)}-{metres}"
+    way = tuple(metres * t / length_s for t in times)
+    record = Imported(
+        wall_s=WALL_S,
+        file="watch.fit",
+        sha256=key,
+        start_s=0.0,
+        end_s=times[-1],
+        share=share,
+        distance_m=way[-1],
+    )
+    points = Points(
+        sha256=key, time_s=tuple(times), heart_rate_bpm=(None,) * len(times), distance_m=way
+    )
+    importfile.add(importfile.path_of(path), record, points)
+
+
+def _second(
+    t: int, length_s: int, rng: random.Random, shift: Mapping[str, float]
+) -> dict[str, Any]:
     """A second of it: still, walking, running with a walk break, a hill and a gap."""
     share = t / length_s
     activity = 1 if t < 20 else WALKING if t < 80 or 0.6 <= share < 0.63 else RUNNING
@@ -123,11 +152,15 @@ def _second(t: int, length_s: int, rng: random.Random) -> dict[str, Any]:
     if activity != 1:
         hill = 0.4 <= share < 0.46
         row |= {
-            "cadence_spm": 169.0 - 3.5 * share - 2.0 * hill + rng.gauss(0.0, 1.1)
+            "cadence_spm": 169.0
+            + shift["cadence_spm"]
+            - 3.5 * share
+            - 2.0 * hill
+            + rng.gauss(0.0, 1.1)
             if activity == RUNNING
             else rng.gauss(112.0, 2.0),
             "cadence_sd_spm": 0.4,
-            "lean_deg": 4.6 + 1.8 * share + rng.gauss(0.0, 0.5),
+            "lean_deg": 4.6 + shift["lean_deg"] + 1.8 * share + rng.gauss(0.0, 0.5),
             "side_lean_deg": rng.gauss(0.4, 0.3),
             "lean_sd_deg": 0.5,
             "grade": 0.055 if hill else rng.gauss(0.0, 0.008),
@@ -140,7 +173,9 @@ def _second(t: int, length_s: int, rng: random.Random) -> dict[str, Any]:
     return row
 
 
-def _steps(seconds: list[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
+def _steps(
+    seconds: list[dict[str, Any]], rng: random.Random, shift: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """The steps of these seconds."""
     found: list[dict[str, Any]] = []
     ic_s, length_s = 0.0, float(len(seconds))
@@ -153,7 +188,9 @@ def _steps(seconds: list[dict[str, Any]], rng: random.Random) -> list[dict[str, 
         running = second["activity"] == RUNNING
         side = 1 if len(found) % 2 else -1
         step_s = 60.0 / cadence * (1.0 + rng.gauss(0.0, 0.012) + 0.004 * side)
-        contact_s = 0.248 + 0.014 * ic_s / length_s + rng.gauss(0.0, 0.006)
+        contact_s = (
+            0.248 + 1e-3 * shift["contact_ms"] + 0.014 * ic_s / length_s + rng.gauss(0.0, 0.006)
+        )
         found.append(
             dict.fromkeys(StepRow._fields, math.nan)
             | {
@@ -163,7 +200,9 @@ def _steps(seconds: list[dict[str, Any]], rng: random.Random) -> list[dict[str, 
                 "flight_s": step_s - contact_s if running else math.nan,
                 "step_s": step_s,
                 "cadence_spm": 60.0 / step_s,
-                "bounce_m": 0.082 + rng.gauss(0.0, 0.003) if running else 0.03,
+                "bounce_m": 0.082 + 1e-3 * shift["bounce_mm"] + rng.gauss(0.0, 0.003)
+                if running
+                else 0.03,
                 "impact_ms2": rng.gauss(22.0, 2.0),
                 "side": side,
                 "known_s": ic_s + 0.45,

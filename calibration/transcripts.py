@@ -14,8 +14,9 @@ block before goes on, and one that was left is gone on with. Of a longer output 
 and the last ``tail`` are shown, with a line ``...`` between. ``code=1``: the exit code of its last
 command (0 otherwise).
 
-Commands run in a shell of their own with UTC, 80 columns and no terminal; runs that they record get
-the names and dates of the scene, today becomes the scene's day, and folders those of a Pi.
+Commands run in a shell of their own with UTC, 80 columns and no terminal, by the clock of the scene
+(:mod:`calibration.scenetime`); runs that they record get the names and dates of the scene, today
+becomes the scene's day, and folders those of a Pi.
 """
 
 import argparse
@@ -112,7 +113,9 @@ class Shell:
         tools = place / "bin"
         tools.mkdir(parents=True)
         program = tools / "gaitpi"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gaitpi "$@"\n')
+        at_s = scenes.TYPED.timestamp()
+        clock = f"-m calibration.scenetime {at_s}"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {clock} "$@"\n')
         program.chmod(0o755)
         kept = {k: v for k in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME") if (v := os.environ.get(k))}
         cache = Path(os.environ.get("HOME") or Path.home()) / ".cache"

@@ -141,6 +141,24 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             "most; plain: ticks at the target all the way, and no cadence cues; off: short cues"
         ),
     ] = "off"
+    ceiling_sound: Annotated[
+        bool, Meta(description="one sound when a run reaches the ceiling of 'gaitpi load'")
+    ] = False
+    ceiling_m: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(
+            description="the ceiling in metres, where a foot pod knows them; none = filled in "
+            "when a run begins, like the next two"
+        ),
+    ] = None
+    ceiling_steps: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000_000)] | None,
+        Meta(description="the ceiling in running steps, where the distance is not known"),
+    ] = None
+    ceiling_s: Annotated[
+        Annotated[float, Meta(ge=0, le=360_000)] | None,
+        Meta(description="the same in time of running, s"),
+    ] = None
     follow_speed: Annotated[
         bool,
         Meta(

@@ -1,5 +1,10 @@
 """Text from a file, made fit for a terminal."""
 
+from typing import Final
+
+FORMULA: Final = frozenset("=+-@\t\r")
+"""A text that begins with one of these is worked out by spreadsheets."""
+
 
 def plain(text: str) -> str:
     """``text`` with every sign that is not printed (ESC, line ends, bidi marks ...) escaped.

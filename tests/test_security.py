@@ -98,6 +98,8 @@ PARTS = {
     "columns": "names of our schema (fields of the row types)",
     "', '.join(names)": "names of our schema",
     "', '.join(columns)": "names of our schema",
+    "', '.join(_COLUMNS)": "names of our schema",
+    "', '.join('?' * 12)": "question marks",
     "table": "one of rows.TABLES",
     "source": "finish or v_totals",
     "time": "one of rows.TIMES",

@@ -1,5 +1,6 @@
-"""Judges what a cut left of the small files: configuration, calibration, targets, programme."""
+"""Judges what a cut left of the small files: configuration, calibration, targets, journals."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from calibration.powercut.runs import Verdict
-from calibration.powercut.workload import RUNS, Call, write_journals
+from calibration.powercut.workload import RUNS, Call, held, write_journals
 from gaitpi import calibrationfile, programmefile, targetfile
 from gaitpi.config import load
 from gaitpi.errors import GaitpiError
+from gaitpi.journal import store
 
-APPENDED: Final = f"{RUNS}/{programmefile.NAME}"
-"""Grows at its end; the others are replaced at one stroke."""
+APPENDED: Final = (f"{RUNS}/{programmefile.NAME}", f"{RUNS}/{store.NAME}")
+"""These grow at their ends; the others are replaced at one stroke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,11 @@ class JournalJudge:
         start_s = time.perf_counter() - start
         for path in self._calls:
             file = folder / path
-            texts[path] = file.read_bytes() if file.exists() else None
+            if file.name == store.NAME:
+                with contextlib.suppress(GaitpiError):  # that is wrong already
+                    texts[path] = held(file).encode()
+            else:
+                texts[path] = file.read_bytes() if file.exists() else None
         if go_on:
             wrong += self._go_on(folder)
         return Texts(texts, start_s, tuple(wrong))
@@ -57,13 +63,13 @@ class JournalJudge:
     def _go_on(self, folder: Path) -> list[str]:
         counts = {path: _load(folder, path) for path in self._calls}
         try:
-            write_journals(folder, 4)
+            write_journals(folder, 5)
         except GaitpiError as error:
             return [f"nothing can be written any more: {error}"]
         return [
             f"{path}: {counts[path]} records, after one more {found}"
             for path in self._calls
-            if path.endswith(".jsonl") and (found := _load(folder, path)) != counts[path] + 1
+            if path.startswith(RUNS) and (found := _load(folder, path)) != counts[path] + 1
         ]
 
     def judge(self, instant: float, seen: Texts) -> Verdict:
@@ -72,10 +78,10 @@ class JournalJudge:
         for path, calls in self._calls.items():
             done = sum(call.end <= instant for call in calls)
             begun = sum(call.start <= instant for call in calls)
-            text = seen.texts[path]
-            if path == APPENDED:
-                there = _whole_lines(text or b"")
-                final = _whole_lines(calls[-1].text.encode())
+            text = seen.texts.get(path)
+            if path in APPENDED:
+                there = _whole_lines(path, text or b"")
+                final = _whole_lines(path, calls[-1].text.encode())
                 if there != final[: len(there)]:
                     wrong.append(f"{path}: its lines are not the first of those written")
                 found = len(there)
@@ -102,14 +108,18 @@ def _load(folder: Path, path: str) -> int:
         return len(targetfile.load(file).records)
     if name == programmefile.NAME:
         return len(programmefile.load(file).records)
+    if name == store.NAME:
+        return len(store.load(file).rows)
     if file.exists():
         load(file)
     return 0
 
 
-def _whole_lines(text: bytes) -> list[bytes]:
+def _whole_lines(path: str, text: bytes) -> list[bytes]:
     from gaitpi import jsonlines
 
+    if path.endswith(store.NAME):
+        return text.split(b"\n")[:-1]
     return [
         line
         for line in text.split(b"\n")

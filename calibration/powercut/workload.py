@@ -21,6 +21,8 @@ from msgspec import Struct
 from gaitpi import calibrationfile, programmefile, targetfile
 from gaitpi.config import Config, apply, set_value
 from gaitpi.imu.batch import Batch, ClockLine, SensorInfo
+from gaitpi.journal import store
+from gaitpi.journal.entries import Note
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.rows import HeartRow, PodRow
@@ -213,7 +215,7 @@ def record_samples(runs: Path, seconds: float, *, weaken: str = "") -> None:
 
 
 def write_journals(folder: Path, writes: int) -> list[Call]:
-    """``writes`` changes of the four small files, in turn."""
+    """``writes`` changes of the small files, in turn."""
     runs = folder / RUNS
     calls = []
     for k in range(writes):
@@ -221,16 +223,26 @@ def write_journals(folder: Path, writes: int) -> list[Call]:
         start = time.monotonic()
         change()
         end = time.monotonic()
-        text = path.read_text(errors="backslashreplace")
+        text = held(path)
         calls.append(Call(path.relative_to(folder).as_posix(), start, end, text))
         time.sleep(0.002)
     return calls
 
 
+def held(path: Path) -> str:
+    """The text of a small file; of the runner's journal its rows, a line each.
+
+    Raises GaitpiError where that cannot be read.
+    """
+    if path.name != store.NAME:
+        return path.read_text(errors="backslashreplace")
+    return "".join(f"{msgspec.json.encode(row).decode()}\n" for row in store.load(path).rows)
+
+
 def _journal(folder: Path, runs: Path, k: int) -> tuple[Path, Callable[[], object]]:
     """The file of the ``k``-th change, and what makes it."""
     wall = 1_795_453_320.0 + k
-    match k % 4:
+    match k % 5:
         case 0:
             config = folder / "config.toml"
             return config, lambda: set_value(config, "coach.target_spm", str(150 + k))
@@ -256,6 +268,11 @@ def _journal(folder: Path, runs: Path, k: int) -> tuple[Path, Callable[[], objec
             )
             path = targetfile.path_in(runs)
             return path, lambda: targetfile.add(path, [accepted])
+        case 3:
+            note = Note(day="2026-11-23", entered_s=wall, text="n" * (1 + 40 * (k % 9)))
+            stamp = store.Stamp(wall, 0.0, float(k), "cut", "me")
+            path = store.path_in(runs)
+            return path, lambda: store.put(path, [store.Put(note)], stamp)
         case _:
             stopped = programmefile.Stopped(wall_s=wall, id=str(k), reason="z" * (30 * (k % 9)))
             path = programmefile.path_in(runs)

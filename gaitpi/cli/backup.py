@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the archive and say what is in it. Raises GaitpiError in words."""
     from gaitpi.config import default_path, runs_directory
-    from gaitpi.device.archive import CONFIG, JOURNAL, backup
+    from gaitpi.device.archive import CONFIG, DIARY, JOURNAL, backup
     from gaitpi.runs.schema import SUFFIX
 
     runs = runs_directory(load_config(args))
@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     made = backup(args.file, runs, config, overwrite=args.overwrite)
     size = args.file.stat().st_size
     has_config = any(one.name == CONFIG for one in made.files)
+    journals = made.count(JOURNAL) + made.count(DIARY)
     left_out = any("left out" in remark for remark in made.remarks)
     if args.json:
         print_json(
@@ -44,13 +45,13 @@ def run(args: argparse.Namespace) -> int:
                 "file": str(args.file),
                 "bytes": size,
                 "runs": made.count(SUFFIX),
-                "journals": made.count(JOURNAL),
+                "journals": journals,
                 "configuration": has_config,
                 "remarks": made.remarks,
             }
         )
         return EXIT_PROBLEM if left_out else EXIT_OK
-    what = [counted(made.count(SUFFIX), "run"), counted(made.count(JOURNAL), "journal")]
+    what = [counted(made.count(SUFFIX), "run"), counted(journals, "journal")]
     what.append("the configuration" if has_config else "no configuration (there is none)")
     print(f"{what[0]}, {what[1]} and {what[2]}: {megabytes(size)}")
     print(f"  from {runs}")

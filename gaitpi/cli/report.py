@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 HELP: Final = (
     "Write a run as one HTML page that any browser shows, prints and reads out, without a network."
-    " With --physio a page for a physiotherapist, over several runs, and beside it two tables"
-    " (CSV): a row a run, a row a minute. It informs and does not diagnose."
+    " With --physio a page for a physiotherapist, over several runs, and beside it three tables"
+    " (CSV): a row a run, a minute, a week. It informs and does not diagnose."
 )
 EPILOG: Final = """examples:
   gaitpi report
@@ -123,14 +123,17 @@ def _physio(args: argparse.Namespace, directory: Path) -> int:
     if out is None:
         _write(args, [(None, gather.physio(directory, chosen, None), page.is_report)])
         return EXIT_PROBLEM if names and chosen.damaged else EXIT_OK
-    tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("runs", "minutes")]
-    text = gather.physio(directory, chosen, (tables[0].name, tables[1].name))
+    tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("runs", "minutes", "weeks")]
+    beside = gather.beside(directory, chosen)
+    runs, minutes, weeks = (table.name for table in tables)
+    text = gather.physio(directory, chosen, (runs, minutes, weeks), beside)
     _write(
         args,
         [
             (out, text, page.is_report),
-            (tables[0], csvfiles.runs_csv(chosen.runs), csvfiles.is_ours),
+            (tables[0], csvfiles.runs_csv(chosen.runs, beside), csvfiles.is_ours),
             (tables[1], csvfiles.minutes_csv(chosen.runs), csvfiles.is_ours),
+            (tables[2], csvfiles.weeks_csv(beside), csvfiles.is_ours),
         ],
     )
     return EXIT_PROBLEM if names and chosen.damaged else EXIT_OK

@@ -211,11 +211,13 @@ def _work(config: "Config", radio: "socket.socket | None", keeper: "Watcher") ->
     hardware = _opened(config)
     from gaitpi import calibrationfile
     from gaitpi.device.calibrating import Stands
+    from gaitpi.device.ceiling import Ceilings
     from gaitpi.device.control import Board
     from gaitpi.device.controlsocket import Server, path_beside
     from gaitpi.device.daemon import Daemon
     from gaitpi.device.heat import Thermometer
     from gaitpi.device.programme import Desk
+    from gaitpi.device.resting import Resting
     from gaitpi.device.resume import LastCue
     from gaitpi.device.status import StatusFile, boot_id, own_path
     from gaitpi.device.supply import Supply
@@ -234,6 +236,8 @@ def _work(config: "Config", radio: "socket.socket | None", keeper: "Watcher") ->
         said=say,
         button=hardware.button,
         programme=Desk(runs, hardware.clock.wall),
+        ceilings=Ceilings(runs, asked=config.coach.ceiling_sound),
+        resting=Resting(runs, hardware.clock.wall, threaded=True),
         auto=config.runs.auto == "on",
         thermometer=Thermometer(),
         supply=Supply(),

@@ -140,14 +140,22 @@ def _print(
 def _day(text: str) -> date:
     """The day in "2026-11-01", or so many days or weeks ago. Raises UsageError."""
     try:
-        if found := _AGO.fullmatch(text):
-            days = int(found[1]) * (7 if found[2] == "w" else 1)
-            return date.today() - timedelta(days=days)
-        return date.fromisoformat(text)
+        return ago(text) or date.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text[:20]!r} is no day.", "Use e.g. 2026-11-01, or 10d or 4w for days or weeks ago."
         ) from error
+
+
+def ago(text: str) -> date | None:
+    """The day so many days or weeks ago, "10d" or "4w"; None for another text.
+
+    Raises OverflowError before there were days.
+    """
+    found = _AGO.fullmatch(text)
+    if found is None:
+        return None
+    return date.today() - timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
 
 
 def _state(entry: RunEntry, now: str) -> str:

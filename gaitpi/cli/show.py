@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitpi.cli import add_untrimmed_argument, complain, load_config, opened, print_json
 from gaitpi.config import runs_directory
 from gaitpi.errors import EXIT_OK, GaitpiError
+from gaitpi.plaintext import plain
 from gaitpi.review import overview
 from gaitpi.review.edited import of_run
 from gaitpi.review.form import exposure
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         end = ending(verdict.run_id, verdict.finished)
         words = overview.said(verdict, found, then="", ending=end, short=chart)
         words += overview.more(found)
+        words += ofrun_lines(reader)
         words += [f"imported   {said}"] if said else []
         exposed = exposure(found.form).words()
         words += [f"exposure   {exposed}"] if exposed and not chart else []
@@ -83,6 +85,15 @@ def run(args: argparse.Namespace) -> int:
     todo = advice(verdict) or f"its charts:  gaitpi show {verdict.run_id} --chart"
     print("\n".join(fitting([*words, *(["", *drawn] if drawn else [f"next       {todo}"])])))
     return EXIT_OK
+
+
+def ofrun_lines(reader: RunReader) -> list[str]:
+    """What was felt and entered, below the name of its line."""
+    from gaitpi.journal.ofrun import lines
+
+    said = " ".join(lines(reader))
+    indent = " " * 11
+    return textwrap.wrap(plain(said), 80, initial_indent=f"{'pain':<11}", subsequent_indent=indent)
 
 
 def _drawn(

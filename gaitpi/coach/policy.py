@@ -15,6 +15,9 @@ Decisions that the configuration cannot undo (it may only be stricter):
 * Whether the metric is out of its band is decided by :mod:`gaitpi.coach.detect`, stride by
   stride; whether it is back, by the mean of ``window_steps`` (cadence) or of ``LEAN_MEAN_S``. In
   between it is neither. After a cue, and after ``back``, the evidence starts from nothing.
+* ``ceiling`` says once, where it was asked for, that the run is as long as the runner's own longest
+  allow (:mod:`gaitpi.coach.ceiling`): within the ceilings of cues and every quiet rule but the
+  minutes of a programme.
 * ``metronome`` (``coach.metronome = "adaptive"``) is one correction however long it ticks: at most
   ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
   ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
@@ -38,6 +41,7 @@ from gaitpi.coach import detect, pace, programme, rhythm
 from gaitpi.coach.answer import ANSWER_S as ANSWER_S
 from gaitpi.coach.answer import GAP_S as GAP_S
 from gaitpi.coach.belt import Belt
+from gaitpi.coach.ceiling import RULE, Reach
 from gaitpi.coach.ground import Bucket, Ground, Turning, collect, mean
 from gaitpi.coach.types import Beats, Cue, Metric, Moment, StepTaken, Withheld
 from gaitpi.config import CoachConfig
@@ -146,6 +150,7 @@ class _State:
     turning: Turning = field(default_factory=Turning)
     ground: Ground = field(default_factory=Ground)
     belt: Belt = field(default_factory=Belt)
+    reach: Reach = field(default_factory=Reach)
     sound_s: float | None = None
     gap_s: float | None = None
     clip_s: float | None = None
@@ -211,6 +216,7 @@ class Coach:
         values["turning"] = Turning(**values["turning"])
         values["ground"] = Ground(**values["ground"])
         values["belt"] = Belt(**values["belt"])
+        values["reach"] = Reach(**values["reach"])
         coach._s = _State(**values)
         if coach._s.focus != config.focus:
             coach._s.forget()
@@ -228,6 +234,7 @@ class Coach:
         """Take in a step. Walking steps, the first of a bout and impossible ones are left out."""
         s = self._s
         rhythm.hear(s.contacts, step)
+        s.reach.steps += step.running
         if not (step.running and STEP_MIN_S <= step.step_s <= STEP_MAX_S):
             s.half_s = None  # two steps with a missed one between them are no stride
             return
@@ -248,7 +255,7 @@ class Coach:
     def moment(self, m: Moment) -> list[Cue | Withheld]:
         """Take in a moment, later than the one before; at most one cue comes out."""
         self._observe(m)
-        said = self._of_form(m) or self._of_belt(m.time_s)
+        said = self._of_form(m) or self._of_belt(m.time_s) or self._of_load(m.time_s)
         if any(isinstance(one, Cue) for one in said):
             self._s.sound_s = m.time_s
         return said
@@ -322,6 +329,11 @@ class Coach:
         if m.clipped >= CLIP_BURST:
             s.clip_s = t
         s.time_s, s.activity = t, m.activity
+        if m.activity in (WALKING, RUNNING):
+            # nobody knows what was run in a gap: it has no distance
+            seen = lost < GAP_S
+            speed_ms = m.speed_ms if seen else math.nan
+            s.reach.moves(dt, speed_ms, running=seen and m.activity == RUNNING)
         if m.activity != RUNNING:
             s.fast_since_s = None
             s.forget()
@@ -621,9 +633,28 @@ class Coach:
         reason = f"{s.belt.words(t)}; lean is not cued meanwhile"
         return [Cue(t, "belt", "system", value, nothing, s.belt.rule(), reason)]
 
+    def _of_load(self, t: float) -> list[Cue | Withheld]:
+        """The sound of the ceiling of the run, once.
+
+        It keeps every rule of quiet but the programme's, whose minutes are those of form.
+        """
+        s = self._s
+        words = s.reach.words(self._config)
+        if not words or self._muted(t):
+            return []
+        resting = s.rest_until_s is not None and t < s.rest_until_s
+        last_s = max(self._spoken_s(), default=-math.inf)
+        near = t - last_s < CEILING_S or self._silence_s(t) < APART_S
+        if resting or near or self._spent(t):
+            return []
+        s.reach.told_s = t
+        nothing = (-math.inf, math.inf)
+        return [Cue(t, "ceiling", "system", float(s.reach.steps), nothing, RULE, words)]
+
     def _spoken_s(self) -> list[float]:
         """Run times of the cues that count for floor and ceilings."""
-        return [*self._s.cued, *self._s.belt.told]
+        told = () if self._s.reach.told_s is None else (self._s.reach.told_s,)
+        return [*self._s.cued, *self._s.belt.told, *told]
 
     def _silence_s(self, t: float) -> float:
         """Time since the last sound, s."""

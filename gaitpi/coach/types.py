@@ -58,7 +58,7 @@ class Cue:
     """Something the runner hears or sees, with the reason in words.
 
     ``cue`` a name of the vocabulary (step-up, beat, metronome, back, tall, sink, let-go, belt,
-    trouble); ``value`` of the metric when decided; ``band`` (low, high) with ±inf where open;
+    ceiling, trouble); ``value`` of the metric when decided; ``band`` (low, high), ±inf where open;
     ``rule`` a short stable key (``cadence.low``); ``beat_s`` step interval for the rhythmic cues,
     else NaN; ``first_s`` run time at which their first tick is wanted, ``from_s`` the step interval
     they glide from, NaN where there is neither.
@@ -97,7 +97,7 @@ def decided(cue: str, metric: str) -> bool:
 
     The other sounds of the system (trouble, battery) are not its own.
     """
-    return metric != "system" or cue == "belt"
+    return metric != "system" or cue in ("belt", "ceiling")
 
 
 @dataclass(frozen=True, slots=True)

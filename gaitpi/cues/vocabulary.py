@@ -128,6 +128,15 @@ _PATTERNS: Final = (
         (_on(LOW, 0.1), _off(0.5), _on(LOW, 0.1), _off(0.12), _on(LOW, 0.1)),
     ),
     Pattern(
+        "ceiling",
+        "the run is as long as its ceiling",
+        2,
+        (
+            *(_on(MID, TICK_S), _off(0.12), _on(HIGH, 0.4, to_hz=MID), _off(0.25)),
+            *(_on(LOW, 0.12), _off(0.12), _on(LOW, TICK_S)),
+        ),
+    ),
+    Pattern(
         "trouble",
         "sensor, storage or power: see the LED",
         5,
@@ -199,9 +208,9 @@ METRONOME: Final = Pattern(
 )
 """As many ticks as are wanted (``dataclasses.replace``). Not in ``PATTERNS``: it is meant to sound
 like ``beat``, of which it is the longer form."""
-RUNNING: Final = tuple(p.name for p in _PATTERNS[:8])
-"""The sounds a runner may hear on the way; a session uses three of them at most besides belt and
-trouble."""
+RUNNING: Final = tuple(p.name for p in _PATTERNS[:9])
+"""The sounds a runner may hear on the way; a session uses three of them at most besides belt,
+ceiling and trouble."""
 
 _LIGHTS: Final = (
     Light("boot", "starting", ((True, 1.0), (False, 1.0))),

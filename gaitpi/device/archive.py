@@ -24,6 +24,7 @@ import msgspec
 
 from gaitpi import __version__, jsonlines
 from gaitpi.errors import ConfigError, GaitpiError, InputFileError, UsageError
+from gaitpi.journal import store
 from gaitpi.runs.schema import SUFFIX
 
 FORMAT: Final = "gaitpi-backup"
@@ -32,6 +33,8 @@ MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.toml"
 RUNS: Final = "runs/"
 JOURNAL: Final = ".jsonl"
+DIARY: Final = store.NAME
+"""The runner's own journal: a database, as the runs are."""
 
 MANIFEST_LIMIT: Final = 8 * 1024 * 1024
 FILES_LIMIT: Final = 20_000
@@ -75,7 +78,11 @@ class Backup:
 
 def known(name: str) -> bool:
     """Whether a file of this name may be in the folder of the runs and in a backup."""
-    return bool(_NAME.fullmatch(name)) and name.endswith((SUFFIX, JOURNAL))
+    return bool(_NAME.fullmatch(name)) and (name.endswith((SUFFIX, JOURNAL)) or name == DIARY)
+
+
+def _is_database(path: Path) -> bool:
+    return path.suffix == SUFFIX or path.name == DIARY
 
 
 # ---------------------------------------------------------------------- out
@@ -150,7 +157,7 @@ _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 def _settled(path: Path, made: Backup, scratch: Path) -> Iterator[IO[bytes]]:
     """The content of ``path`` as it is at one moment."""
     side = path.with_name(path.name + _SIDE)
-    if path.suffix != SUFFIX or not side.exists():
+    if not _is_database(path) or not side.exists():
         with _shared(path), path.open("rb") as file:
             yield file
         return
@@ -166,7 +173,8 @@ def _settled(path: Path, made: Backup, scratch: Path) -> Iterator[IO[bytes]]:
             made.remarks.append(f"{path.name} is damaged ({error}); it is kept as it is.")
             shutil.copyfile(path, copy)
         else:
-            made.remarks.append(f"{path.name} is not finished: what was recorded is in it.")
+            if path.suffix == SUFFIX:
+                made.remarks.append(f"{path.name} is not finished: what was recorded is in it.")
         with copy.open("rb") as file:
             yield file
 
@@ -175,7 +183,7 @@ def _settled(path: Path, made: Backup, scratch: Path) -> Iterator[IO[bytes]]:
 def _shared(path: Path) -> Iterator[None]:
     """Meanwhile nobody changes the run: SQLite's own lock, where it is a run at all."""
     with contextlib.ExitStack() as held:
-        if path.suffix == SUFFIX:
+        if _is_database(path):
             uri = f"{path.absolute().as_uri()}?mode=ro"
             with contextlib.suppress(sqlite3.Error):
                 db = sqlite3.connect(uri, uri=True, timeout=10.0, isolation_level=None)
@@ -232,9 +240,12 @@ class Restore:
                 self._verify(one)
             self.damaged: dict[str, int] = {}
             self.foreign: list[str] = []
+            self._diary: store.Journal | None = None
             for one in self.files:
                 if one.name.endswith(JOURNAL):
                     self._look_into(one)
+                elif one.name == RUNS + DIARY:
+                    self._read_diary(one)
             self.files = [one for one in self.files if one.name not in self.foreign]
             self.config = self._text() if any(k.name == CONFIG for k in self.files) else None
         except BaseException:
@@ -289,7 +300,7 @@ class Restore:
         inner = name.removeprefix(RUNS)
         if name != CONFIG and not (name.startswith(RUNS) and known(inner)):
             raise self._foreign(f"{name[:60]!r} does not belong into a backup")
-        limit = {CONFIG: CONFIG_LIMIT}.get(
+        limit = {CONFIG: CONFIG_LIMIT, RUNS + DIARY: store.MAX_BYTES}.get(
             name, FILE_LIMIT if name.endswith(SUFFIX) else SMALL_LIMIT
         )
         if type(one.size) is not int or not 0 <= one.size <= limit:
@@ -342,6 +353,28 @@ class Restore:
         elif damaged:
             self.damaged[one.name] = damaged
 
+    def _read_diary(self, one: Kept) -> None:
+        """The runner's own journal in it: read in a copy, which must be one."""
+        with tempfile.TemporaryDirectory(prefix="gaitpi-") as folder:
+            copy = Path(folder) / DIARY
+            copy.write_bytes(b"".join(self._parts(one)))
+            try:
+                self._diary = store.load(copy)
+            except GaitpiError:
+                self.foreign.append(one.name)
+                return
+        if self._diary.damaged:
+            self.damaged[one.name] = self._diary.damaged
+
+    def _has_grown(self, path: Path) -> bool:
+        """Whether the runner's own journal at ``path`` has all rows of the one in it, and more."""
+        if self._diary is None:
+            return False
+        with contextlib.suppress(GaitpiError):
+            rows = store.load(path).rows
+            return rows[: len(self._diary.rows)] == self._diary.rows
+        return False
+
     def _lines(self, one: Kept) -> Iterator[bytes]:
         """The lines that are not empty; one that is longer than a journal may be, in pieces."""
         rest = b""
@@ -382,7 +415,7 @@ class Restore:
                     return "grown"
         except OSError as error:
             raise GaitpiError(f"{path} cannot be read: {error.strerror}.", "Try sudo.") from error
-        return "differs"
+        return "grown" if one.name == RUNS + DIARY and self._has_grown(path) else "differs"
 
     def write(
         self,
@@ -441,7 +474,7 @@ class Restore:
                 os.fsync(file.fileno())
                 if os.geteuid() == 0:
                     os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-                    os.fchmod(file.fileno(), 0o660 if path.suffix in (SUFFIX, JOURNAL) else 0o644)
+                    os.fchmod(file.fileno(), 0o660 if known(path.name) else 0o644)
             if replace or not _linked(scratch, path):
                 scratch.replace(path)
         finally:

@@ -12,11 +12,14 @@ MUTE_S: Final = 1800.0
 """A double press mutes for this long, s."""
 PAINS_MAX: Final = 2
 """So many pain marks in a run, and cues rest for the whole of it."""
+TWICE: Final = "it hurt twice in this run"
 FOR_GOOD_S: Final = 86_400.0
 
-KINDS: Final = ("mark", "pain", "mute", "button", "heat")
-"""Kinds of event in the run file that come from the button or a command, or from heat, which mutes
-too."""
+JOURNAL: Final = "journal"
+"""Kind of event that has cues rest for a run because of a pain in the journal."""
+KINDS: Final = ("mark", "pain", "mute", "button", "heat", JOURNAL)
+"""Kinds of event in the run file that come from the button or a command, or from heat or the
+journal, which mute too."""
 SETTLE: Final = "settle"
 """Kind of event that mutes after a run was cut off: a cue may just have been heard."""
 NOTED: Final = (*KINDS, "auto", "stand", "rest", "bow", "six", "cooler", "worn", SETTLE, "ended")
@@ -68,15 +71,30 @@ class Situation:
 
 
 class Controls:
-    """The button's memory of one run: muted until when (run time, s), and how often it hurt."""
+    """The button's memory of one run: muted until when (run time, s), and how often it hurt.
 
-    def __init__(self, muted_until_s: float = 0.0, pains: int = 0) -> None:
+    ``resting`` why cues rest for the whole of it, "" where they do not.
+    """
+
+    def __init__(self, muted_until_s: float = 0.0, pains: int = 0, resting: str = "") -> None:
         self._muted_until_s = muted_until_s
         self._pains = pains
+        self._resting = resting or (TWICE if pains >= PAINS_MAX else "")
 
     @property
     def muted_until_s(self) -> float:
         """Run time until which the runner has muted, s; in the past when not."""
+        return self._muted_until_s
+
+    @property
+    def resting(self) -> str:
+        """Why cues rest for the whole run, "" where they do not."""
+        return self._resting
+
+    def rest(self, why: str, time_s: float) -> float:
+        """Cues rest for the whole run; the run time until which, s."""
+        self._resting = why
+        self._muted_until_s = time_s + FOR_GOOD_S
         return self._muted_until_s
 
     def answer(self, press: Press, now: Situation) -> Answer:
@@ -108,8 +126,8 @@ class Controls:
             case "mark" if now.recording:
                 text = "marked by command" + (f": {order.text}" if order.text else "")
                 return Answer(("mark",), "mark", text)
-            case "mute" | "unmute" if now.coaching and self._pains >= PAINS_MAX:
-                return _refused("it hurt twice in this run: cues rest for the whole of it")
+            case "mute" | "unmute" if now.coaching and self._resting:
+                return _refused(f"{self._resting}: cues rest for the whole of it")
             case "mute" if now.coaching:
                 self._muted_until_s = now.time_s + order.seconds
                 text = f"cues muted for {span(order.seconds)} by command"
@@ -133,8 +151,8 @@ class Controls:
         return _refused("there is no run")
 
     def _mute(self, time_s: float) -> Answer:
-        if self._pains >= PAINS_MAX:
-            return Answer(("no",), "button", "stays muted: it hurt twice in this run")
+        if self._resting:
+            return Answer(("no",), "button", f"stays muted: {self._resting}")
         if time_s < self._muted_until_s:
             self._muted_until_s = time_s
             return Answer(("unmute",), "mute", "cues on again by the button", mute_until_s=time_s)
@@ -146,7 +164,7 @@ class Controls:
         self._pains += 1
         if self._pains < PAINS_MAX:
             return Answer(("pain",), "pain", "felt it here")
-        until_s = self._muted_until_s = time_s + FOR_GOOD_S
+        until_s = self.rest(self._resting or TWICE, time_s)
         text = "felt it here again: cues rest for this run"
         return Answer(("pain", "mute"), "pain", text, mute_until_s=until_s)
 

@@ -30,8 +30,9 @@ from gaitpi.cues.player import ALIVE_S, Played, Player, system_cue
 from gaitpi.cues.vocabulary import METRONOME, fault
 from gaitpi.device.autostart import Pause, Waiting, joined
 from gaitpi.device.calibrating import Calibrating, Stands
+from gaitpi.device.ceiling import Ceilings
 from gaitpi.device.control import Board, Command, Outcome
-from gaitpi.device.controls import SETTLE, Answer, Controls, Situation, span
+from gaitpi.device.controls import JOURNAL, SETTLE, Answer, Controls, Situation, span
 from gaitpi.device.correction import corrected
 from gaitpi.device.heat import LOOK_S, QUIET_S, Heat, Thermometer
 from gaitpi.device.live import LIVE_S, Live, Seen
@@ -39,6 +40,7 @@ from gaitpi.device.notify import Notifier, Watcher
 from gaitpi.device.pipeline import RATE_SAMPLES, Output, Pipeline, design_rate
 from gaitpi.device.programme import Desk
 from gaitpi.device.radio import LinkChange, Radio, Taken, row
+from gaitpi.device.resting import Resting
 from gaitpi.device.resume import ENDED, LastCue, Resumed, Unfinished, find, take_up
 from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
@@ -64,6 +66,8 @@ LATE_S = 0.1
 """A turn of the loop that begins so long after its time is counted, s: two polls."""
 ANCHOR_S = 10.0
 """How often the wall clock is compared with the monotonic one, s."""
+REST_S = 1.0
+"""How often it is looked whether the journal has changed, s."""
 DAY_S = 86_400.0
 GOODBYE_S = 1.3
 """Time for the sound of the end, s."""
@@ -123,7 +127,8 @@ class Daemon:
     machine, None = not watched: hot, it is quiet, and too hot, it closes the run. ``supply`` of the
     machine, None = not watched: while it sags the vibration motor rests. ``coach`` is the
     policy: what decides the cues of a run. ``programme`` says at the start of a run what that is in
-    a faded programme; None = nothing. ``sound_clock`` is what sounds are played on: by default
+    a faded programme; None = nothing. ``resting`` says by the journal whether cues rest; None =
+    they do not. ``sound_clock`` is what sounds are played on: by default
     ``clock``, in virtual time one of their own. ``unfinished_in`` is the folder of the runs: one of
     this boot that was cut off just now goes on; None = none does; ``heard`` remembers the last cue
     beyond a crash. ``board`` is where commands come
@@ -149,6 +154,8 @@ class Daemon:
         said: Callable[[str], None] | None = None,
         button: Button | None = None,
         programme: Desk | None = None,
+        ceilings: Ceilings | None = None,
+        resting: Resting | None = None,
         auto: bool = False,
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
@@ -181,6 +188,8 @@ class Daemon:
         self._said = said or (lambda _text: None)
         self._button = button
         self._programme = programme
+        self._ceilings = ceilings
+        self._resting = resting or Resting(None, clock.wall)
         self._coach = coach
         self._controls = Controls()
         self._unfinished_in = unfinished_in
@@ -216,6 +225,7 @@ class Daemon:
         self._supply = supply
         self._sag = Sag()
         self._next_supply_s = 0.0
+        self._next_rest_s = 0.0
         self._own = FaultCounters()
         self._radio = Radio(radio, self._own.add)
         self._quiet_until_s = 0.0
@@ -352,6 +362,9 @@ class Daemon:
         if self._thermometer is not None and now >= self._next_heat_s:
             self._next_heat_s = now + LOOK_S
             self._feel(self._thermometer.celsius(), now)
+        if now >= self._next_rest_s:
+            self._next_rest_s = now + REST_S
+            self._rest_cues()
         if self._supply is not None and now >= self._next_supply_s:
             self._next_supply_s = now + SUPPLY_S
             self._sense(self._supply.flags(), now)
@@ -612,6 +625,24 @@ class Daemon:
         else:
             command.outcome = Outcome(True, "stopped", more=more)
 
+    def _rest_cues(self) -> None:
+        """Cues rest for the run that is open, where a pain in the journal asks for it."""
+        self._resting.look()
+        pipeline, recorder = self._pipeline, self._recorder
+        why = "" if pipeline is None or self._controls.resting else self._resting.why()
+        if not why or pipeline is None:
+            return
+        at = max(pipeline.moment_s, -1.0)  # before the first moment, where there was none
+        until = self._controls.rest(why, at)
+        pipeline.mute(at, until)
+        self._player.hush()
+        if recorder is not None:
+            recorder.event(max(at, 0.0), JOURNAL, why, from_s=at, until_s=until)
+        if self._resting.problem:
+            self._trouble(6, self._resting.problem)
+        else:
+            self._said(f"No cues in this run: {why}.")
+
     def _situation(self) -> Situation:
         pipeline, recorder = self._pipeline, self._recorder
         return Situation(
@@ -833,6 +864,8 @@ class Daemon:
         day = (wall0 + utc_offset_s(wall0)) % DAY_S
         laid = self._programme.prepare(self._config, wall0) if self._programme else None
         config = laid.config if laid else self._config
+        ceiling = self._ceilings.lay(config, wall0) if self._ceilings else None
+        config = ceiling.config if ceiling else config
         self._seen, self._seen_coach = Seen(), config.coach
         known = self._known(batches, learned)
         header = RunHeader.new(
@@ -879,6 +912,9 @@ class Daemon:
             more = {"run_id": self._run_id or None}
             self._starting.outcome = Outcome(True, said, more=more)
             self._starting = None
+        if ceiling and ceiling.words:
+            self._said(ceiling.words)
+        self._rest_cues()
         for problem in laid.problems if laid else ():
             self._trouble(6, problem)
         if laid and laid.next.part:
@@ -1121,6 +1157,8 @@ class Daemon:
                 self._problems.append(problem)
             if self._programme is not None:
                 self._programme.refresh()  # the next run is another session
+            if self._ceilings is not None:
+                self._ceilings.refresh()
             if not recorder.opened and self._run_id == run_id:
                 self._run_id, self._path = "", None
 

@@ -1,7 +1,6 @@
 """A recording through the same estimator and coach as live: a run file or a CSV."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,6 @@ from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Beats, Cue, Withheld
 from gaitpi.config import Config
 from gaitpi.device import csvfile
-from gaitpi.device.controls import KINDS, SETTLE
 from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.device.start import decode, decode_correction
@@ -23,6 +21,7 @@ from gaitpi.errors import RunFileError
 from gaitpi.gait import GaitParams, Start
 from gaitpi.imu.batch import Counts
 from gaitpi.runs.kind import is_run as is_run
+from gaitpi.runs.muted import mutes
 from gaitpi.runs.reader import RawBlock, RunReader
 from gaitpi.runs.rows import EventRow, HeartRow, PodRow, SecondRow
 
@@ -159,19 +158,6 @@ class Gap:
 
     time_s: float
     gap_s: float
-
-
-def mutes(events: Iterable[EventRow]) -> list[tuple[float, float]]:
-    """(from, until) run times (s) at which the runner muted the coach, or unmuted it, in order."""
-    found = []
-    for event in events:
-        if event.kind in (*KINDS, SETTLE):
-            try:
-                detail = json.loads(event.detail)
-                found.append((float(detail["from_s"]), float(detail["until_s"])))
-            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-                continue  # no mute among the runner's marks
-    return sorted(found, key=lambda pair: pair[0])
 
 
 def pipeline_for(

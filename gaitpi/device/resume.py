@@ -18,13 +18,14 @@ from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config
 from gaitpi.device.autostart import Pause
-from gaitpi.device.controls import Controls
+from gaitpi.device.controls import JOURNAL, Controls
 from gaitpi.device.pipeline import Output, Pipeline
-from gaitpi.device.replay import mutes, open_recording, pipeline_for
+from gaitpi.device.replay import open_recording, pipeline_for
 from gaitpi.errors import GaitpiError, RunFileError
 from gaitpi.faults import RESUMED
 from gaitpi.imu.batch import Batch, ClockLine, SensorInfo
 from gaitpi.runs.header import RunHeader, boot_id
+from gaitpi.runs.muted import mutes
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import EventRow
 from gaitpi.runs.schema import SUFFIX
@@ -230,6 +231,8 @@ def take_up(found: Unfinished, between: Callable[[], None], coach: type[Coach] =
 
 def _controls(events: list[EventRow]) -> Controls:
     """The button's memory of the run; what heat has muted is none of the runner's."""
-    muted = [until_s for _, until_s in mutes(e for e in events if e.kind in ("mute", "pain"))]
+    own = ("mute", "pain", JOURNAL)
+    muted = [until_s for _, until_s in mutes(e for e in events if e.kind in own)]
     pains = sum(event.kind == "pain" for event in events)
-    return Controls(muted_until_s=muted[-1] if muted else 0.0, pains=pains)
+    resting = next((event.text for event in events if event.kind == JOURNAL), "")
+    return Controls(muted[-1] if muted else 0.0, pains, resting)

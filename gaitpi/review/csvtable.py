@@ -4,12 +4,10 @@ import csv
 import io
 from collections.abc import Iterable
 from datetime import datetime
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
+from gaitpi.plaintext import FORMULA
 from gaitpi.review.tables import Cell, Row, Table
-
-_FORMULA: Final = frozenset("=+-@\t\r")
-"""A text that begins so is worked out by spreadsheets."""
 
 
 def cell(value: Cell) -> str:
@@ -24,7 +22,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in _FORMULA else value
+        return f"'{value}" if value[:1] in FORMULA else value
     return repr(value)
 
 

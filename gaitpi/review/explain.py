@@ -28,6 +28,7 @@ from gaitpi.review.ledger import (
     ledger,
     ticked_words,
 )
+from gaitpi.runs.muted import muting
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, PodRow, SecondRow, StepRow
 
@@ -148,7 +149,10 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
         offset = run.anchors()[0]
         day_s = (offset.wall_s + offset.utc_offset_s) % DAY_S
         until_s = (at_s if cue is None else cue.time_s) + 1.0
-        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s, run.pods())
+        mutes = muting(run.events())
+        quiet = [(from_s, to_s) for from_s, to_s, _ in mutes]
+        thoughts, decisions = think(config, run.steps(), seconds, day_s, until_s, quiet, run.pods())
+        thoughts = [_by_whom(thought, mutes) for thought in thoughts]
         doubts += _disagreement(decisions, found, until_s)
     metric = config.coach.focus if config else ""
     if cue is not None:
@@ -189,9 +193,14 @@ def think(
     seconds: Sequence[SecondRow],
     day_second: float,
     until_s: float,
+    mutes: Sequence[tuple[float, float]] = (),
     pods: Sequence[PodRow] = (),
 ) -> tuple[list[Thought], list[Cue | Withheld]]:
-    """What the coach thought each second before ``until_s``, and all it decided until then."""
+    """What the coach thought each second before ``until_s``, and all it decided until then.
+
+    ``mutes`` from and until when it was muted, in order.
+    """
+    waiting = list(mutes)
     coach = Coach(config.coach, day_second=day_second)
     thoughts: list[Thought] = []
     decisions: list[Cue | Withheld] = []
@@ -205,6 +214,8 @@ def think(
             continue
         for tick in range(MOMENTS_HZ):
             t = second.time_s + tick / MOMENTS_HZ
+            while waiting and waiting[0][0] < t:
+                coach.mute(*waiting.pop(0))
             for step in feet.known_by(t):
                 coach.step(step)
             while coming and coming[0].known_s < t:
@@ -231,6 +242,14 @@ def think(
         well = _well_in(config.coach, coach.target_spm, now.value)
         thoughts.append(Thought(second.time_s, now.rule, now.reason, now.value, *now.band, well))
     return thoughts, decisions
+
+
+def _by_whom(thought: Thought, mutes: Sequence[tuple[float, float, str]]) -> Thought:
+    """The thought with what muted the coach as its reason, where it was muted."""
+    said = [text for from_s, _, text in mutes if from_s < thought.time_s + 1.0]
+    if thought.rule != "quiet.mute" or not said:
+        return thought
+    return thought._replace(reason=said[-1])
 
 
 def _well_in(coach: CoachConfig, target_spm: float, value: float) -> bool:

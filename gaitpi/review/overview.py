@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gaitpi.journal import texts
 from gaitpi.plaintext import plain
 from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, usual
 from gaitpi.review.drift import DRIFTS, Drift, drifts
@@ -149,6 +150,8 @@ def more(b: Beside) -> list[str]:
     """What drifted within the run, and what is not as usual, in a line each or a little more."""
     rows = [("drift", _drift_words(b.drift.values())), ("usual", _usual_words(b))]
     rows += [("doubt", "; ".join(b.form.facts.doubts))]
+    if late := _late(b):
+        rows.insert(1, ("strength", texts.strength(late)))
     return [
         part
         for name, words in rows
@@ -157,6 +160,19 @@ def more(b: Beside) -> list[str]:
             plain(words), WIDTH, initial_indent=f"{name:<11}", subsequent_indent=" " * 11
         )
     ]
+
+
+LATE: Final = 0.5
+"""A drift that began after this share of the run is one late in it."""
+
+
+def _late(b: Beside) -> str:
+    """The first metric that drifted late in the run, by name; "" where none did."""
+    half_s = LATE * b.form.duration_s
+    for drift in b.drift.values():
+        if drift.verdict == CHANGE and drift.from_minute * 60.0 >= half_s:
+            return drift.metric.words
+    return ""
 
 
 def _drift_words(found: Iterable[Drift]) -> str:

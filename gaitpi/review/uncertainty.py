@@ -24,6 +24,8 @@ HURST: Final = 0.8
 """Exponent of the long-range noise of running: 0.78 for strides, 0.8 for lean in the recordings
 (``python -m calibration.detection noise``)."""
 _MANY: Final = 400
+_SIMPSON: Final = 200
+"""Pieces of an integral, an even number."""
 
 
 def t95(freedom: float) -> float:
@@ -47,6 +49,28 @@ def t95(freedom: float) -> float:
     second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
     third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
     return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+@lru_cache(maxsize=256)
+def t_quantile(share: float, freedom: float) -> float:
+    """Quantile of Student's t for a ``share`` from 0.5 to 1; ``freedom`` at least 1.
+
+    By bisection of the distribution, which is summed by Simpson's rule after t = √freedom · tan:
+    right to six digits.
+    """
+    if not (0.5 < share < 1.0 and freedom >= 1.0):
+        return 0.0 if share == 0.5 else math.nan
+    scale = math.exp(math.lgamma((freedom + 1.0) / 2.0) - math.lgamma(freedom / 2.0))
+    scale /= math.sqrt(math.pi)
+    low, high = 0.0, 0.5 * math.pi
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        width = middle / _SIMPSON
+        edges = [math.cos(k * width) ** (freedom - 1.0) for k in range(_SIMPSON + 1)]
+        odd, even = math.fsum(edges[1:-1:2]), math.fsum(edges[2:-1:2])
+        area = scale * width / 3.0 * (edges[0] + 4.0 * odd + 2.0 * even + edges[-1])
+        low, high = (middle, high) if area < share - 0.5 else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
 
 
 def alike(apart: int) -> float:

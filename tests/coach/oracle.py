@@ -73,6 +73,9 @@ configs = st.builds(
     programme_minutes=st.sampled_from([1.0, 3.0, 30.0]),
     programme_share=st.sampled_from([1.0, 1.0, 0.75, 0.5, 0.1]),
     metronome=st.sampled_from(["off", "adaptive", "adaptive", "plain"]),
+    ceiling_sound=st.booleans(),
+    ceiling_steps=st.sampled_from([None, 100.0, 500.0]),
+    ceiling_s=st.sampled_from([None, 60.0, 400.0]),
     follow_speed=st.sampled_from([True, True, False]),
     follow_slope=st.sampled_from([None, 0.0, 12.0, 12.0, 12.0, 40.0, 1000.0]),
     follow_at_ms=st.just(2.8),
@@ -191,6 +194,10 @@ class Watch:
     tight_since: float = math.inf
     belt_told: float = -math.inf
     ticking_since: float = math.inf
+    ceiling_told: bool = False
+    steps: int = 0
+    ran_s: float = 0.0
+    lacking: float = 0.0
     speed_lost: float = -math.inf
     risen: float = -math.inf
     answer_by: float = -math.inf
@@ -204,6 +211,10 @@ class Watch:
             self.run_since = math.inf
         elif self.run_since == math.inf or m.gap_s >= 2.0:
             self.run_since = t
+        if not m.speed_ms >= 0.0:
+            self.lacking += t - self.last_s
+        if m.activity == 3 and m.gap_s < 0.25:
+            self.ran_s += t - self.last_s
         if m.activity == 3:
             self.first_run_s = min(self.first_run_s, t)
             if m.gap_s < 0.25 and t >= self.first_run_s + self.config.warmup_s:
@@ -272,11 +283,27 @@ class Watch:
         assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
         self.last_any = self.belt_told = t
 
+    def _ceiling(self, cue: Cue, t: float) -> None:
+        assert self.config.ceiling_sound, "nobody asked for it"
+        assert not self.ceiling_told, "told already"
+        far = self.steps >= (self.config.ceiling_steps or math.inf)
+        assert self.config.ceiling_m is None or self.lacking > 0.0, "by steps beside a distance"
+        assert far or self.ran_s >= (self.config.ceiling_s or math.inf), "not reached"
+        assert t >= self.rest_until, "while resting"
+        assert t - self.turned >= SETTLE_S, "in a turn"
+        assert self.ticking_since == math.inf or self.config.metronome == "plain", "into ticks"
+        assert t - self.last_any >= 2.0, "two sounds at once"
+        assert not self.spoken or t - self.spoken[-1] >= 60.0, "too soon"
+        self.spoken.append(t)
+        budget = min(20, self.config.max_per_hour)
+        assert sum(t - at <= 3600.0 for at in self.spoken) <= budget, "budget spent"
+        self.last_any, self.ceiling_told = t, True
+
     def hear(self, cue: Cue, m: Moment) -> None:
         """Judge what was said."""
         self._free_to_speak(m)
         if cue.metric == "system":
-            self._belt(cue, m.time_s)
+            (self._ceiling if cue.cue == "ceiling" else self._belt)(cue, m.time_s)
             return
         assert cue.metric == self.config.focus, "not the focus"
         assert self._target() is not None, "without a target"
@@ -387,6 +414,8 @@ def judge(coach: Coach, config: CoachConfig, stream: list[Stretch], day_s: float
             watch.muted_until = event.until_s
         if isinstance(event, Moment):
             watch.see(event)
+        if isinstance(event, StepTaken):
+            watch.steps += event.running
         before = coach.target_spm
         said = tell(coach, event)
         if isinstance(event, Moment):

@@ -19,6 +19,7 @@ from gaitpi.device.control import Board
 from gaitpi.device.daemon import Daemon, Ended
 from gaitpi.device.heat import Thermometer
 from gaitpi.device.replay import open_recording, replay
+from gaitpi.device.resting import Resting
 from gaitpi.device.supply import Supply
 from gaitpi.device.virtual import recorder_in
 from gaitpi.hostclock import VirtualClock
@@ -64,6 +65,7 @@ class Bench:
         stands: Stands | None = None,
         thermometer: Thermometer | None = None,
         supply: Supply | None = None,
+        resting: bool = False,
         radio: socket.socket | None = None,
     ) -> None:
         self.clock = VirtualClock(wall_s=WALL_S)
@@ -80,6 +82,7 @@ class Bench:
         self.thermometer = thermometer
         self.board = Board()
         self.supply = supply
+        self.resting = Resting(self.directory, self.clock.wall) if resting else None
         self.radio = radio
 
     def hold(self, at_s: float, held_s: float) -> dict[float, Callable[[], None]]:
@@ -114,6 +117,7 @@ class Bench:
             thermometer=self.thermometer,
             board=self.board,
             supply=self.supply,
+            resting=self.resting,
             radio=self.radio,
         )
         return daemon.run(until)

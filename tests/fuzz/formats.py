@@ -10,6 +10,7 @@ MODULES: Final = {
     "run": "runfiles",
     "fit": "fits",
     "config": "confs",
+    "journal": "diary",
     "socket": "control",
     "heart": "radios.HEART",
     "pod": "radios.POD",

@@ -58,7 +58,9 @@ def test_the_last_run_in_six_lines(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(many))
     lines = printed(capsys, [])
-    assert [line.split()[0] for line in lines[1:]] == ["cadence", "in", "lean", "quality", "next"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        *("cadence", "in", "lean", "quality", "load", "next")
+    ]
     assert lines[0].endswith("42:19 running, 7,312 steps (265 walking)")
     assert " vs target 170.0, " in lines[1]
     assert lines[1].endswith(" vs usual: no clear change")

@@ -30,6 +30,7 @@ def header(
     wall_s: float = WALL_S,
     calibration: str | None = None,
     boot: str | None = None,
+    run_id: str | None = None,
 ) -> RunHeader:
     made = RunHeader.new(
         mono_s=mono_s,
@@ -46,6 +47,7 @@ def header(
         recording="steady" if virtual else "",
     )
     made = replace(made, anchor=made.anchor._replace(utc_offset_s=3600.0))
+    made = made if run_id is None else replace(made, run_id=run_id)
     return made if boot is None else replace(made, boot_id=boot)
 
 
@@ -117,6 +119,7 @@ def write_run(
     coach: CoachConfig | None = None,
     readings: Iterable[HeartRow | PodRow] = (),
     finish: bool = True,
+    events: Iterable[tuple[float, str, str]] = (),
     **header_args: Any,
 ) -> RunHeader:
     """A run file with the given tables; unfinished when ``finish`` is False."""
@@ -132,6 +135,8 @@ def write_run(
         writer.reading(reading)
     writer.withheld(withheld(3.0))
     writer.event(2.0, "mark", "button")
+    for time_s, kind, text in events:
+        writer.event(time_s, kind, text)
     if finish:
         writer.close({"cues": 0})
     else:

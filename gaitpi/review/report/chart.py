@@ -361,6 +361,8 @@ def swatch(kind: str) -> Html:
         inside = el("g", inside, class_=kind)
     elif first == "dot":
         inside = el("g", el("path", d=f"M12 7{_DOT}", class_="core"), class_="dot")
+    elif first == "absent":
+        inside = el("g", el("path", d=f"M12 7{_DOT}", class_="core"), class_="absent")
     elif first in ("whisker", "event"):
         inside = el("path", d="M12 1V13", class_=kind)
     elif first in ("zone", "band"):
@@ -385,7 +387,11 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """A chart of runs over days. ``labels`` are (day, words) at the lower edge."""
+    """A chart of runs over days. ``labels`` are (day, words) at the lower edge.
+
+    ``least`` and ``most`` its edges where they are not those of the dots; ``gaps`` (day, words) of
+    runs whose value is not known.
+    """
 
     key: str
     title: str
@@ -400,6 +406,10 @@ class Days:
     event_name: str = ""
     spread: float = 1.0
     digits: int = 0
+    least: float = math.nan
+    most: float = math.nan
+    gaps: Sequence[tuple[float, str]] = ()
+    gaps_name: str = ""
 
 
 def draw_days(chart: Days) -> Html:
@@ -414,7 +424,11 @@ def draw_days(chart: Days) -> Html:
     ends += [chart.level] if math.isfinite(chart.level) else []
     more = max(0.08 * (max(ends) - min(ends)), (chart.spread - max(ends) + min(ends)) / 2.0)
     low, high = min(ends) - more, max(ends) + more
-    first, last = min(d.day for d in dots), max(d.day for d in dots)
+    if math.isfinite(chart.least + chart.most):
+        more = 0.08 * (chart.most - chart.least)
+        low, high = chart.least - (2.0 * more if chart.gaps else more), chart.most + more
+    every = [*(d.day for d in dots), *(day for day, _ in chart.gaps)]
+    first, last = min(every), max(every)
     span = max(last - first, 1e-3)
 
     def x(day: float) -> float:
@@ -435,16 +449,24 @@ def draw_days(chart: Days) -> Html:
             inside.append(el("path", d=d, class_="whisker"))
         d = f"M{at} {y(dot.value)}{_DOT}"
         inside.append(el("g", el("title", dot.words), el("path", d=d, class_="core"), class_="dot"))
+    for day, words in chart.gaps:
+        mark = el("path", d=f"M{number(x(day))} {HEIGHT - _INSIDE}{_DOT}", class_="core")
+        inside.append(el("g", el("title", words), mark, class_="absent"))
     picture = _picture(chart, chart.says, HEIGHT, inside)
     texts = [
         el("text", f"{tick:.{chart.digits}f}", x="100%", y=f"{number(y(tick) / 10)}%")
         for tick in ticks(low, high)
+        if not (tick < chart.least or tick > chart.most)
     ]
     labels = [
         el("text", words, x=f"{number(x(day) / 10)}%", y="1em", class_=_side(x(day) / HEIGHT, 0.1))
         for day, words in chart.labels
     ]
-    signs = [("dot", chart.name), ("whisker", "its 95 % interval")]
+    signs = [("dot", chart.name)]
+    if any(math.isfinite(dot.half) for dot in dots):
+        signs.append(("whisker", "its 95 % interval"))
+    if chart.gaps:
+        signs.append(("absent", chart.gaps_name))
     if math.isfinite(chart.level):
         signs.append(("level", chart.level_name))
     if math.isfinite(chart.event):

@@ -1,4 +1,4 @@
-"""The tables beside a physiotherapist's page: a row a run, and a row a minute. No numpy."""
+"""The tables beside a physiotherapist's page: a row a run, a minute, a week. No numpy."""
 
 import csv
 import io
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from gaitpi.plaintext import plain
+from gaitpi.review.load import Use
 from gaitpi.review.metrics import METRICS
+from gaitpi.review.report.backpart import NOTHING, Beside
 from gaitpi.review.report.physio import Told
 
 _RUN: Final[Mapping[str, Callable[[Told], Any]]] = {
@@ -62,17 +64,52 @@ _MINUTE: Final = (
 )
 
 
-def runs_csv(runs: Iterable[Told]) -> str:
+_NOTED: Final = (
+    *("shoe", "surface", "pain_before", "pain_during", "pain_next_morning"),
+    *("share_of_ceiling", "ceiling_by"),
+)
+"""Columns of a run by the journal, after its metrics."""
+_WEEK: Final = (
+    *("week", "runs", "running_steps", "km", "runs_with_distance"),
+    *("largest_run_of_ceiling", "by", "strength_sessions"),
+    *("pain_before_n", "pain_before_least", "pain_before_most"),
+    *("pain_during_n", "pain_during_least", "pain_during_most"),
+    *("pain_next_morning_n", "pain_next_morning_least", "pain_next_morning_most"),
+    *("felt_it_here", "cues", "answered", "judged"),
+)
+
+
+def runs_csv(runs: Iterable[Told], beside: Beside = NOTHING) -> str:
     """A row a run, oldest first."""
-    heads = [*_RUN, *(name for key in METRICS for name in (key, f"{key}_u"))]
+    heads = [*_RUN, *(name for key in METRICS for name in (key, f"{key}_u")), *_NOTED]
+    noted = {run.session.run_id: run for run in beside.runs}
     rows = []
     for run in runs:
         row = [value(run) for value in _RUN.values()]
         for key in METRICS:
             measure = run.form[key]
             row += [measure.mean, measure.u]
+        one, use = noted.get(run.name), beside.uses.get(run.name, Use())
+        if one is None:
+            row += [None] * len(_NOTED)
+        else:
+            pain = one.pain
+            row += [one.shoe or None, one.surface or None, pain.before, pain.during, pain.morning]
+            row += [use.share, use.by or None]
         rows.append(row)
     return _text(heads, rows)
+
+
+def weeks_csv(beside: Beside) -> str:
+    """A row a week: the back table."""
+    rows = []
+    for week in beside.weeks:
+        values = week.as_json()
+        for name in ("pain_before", "pain_during", "pain_next_morning"):
+            found = values.pop(name) or {}
+            values |= {f"{name}_{part}": found.get(part) for part in ("n", "least", "most")}
+        rows.append([values[name] for name in _WEEK])
+    return _text(_WEEK, rows)
 
 
 def minutes_csv(runs: Iterable[Told]) -> str:
@@ -87,7 +124,7 @@ def minutes_csv(runs: Iterable[Told]) -> str:
 
 def is_ours(beginning: str) -> bool:
     """Whether a file that begins so was made here."""
-    heads = (_text(["id", *_MINUTE], []), runs_csv([]))
+    heads = (_text(["id", *_MINUTE], []), runs_csv([]), weeks_csv(NOTHING))
     return any(beginning.startswith(head.strip()) for head in heads)
 
 

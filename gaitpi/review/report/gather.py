@@ -4,7 +4,7 @@ One damaged, foreign or truncated file never stops the rest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from gaitpi import prescription, programmefile
 from gaitpi.errors import GaitpiError, RunFileError
 from gaitpi.hostclock import SystemClock
 from gaitpi.prescription import Prescription
-from gaitpi.review import programme
+from gaitpi.review import diary, programme
 from gaitpi.review.history import history
+from gaitpi.review.load import uses
 from gaitpi.review.programme import Standing
+from gaitpi.review.report import backpart
+from gaitpi.review.report.backpart import Beside
 from gaitpi.review.report.data import read
 from gaitpi.review.report.physio import RUNS, Dossier, Told, physio_page, told
 from gaitpi.review.report.runpage import run_page
@@ -103,8 +106,40 @@ def _read(paths: Iterable[Path]) -> tuple[list[Told], dict[str, str]]:
     return runs, damaged
 
 
-def physio(directory: Path, chosen: Chosen, files: tuple[str, str] | None) -> str:
-    """The page for a physiotherapist. ``files`` are the names of the tables beside it."""
+def beside(directory: Path, chosen: Chosen) -> Beside:
+    """The journal of ``directory`` beside those of the chosen runs that lie in it."""
+    try:
+        found = diary.gather(directory, whole=False)
+    except GaitpiError as error:
+        return Beside(problem=str(error))
+    kept = {run.name: run for run in chosen.runs}
+    runs = [_joined(one, told) for one in found.runs if (told := kept.get(one.session.run_id))]
+    shares = uses(found.found.sessions)
+    return backpart.beside(runs, found.runs, shares, found.journal.pains, found.journal.strength)
+
+
+def _joined(one: diary.Told, told: Told) -> diary.Told:
+    """With what the report has read of the run file."""
+    return replace(
+        one,
+        pain=replace(one.pain, marks=len(told.pains)),
+        drift={key: told.drifts[key] for key in diary.DRIFT_KEYS if key in told.drifts},
+        cues=told.verdict.cues,
+        answered=told.verdict.answered,
+        judged=told.verdict.judged,
+    )
+
+
+def physio(
+    directory: Path,
+    chosen: Chosen,
+    files: tuple[str, str, str] | None,
+    noted: Beside | None = None,
+) -> str:
+    """The page for a physiotherapist. ``files`` are the names of the tables beside it.
+
+    ``noted`` the journal where it has been read (:func:`beside`).
+    """
     simulated = all(run.verdict.virtual for run in chosen.runs)
     standing, prescribed, problems = _programme(directory, simulated)
     return physio_page(
@@ -117,6 +152,7 @@ def physio(directory: Path, chosen: Chosen, files: tuple[str, str] | None) -> st
             notes=(*chosen.notes, *problems),
             left_out=chosen.damaged,
             files=files,
+            beside=beside(directory, chosen) if noted is None else noted,
         )
     )
 

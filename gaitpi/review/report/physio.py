@@ -25,6 +25,7 @@ from gaitpi.review.programme import (
     retention,
     retention_words,
 )
+from gaitpi.review.report.backpart import NOTHING, Beside, load_part, pain_timeline, pain_words
 from gaitpi.review.report.baseline import GROUP, Groups, groups, then_and_now
 from gaitpi.review.report.changes import (
     SYMMETRY,
@@ -112,7 +113,8 @@ class Dossier:
     ``runs`` oldest first, at least one; ``chosen`` how they were, in words; ``history`` the forms
     of the runner's runs, theirs may be among them; ``programme`` the one started last;
     ``prescribed`` what is in force; ``notes`` what has to be said of the choice; ``left_out`` files
-    that could not be read, with what is wrong; ``files`` the names of the CSV beside it.
+    that could not be read, with what is wrong; ``files`` the names of the CSV beside it;
+    ``beside`` the journal.
     """
 
     runs: Sequence[Told]
@@ -122,7 +124,8 @@ class Dossier:
     prescribed: Prescription | None = None
     notes: Sequence[str] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[str, str] | None = None
+    files: tuple[str, str, str] | None = None
+    beside: Beside = NOTHING
 
 
 def physio_page(found: Dossier) -> str:
@@ -144,6 +147,7 @@ def physio_page(found: Dossier) -> str:
         Section("weeks", "Run by run", _weeks(found, list(forms.values()))),
         Section("within", "Within the runs", _within(found)),
         Section("pain", "Pain", _pain(found)),
+        Section("load", "Load, strength and shoes", load_part(found.beside)),
         Section("method", "Method and limits", _method(found)),
         Section("data", "Data", _data(found)),
     ]
@@ -581,19 +585,16 @@ def _within(found: Dossier) -> Content:
 
 def _pain(found: Dossier) -> Content:
     marked = [run for run in found.runs if run.pains]
-    words = [
-        "The runner can press the button three times to say “felt it here”. Pain before a run and"
-        " on the morning after is not recorded in these runs: not known, which is not the same as"
-        " none."
-    ]
+    noted: list[Content] = [paragraphs(pain_words(found.beside)), pain_timeline(found.beside)]
+    words = ["The runner can press the button three times to say “felt it here”; it has no level."]
     if not marked:
-        return [paragraphs([*words, "Nothing was marked in these runs."]), CARE]
+        return [*noted, paragraphs([*words, "Nothing was marked in these runs."]), CARE]
     rows = [
         pain_row(pain, f"{run.day}, {clock(pain.time_s)}", run.verdict)
         for run in marked
         for pain in run.pains[:20]
     ]
-    return [paragraphs(words), pain_table(rows), CARE]
+    return [*noted, paragraphs(words), pain_table(rows), CARE]
 
 
 # Method, limits, data.
@@ -620,9 +621,10 @@ def _method(found: Dossier) -> Content:
         " after a start, nor what looks like a slope (one sensor tells slopes of 6 % and more,"
         " hardly less).",
         "Contact, flight, bounce and impact change with cadence and speed: runs are compared only"
-        " at a like cadence (3 %), and not with runs known to be of another speed (5 %). Shoes,"
-        " ground and weather are not known.",
+        " at a like cadence (3 %), and not with runs known to be of another speed (5 %). Ground and"
+        " weather are not known.",
         *_outside_method(found),
+        "Pain, strength and shoes: as the runner noted them; a day without an entry is not known.",
     ]
     limits = [
         "No loading rate, no spine load, no posture score, no comparison with other people: one"
@@ -666,8 +668,9 @@ def _data(found: Dossier) -> Content:
     words = []
     if found.files:
         words.append(
-            f"Beside this page: {found.files[0]} (a row a run) and {found.files[1]} (a row a"
-            " minute), as comma-separated text, UTF-8; an empty cell is not known."
+            f"Beside this page: {found.files[0]} (a row a run), {found.files[1]} (a row a"
+            f" minute) and {found.files[2]} (a row a week), as comma-separated text, UTF-8; an"
+            " empty cell is not known."
         )
     words.append("It rests on these runs, and on no others but for the baseline and trends:")
     made: list[Content] = [paragraphs(words)]

@@ -9,6 +9,12 @@ from typing import Any
 from calibration.madeup import pod, strap
 from gaitpi.coach.types import Cue
 from gaitpi.config import CoachConfig, Config
+from gaitpi.journal.entries import Pain, Strength
+from gaitpi.review.diary import Level
+from gaitpi.review.diary import Told as Noted
+from gaitpi.review.load import Session, uses
+from gaitpi.review.report.backpart import Beside, beside
+from gaitpi.review.report.physio import Told
 from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.writer import RunWriter
 from tests.runs.sample import batches, counts, cue, header, second, step, withheld
@@ -157,3 +163,21 @@ def season(
         path = directory / f"run-{first + k:03d}.gaitpi"
         paths.append(write(path, seconds=rows, steps=steps_of(rows), wall_s=wall_s, boot="b" * 32))
     return paths
+
+
+def noted(kept: Sequence[Told]) -> Beside:
+    """A journal beside these runs: pain of every second run, strength, two pairs of shoes."""
+    runs, pains = [], []
+    for k, run in enumerate(kept):
+        v = run.verdict
+        session = Session(run.name, v.started, v.running_s, v.running_steps)
+        level = Level(0, k % 3, 2 + k % 4, len(run.pains)) if k % 2 else Level(marks=len(run.pains))
+        runs.append(Noted(session, run.form, "ab"[k // 2 % 2], "road", level, run.drifts))
+        day = session.day.isoformat()
+        for value, moment in ((level.before, "before"), (level.during, "during")):
+            if value is not None:
+                pains.append(
+                    Pain(day=day, entered_s=0.0, level=value, site="back-left", moment=moment)  # type: ignore[arg-type]
+                )
+    legs = Strength(day=runs[0].session.day.isoformat(), entered_s=0.0, what="legs", minutes=30.0)
+    return beside(runs, runs, uses([r.session for r in runs]), pains, [legs])

@@ -48,7 +48,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     runs = [*made.season(folder, 7, start=163.0, end=171.0), made.eventful(folder / "x.gaitpi")]
     forms = history(folder).forms
-    dossier = Dossier([told(data.read(path)) for path in runs], "8 runs", history=forms)
+    kept = [told(data.read(path)) for path in runs]
+    dossier = Dossier(kept, "8 runs", history=forms, beside=made.noted(kept))
     texts = {
         "run": run_page(data.read(runs[-1]), forms),
         "physio": physio_page(dossier),
@@ -129,7 +130,7 @@ def test_everything_has_a_name_and_a_place(
         if value(node, "role") in named | {"heading", "DisclosureTriangle"}:
             assert value(node, "name").strip(), node
     pictures = [node for node in nodes if value(node, "role") in ("image", "img")]
-    assert len(pictures) == {"run": 6, "physio": 2, "empty": 0}[name]
+    assert len(pictures) == {"run": 6, "physio": 5, "empty": 0}[name]
     assert all(len(value(node, "description")) > 20 for node in pictures)
     heads = [value(n, "role") for n in nodes if value(n, "role") in ("columnheader", "rowheader")]
     if name != "empty":

@@ -68,14 +68,14 @@ def test_a_page_of_the_last_run_lands_here(runs: Path, season: Path, capsys: Cap
     assert (runs / "run-002.gaitpi").read_bytes() == (season / "run-002.gaitpi").read_bytes()
 
 
-def test_a_physiotherapist_gets_a_page_and_two_tables(
+def test_a_physiotherapist_gets_a_page_and_three_tables(
     runs: Path, season: Path, capsys: Capture
 ) -> None:
     put(season, runs)
     assert main(["report", "--physio"]) == 0
     names = capsys.readouterr().out.split()
     stem = "gaitpi-physio-20261123-20261127"
-    assert names == [f"{stem}.html", f"{stem}-runs.csv", f"{stem}-minutes.csv"]
+    assert names == [f"{stem}.html", *(f"{stem}-{t}.csv" for t in ("runs", "minutes", "weeks"))]
     assert len(Path(names[1]).read_text().splitlines()) == 1 + 3
     assert len(Path(names[2]).read_text().splitlines()) == 1 + 3 * 9
     assert names[1] in Path(names[0]).read_text(encoding="utf-8")

@@ -398,7 +398,7 @@ def test_physio_page_says_what_it_must(both: dict[str, str]) -> None:
         "pain after a fall",
         "it does not diagnose",
         "“Felt it here” was pressed more than once in a run",
-        "is not recorded in these runs: not known",
+        "No pain was noted in the journal in these days, not on mornings either: not known",
         "95 % interval",
         "No programme has been started",
         "Nothing is prescribed",
@@ -456,7 +456,7 @@ def test_the_newest_weeks_are_chosen_by_the_clock_of_the_runs(tmp_path: Path) ->
     assert [run.name for run in found.runs] == ["run-040"]
     assert list(found.damaged) == ["torn"]
     assert len(gather.weeks(tmp_path, 20.0).runs) == 7
-    text = text_of(gather.physio(tmp_path, found, ("r.csv", "m.csv")))
+    text = text_of(gather.physio(tmp_path, found, ("r.csv", "m.csv", "w.csv")))
     for words in (
         "1 run of a simulated runner left out",
         "1 run without running left out",

@@ -1,0 +1,4 @@
+"""The runner's journal beside the runs: pain, strength, shoes and notes. No numpy.
+
+Nothing is imported here, so that a command that reads one line stays quick on a small machine.
+"""

@@ -1,0 +1,172 @@
+"""Cues rest after a severe pain until a lower one is entered, and not knowing ends nothing."""
+
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitpi.device.resting import Resting
+from gaitpi.journal import store, texts
+from gaitpi.journal.days import local
+from gaitpi.journal.entries import Pain
+from gaitpi.journal.rest import Rest, resting, unknown
+from gaitpi.journal.store import Journal, Put
+from gaitpi.review.explain import explain, sentences
+from gaitpi.runs.header import utc_offset_s
+from gaitpi.runs.reader import RunReader
+from tests.device.bench import WALL_S as BENCH_S
+from tests.device.bench import Bench, recorded, replayed
+from tests.journal.made import in_memory, pain, stamp
+
+DAY = date(2026, 5, 3)
+LONG_S = 75.0
+"""Long enough for a cue to come."""
+
+
+def rests(*pains: Pain, on: date = DAY) -> bool:
+    return resting(in_memory(*map(Put, pains)), on) is not None
+
+
+def test_from_six_on_and_for_seven_days_at_most() -> None:
+    assert not rests(pain(level=5))
+    assert rests(pain(level=6))
+    assert rests(pain(level=10), on=DAY + timedelta(days=6))
+    assert not rests(pain(level=10), on=DAY + timedelta(days=7))
+    assert not rests()
+
+
+def test_a_clock_that_was_never_set_lets_no_days_pass() -> None:
+    assert rests(pain(level=7), on=date(1970, 1, 3))
+
+
+def test_a_lower_pain_ends_it_of_that_place_and_then_or_later() -> None:
+    severe = pain(level=7, site="knee-left", moment="during")
+    for lower, ends in (
+        (pain(level=5, site="knee-left"), True),
+        (pain(level=0), True),  # of no place
+        (pain(level=0, site="knee-right"), False),
+        (pain(level=6, site="knee-left"), False),
+        (pain(level=2, site="knee-left", moment="after"), True),
+        (pain(level=2, site="knee-left", moment="before"), False),  # it was before it
+        (pain(level=2, site="knee-left", day="2026-05-02"), False),
+        (pain(level=2, site="knee-left", day="2026-05-04", moment="before"), True),
+    ):
+        assert rests(severe, lower) == (not ends), lower
+    # entered before it, of the same day without a time: it does not end it
+    assert rests(pain(level=1, site="knee-left"), pain(level=7, site="knee-left"))
+
+
+def test_the_worst_is_told() -> None:
+    journal = in_memory(Put(pain(level=6, site="hip-left")), Put(pain(level=8, site="knee-left")))
+    assert resting(journal, DAY) == Rest(8, "knee-left", "2026-05-03")
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 9)), max_size=6))
+def test_without_a_later_lower_one_it_rests(said: list[tuple[int, int]]) -> None:
+    pains = [pain(level=n, day=(DAY - timedelta(days=back)).isoformat()) for n, back in said]
+    # by day, and of a day as entered
+    order = sorted(range(len(pains)), key=lambda k: (pains[k].day, k))
+    last = [k for k in order if pains[k].level < 6]
+    after = order[order.index(last[-1]) + 1 :] if last else order
+    expected = any((DAY - pains[k].date).days < 7 for k in after if pains[k].level >= 6)
+    assert rests(*pains) == expected
+
+
+def test_a_damaged_row_of_these_days_is_not_known() -> None:
+    one = in_memory(Put(pain(level=1))).changes[0]
+    wall_s = one.stamp.wall_s
+    assert unknown(Journal((one, None)), wall_s + 1e9)
+    assert unknown(Journal((None, one)), wall_s)
+    assert not unknown(Journal((None, one)), wall_s + 8 * 86_400.0)
+    assert not unknown(Journal((one,)), wall_s)
+
+
+def _day() -> str:
+    return local(BENCH_S, utc_offset_s(BENCH_S)).date().isoformat()
+
+
+def _bench(tmp_path: Path, *pains: Pain) -> Bench:
+    path = store.path_in(tmp_path / "runs")
+    store.put(path, map(Put, pains), stamp())
+    return Bench(tmp_path, resting=True)
+
+
+def test_a_run_after_a_severe_pain_is_without_cues_and_so_is_its_replay(tmp_path: Path) -> None:
+    bench = _bench(tmp_path, pain(level=7, site="knee-left", day=_day()))
+    ended = bench.run(bench.taps(50.0, 2), LONG_S)  # the button does not unmute
+    assert ended.path is not None
+    assert not recorded(ended.path)
+    assert not replayed(ended.path)
+    assert "no" in [name for _, name in bench.heard.sounds]
+    assert f"No cues in this run: pain 7 (knee-left) was entered for {_day()}." in bench.said
+    with RunReader(ended.path) as run:
+        (event,) = [e for e in run.events() if e.kind == "journal"]
+        answer = explain(run, 60.0)
+    assert event.time_s == 0.0
+    assert answer.rule == "quiet.mute"
+    assert not answer.doubts
+    assert f"pain 7 (knee-left) was entered for {_day()}" in " ".join(sentences(answer))
+
+
+def test_a_run_after_a_lower_pain_is_cued(tmp_path: Path) -> None:
+    bench = _bench(tmp_path, pain(level=7, day=_day()), pain(level=5, day=_day()))
+    ended = bench.run({}, LONG_S)
+    assert ended.path is not None
+    assert recorded(ended.path)
+
+
+def test_entered_in_a_run_it_rests_from_then_on(tmp_path: Path) -> None:
+    bench = _bench(tmp_path)
+    path = store.path_in(bench.directory)
+
+    def enter() -> None:
+        store.put(path, [Put(pain(level=6, day=_day()))], stamp())
+
+    ended = bench.run({30.0: enter}, LONG_S)
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        (event,) = [e for e in run.events() if e.kind == "journal"]
+        kept = [e for e in run.withheld() if e.rule == "quiet.mute"]
+    assert 30.0 <= event.time_s <= 32.0
+    assert kept  # a cue that would have come
+    assert not recorded(ended.path)
+    assert not replayed(ended.path)
+
+
+def test_a_journal_that_cannot_be_read_leaves_no_cues_and_says_so(tmp_path: Path) -> None:
+    bench = _bench(tmp_path)
+    store.path_in(bench.directory).write_bytes(b"no journal" * 100)
+    ended = bench.run({}, LONG_S)
+    assert ended.path is not None
+    assert not recorded(ended.path)
+    assert any("journal.db is not a journal" in said or "SQLite" in said for said in bench.said)
+
+
+def test_read_in_a_thread_it_is_known_soon_after(tmp_path: Path) -> None:
+    path = store.path_in(tmp_path)
+    keeps = Resting(tmp_path, lambda: BENCH_S, threaded=True)
+    assert keeps.why() == ""
+    store.put(path, [Put(pain(level=9, day=_day()))], stamp())
+    until = time.monotonic() + 60.0
+    while not keeps.why() and time.monotonic() < until:
+        keeps.look()
+        time.sleep(0.01)
+    assert keeps.why() == texts.rests(9, "", _day())
+    path.unlink()
+    until = time.monotonic() + 60.0
+    while keeps.why() and time.monotonic() < until:
+        keeps.look()
+        time.sleep(0.01)
+    assert keeps.why() == ""
+
+
+def test_no_text_tells_anybody_to_run_on() -> None:
+    for level in range(11):
+        said = " ".join(texts.pain(level)).lower()
+        assert "keep going" not in said
+        assert ("clinician" in said) == (level >= 4)
+        assert ("cues rest" in said) == (level >= 6)
+    assert texts.marks(1) == []
+    assert "clinician" in " ".join(texts.marks(2))
