@@ -252,8 +252,12 @@ def said(
     about: Mornings,
     names: Mapping[str, str],
     first: date | None = None,
+    apart: Sequence[int] = (),
 ) -> list[str]:
-    """What has to be said below the table, a line each. ``first`` day of a run that is known."""
+    """What has to be said below the table, a line each.
+
+    ``first`` day of a run that is known; ``apart`` levels of pain that are of no run.
+    """
     lines = []
     pairs = [f"{sign} {name}" for name, sign in names.items() if name]
     unknown = any("" in w.shoes for w in found)
@@ -263,7 +267,9 @@ def said(
     if marks:
         runs = "once" if marks == 1 else f"{marks} times"
         lines.append(f"“Felt it here” was pressed {runs}; a press has no level.")
-    if not any(w.before.n or w.during.n or w.morning.n for w in found):
+    if apart:
+        lines.append(f"Pain noted in these weeks that is of no run: {span(apart).words()}.")
+    elif not any(w.before.n or w.during.n or w.morning.n for w in found):
         lines.append(texts.BACK_NO_PAIN)
     lines += _beyond(about)
     stand_in = any(w.use.by == "steps" for w in found)

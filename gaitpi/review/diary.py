@@ -5,7 +5,7 @@ for :func:`gather`; no numpy.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -83,16 +83,8 @@ def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Leve
     Where a day had two runs nobody can tell which of them a morning follows: it is of neither
     unless it names one. Days of a clock that was wrong are left out.
     """
-    by_day: dict[date, list[Session]] = {}
-    for session in sorted(sessions, key=lambda s: s.started.timestamp()):
-        by_day.setdefault(session.day, []).append(session)
-    names = {s.run_id for s in sessions}
     found: dict[str, dict[str, int]] = {}
-    for pain in pains:
-        moment = {"after": "during"}.get(pain.moment, pain.moment)
-        if not moment or not pain.sure:
-            continue
-        run = pain.run if pain.run in names else _run_of(by_day, pain, moment)
+    for pain, run, moment in _placed(sessions, pains):
         if run:
             of = found.setdefault(run, {})
             of[moment] = max(of.get(moment, 0), pain.level)
@@ -100,6 +92,28 @@ def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Leve
         run: Level(of.get("before"), of.get("during"), of.get("morning"))
         for run, of in found.items()
     }
+
+
+def apart(
+    sessions: Sequence[Session], pains: Iterable[Pain], since: date, until: date
+) -> list[int]:
+    """The levels noted from ``since`` to ``until`` that are of none of the runs."""
+    placed = _placed(sessions, pains)
+    return [pain.level for pain, run, _ in placed if not run and since <= pain.date <= until]
+
+
+def _placed(sessions: Sequence[Session], pains: Iterable[Pain]) -> Iterator[tuple[Pain, str, str]]:
+    """Each pain with the id of its run and the moment; "" = none that can be told."""
+    by_day: dict[date, list[Session]] = {}
+    for session in sorted(sessions, key=lambda s: s.started.timestamp()):
+        by_day.setdefault(session.day, []).append(session)
+    names = {s.run_id for s in sessions}
+    for pain in pains:
+        moment = {"after": "during"}.get(pain.moment, pain.moment)
+        if not moment or not pain.sure:
+            yield pain, "", moment
+        else:
+            yield pain, pain.run if pain.run in names else _run_of(by_day, pain, moment), moment
 
 
 def _run_of(by_day: Mapping[date, Sequence[Session]], pain: Pain, moment: str) -> str:

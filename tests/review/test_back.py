@@ -126,6 +126,9 @@ def test_what_is_said_below() -> None:
     words = said(nothing, mornings([run(0)], [run(0).session]), letters(nothing))
     assert texts.BACK_NO_PAIN in words
     assert words[-1] == texts.BACK_READING
+    words = said(nothing, mornings([], []), letters(nothing), apart=[3, 0])
+    assert words[0] == "Pain noted in these weeks that is of no run: 0-3(2)."
+    assert texts.BACK_NO_PAIN not in words
     marked = made([run(0, shoe="red", pain=Level(marks=2))])
     words = said(marked, mornings([], []), letters(marked))
     assert words[0] == "shoes: A red"

@@ -15,7 +15,7 @@ from gaitpi.editfile import Split, path_of
 from gaitpi.editfile import add as edit
 from gaitpi.journal import store
 from gaitpi.journal.entries import Moment, Pain, Shoe, Use, Worn
-from gaitpi.review.diary import Level, gather, levels
+from gaitpi.review.diary import Level, apart, gather, levels
 from gaitpi.review.load import Session
 from gaitpi.tagfile import Tag
 
@@ -55,6 +55,13 @@ def test_what_nobody_said_when_or_a_wrong_clock_dated_is_left_out() -> None:
     assert levels([session(0)], [pain(0, 9, "")]) == {}
     assert levels([session(0)], [pain(0, 9, "before", sure=False)]) == {}
     assert levels([session(0)], [pain(5, 9, "before")]) == {}
+
+
+def test_what_is_of_no_run_is_not_lost() -> None:
+    """Within the days that are asked for: a morning of before them is somebody else's."""
+    noted = [pain(0, 9, ""), pain(1, 4, "morning"), pain(2, 5, "morning"), pain(9, 1, "during")]
+    assert apart([session(0)], noted, DAY, DAY + timedelta(days=8)) == [9, 5]
+    assert apart([], noted, DAY + timedelta(days=1), DAY + timedelta(days=1)) == [4]
 
 
 pains = st.lists(
