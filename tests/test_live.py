@@ -136,6 +136,10 @@ def _link(role: Role, state: str, for_s: float = 12.0) -> LinkStatus:
             "outside  heart no data (no skin contact)   speed no data (searching 00:03)",
         ),
         (
+            RadioStatus(heart=HeartStatus(bpm=150, age_s=0.5, contact=False)),
+            "outside  heart no data (no skin contact)",
+        ),
+        (
             RadioStatus(pod=PodStatus(speed_ms=0.0, age_s=0.2)),
             "outside  speed 0.0 km/h (0 s old)",
         ),

@@ -224,7 +224,8 @@ def _usual(runs: Sequence[Form], metric: Metric) -> Usual:
 def smallest(metric: Metric, value: float, own: float, u: float) -> Bar:
     """The smallest real difference: the largest of published, ``own`` and 1.96 ``u``.
 
-    Not known (NaN) without ``u``, and without both of the others; of what is chosen ``own`` is none.
+    Not known (NaN) without ``u``, and without both of the others; there is no own of what is
+    chosen.
     """
     published = metric.smallest(value)
     own = math.nan if metric.chosen else own

@@ -15,8 +15,8 @@ class Metric:
     whose. ``by_cadence``: it changes with cadence, so only runs of like cadence are compared;
     ``by_speed``: with speed, so runs that are known to be of unlike speed are not. ``outside``: it
     comes from a strap, a pod or an imported file (:mod:`gaitpi.review.outside`), and nothing is
-    said of it where no run has it. ``chosen``: the runner chose it, so what his runs differ by is no
-    error of it. ``meaning`` is one sentence on what it is.
+    said of it where no run has it. ``chosen``: the runner chose it, so what his runs differ by is
+    no error of it. ``meaning`` is one sentence on what it is.
     """
 
     key: str

@@ -522,6 +522,8 @@ def _covered(way: Way, window: tuple[float, float]) -> float:
 
 def _hearts_differ(own: Track, file: Track, window: tuple[float, float]) -> Iterator[str]:
     """Over the time that both know."""
+    if not (own.source and file.source):
+        return
     pairs = [
         (value, other, end - begin)
         for begin, end, value in own.within(*window)
@@ -540,6 +542,8 @@ def _hearts_differ(own: Track, file: Track, window: tuple[float, float]) -> Iter
 
 def _ways_differ(own: Way, file: Way, window: tuple[float, float]) -> Iterator[str]:
     """Over the longest time that both know without a hole."""
+    if not (own.source and file.source):
+        return
     edges = sorted({*window, *(t for way in (own, file) for h in way.holes(*window) for t in h)})
     spans = [
         (b - a, a, b)

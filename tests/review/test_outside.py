@@ -165,12 +165,17 @@ def test_a_wrap_is_counted_through(tmp_path: Path, first_m: float) -> None:
     _, told = found(record(tmp_path / "r.gaitpi", *both(first_m=first_m)))
     assert told.distance_m == pytest.approx(SPEED * (LENGTH_S - 1.0), abs=0.3)
     assert told.distance_by == "count"
+    # while nobody heard it, too
+    _, told = found(record(tmp_path / "s.gaitpi", *both([(280.0, 330.0)], first_m=first_m)))
+    assert told.distance_m == pytest.approx(SPEED * (LENGTH_S - 1.0), abs=0.3)
+    assert not told.at_least
 
 
 def test_a_reset_is_no_distance(tmp_path: Path) -> None:
     hearts, pods = both(first_m=5000.0)
     begun = [p._replace(distance_m=p.distance_m - 5900.0 * (p.time_s > 300)) for p in pods]
     _, told = found(record(tmp_path / "r.gaitpi", hearts, begun))
+    assert (told.distance_by, told.doubts) == ("count", ())
     assert told.distance_m == pytest.approx(SPEED * (LENGTH_S - 1.0), abs=0.3)
     _, pods = both([(290.0, 330.0)], first_m=5000.0)
     lost = [p._replace(distance_m=p.distance_m - 5900.0 * (p.time_s > 300)) for p in pods]
