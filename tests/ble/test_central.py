@@ -15,6 +15,7 @@ from gaitpi.ble.readings import Heart, Link, Reading
 from tests.ble.rig import (
     DENY,
     POD,
+    ROOT,
     STRAP,
     Bus,
     Central,
@@ -181,6 +182,29 @@ def test_no_permission(tmp_path: Path, made: Rig) -> None:
     central.close()
     bluez.close()
     bus.close()
+
+
+def test_without_bleak_it_says_so(made: Rig, tmp_path: Path) -> None:
+    made.pair("heart")
+    (tmp_path / "bleak.py").write_text("raise ImportError('not here')")
+    made.bus.environ_more["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
+    assert "not installed" in made.central().until(link("heart", "off", "no-bleak")).words
+
+
+def test_a_file_of_devices_that_cannot_be_read_is_said(made: Rig) -> None:
+    """What was paired stays in force."""
+    made.bluez.strap()
+    made.pair("heart")
+    central = made.central()
+    central.until(is_heart)
+    kept = made.paired.read_bytes()
+    made.paired.unlink()
+    made.paired.mkdir()
+    assert "cannot be read" in central.until(told("paired-file")).words
+    central.until(is_heart)
+    made.paired.rmdir()
+    made.paired.write_bytes(kept)
+    central.until(link("heart", "connected", ""))
 
 
 def test_calls_that_hang(made: Rig) -> None:
