@@ -54,6 +54,7 @@ class Bus:
 
     def __init__(self, folder: Path, more: str = "") -> None:
         self.path = folder / "bus"
+        self.environ_more: dict[str, str] = {}
         config = folder / "bus.conf"
         config.write_text(_BUS.format(path=self.path, more=more))
         self.process = subprocess.Popen(
@@ -70,6 +71,7 @@ class Bus:
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.path}",
             "PYTHONPATH": str(ROOT),
             "XDG_RUNTIME_DIR": str(self.path.parent),
+            **self.environ_more,
         }
 
     def close(self) -> None:
