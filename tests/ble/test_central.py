@@ -240,6 +240,20 @@ def test_a_bluez_that_is_killed_and_started_again(made: Rig) -> None:
     assert central.until(is_heart).time_s - back_s < RETURN_S
 
 
+def test_a_bluez_that_is_stopped_in_order_is_not_called_an_adapter(made: Rig) -> None:
+    """It takes the adapters out before it goes."""
+    made.bluez.strap()
+    made.pair("heart")
+    central = made.central()
+    central.until(is_heart)
+    made.bluez("adapter", there=False)
+    made.bluez.close()
+    central.until(told("no-bluez"))
+    central.hear(0.3)
+    links = [r for r in central.hear(1.5) if isinstance(r, Link) and r.role == "heart"]
+    assert {one.reason for one in links} == {"no-bluez"}
+
+
 def test_of_several_adapters_the_lowest_that_is_on_is_taken() -> None:
     dbus_fast = pytest.importorskip("dbus_fast")
 
