@@ -53,6 +53,8 @@ class Air:
     def open(self, *adapters: str) -> None:
         """The radios' process, and these controllers plugged in: bluetoothd starts by itself."""
         machine = self._station.machine
+        # where both ends are one bluetoothd (5.66), notifications on its enhanced channels get lost
+        machine.shell("sed -i 's/^#Channels = 3/Channels = 1/' /etc/bluetooth/main.conf")
         machine.must(
             *("systemd-run", f"--unit={UNIT}", "--collect", "-p", "Nice=19"),
             *("-p", "OOMScoreAdjust=900", "-E", f"PYTHONPATH=/{RADIOS_SITE}"),
