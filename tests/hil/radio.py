@@ -246,6 +246,8 @@ def returns(log: Sequence[Sent], who: str, since_s: float = 0.0) -> list[float]:
 
 def lateness_ms(ticks: Sequence[float], period_s: float) -> list[float]:
     """How much later than on an even grid each tick came, ms; the earliest one is on it."""
+    if not ticks:
+        return []
     off = [t - ticks[0] - period_s * round((t - ticks[0]) / period_s) for t in ticks]
     return [1e3 * (one - min(off)) for one in off]
 
