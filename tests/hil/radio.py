@@ -53,6 +53,8 @@ class Air:
     def open(self, *adapters: str) -> None:
         """The radios' process, and these controllers plugged in: bluetoothd starts by itself."""
         machine = self._station.machine
+        # where both ends are one bluetoothd (5.66), notifications on its enhanced channels get lost
+        machine.shell("sed -i 's/^#Channels = 3/Channels = 1/' /etc/bluetooth/main.conf")
         machine.must(
             *("systemd-run", f"--unit={UNIT}", "--collect", "-p", "Nice=19"),
             *("-p", "OOMScoreAdjust=900", "-E", f"PYTHONPATH=/{RADIOS_SITE}"),
@@ -244,6 +246,8 @@ def returns(log: Sequence[Sent], who: str, since_s: float = 0.0) -> list[float]:
 
 def lateness_ms(ticks: Sequence[float], period_s: float) -> list[float]:
     """How much later than on an even grid each tick came, ms; the earliest one is on it."""
+    if not ticks:
+        return []
     off = [t - ticks[0] - period_s * round((t - ticks[0]) / period_s) for t in ticks]
     return [1e3 * (one - min(off)) for one in off]
 

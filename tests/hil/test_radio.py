@@ -45,13 +45,15 @@ from tests.hil.report import Report
 from tests.hil.station import BUZZER, CONFIG, GAITPI, Station, longest_gap, runner
 
 MINUTES: Final = float(os.environ.get("GAITPI_RADIO_MINUTES", "1.5"))
-"""How long strap and pod are listened to, and half as long in a storm."""
+"""How long strap and pod are listened to."""
 DROPS: Final = int(os.environ.get("GAITPI_TRIALS", "5"))
 """How often one of them is lost meanwhile."""
 RETURN_S: Final = 10.0
 """Promised: linked again so long after it is there again, s."""
 STORM_S: Final = 9.0
 """A link that storms for longer is ended (``ble.gate``), s."""
+SPANS: Final = 3 if MINUTES < 2.0 else 12
+"""So many storms, and as many times of calm."""
 SAME_MS: Final = 1.0
 """Promised: a storm moves no cue's p99 further, ms."""
 MENDED_S: Final = 25.0
@@ -163,8 +165,9 @@ def test_drops_and_returns(station: Station, air: Air, report: Report) -> None:
         f"linked again {median(took):.1f} s after it was there again "
         f"(p90 {quantile(took, 0.9):.1f}, worst {max(took):.1f}); {verdict}; "
         f"{watch.looks} looks at the status, {watch.nothing} of them at a sensor without data, "
-        "none at a value that was not just sent",
+        f"{len(watch.untrue)} at a value that was not just sent",
     )
+    assert not watch.untrue
     assert len(took) >= DROPS
     assert max(took) <= RETURN_S
     assert longest_gap(path) < 0.05
@@ -176,7 +179,7 @@ def test_storm(station: Station, air: Air, report: Report) -> None:
     _begin(station, air, plain)
     time.sleep(5.0)
     arms: dict[str, list[tuple[float, float]]] = {"calm": [], "storm": []}
-    for _ in range(max(3, round(MINUTES * 30.0 / STORM_S / 2))):
+    for _ in range(SPANS):
         for arm, spans in arms.items():
             began = station.bench.now()
             if arm == "storm":
@@ -189,12 +192,7 @@ def test_storm(station: Station, air: Air, report: Report) -> None:
     ticks = [e.time_s for e in edges if e.line == BUZZER and e.level]
     path = station.run_file()
     verdict = _judged(path, air)
-    assert longest_gap(path) < 0.05
     late = {arm: _late_ms(ticks, spans) for arm, spans in arms.items()}
-    for arm in arms:
-        wanted = (STORM_S - 1.0) * TARGET_SPM / 60.0
-        counts = [len(ms) for ms in late[arm]]
-        assert all(abs(count - wanted) <= 1.5 for count in counts), (arm, counts, late[arm])
     said = []
     for arm in arms:
         ms = list(itertools.chain.from_iterable(late[arm]))
@@ -204,11 +202,17 @@ def test_storm(station: Station, air: Air, report: Report) -> None:
     middle, _ = difference(late["calm"], late["storm"], 0.5)
     storms = [e for e in air.log() if e["what"] == "storm over"]
     rate = sum(e["sent"] for e in storms) / sum(e["seconds"] for e in storms) * 2.0
+    gap_s = longest_gap(path)
     report(
         f"{rate:.0f} measurements a second from both, on and off, {STORM_S:.0f} s each",
         f"{'; '.join(said)}; p99 apart by {more:+.2f} ms, in a storm higher by {at_least:+.2f} ms "
-        f"at least (95 %); no sample lost; {verdict}",
+        f"at least (95 %); longest time without a sample {1e3 * gap_s:.0f} ms; {verdict}",
     )
+    assert gap_s < 0.05
+    wanted = (STORM_S - 1.0) * TARGET_SPM / 60.0
+    for arm in arms:
+        counts = [len(ms) for ms in late[arm]]
+        assert all(abs(count - wanted) <= 1.5 for count in counts), (arm, counts)
     assert middle <= SAME_MS
     assert at_least <= SAME_MS
 
@@ -449,6 +453,7 @@ class Watch:
         self._air = air
         self.looks = 0
         self.nothing = 0
+        self.untrue: list[str] = []
 
     def until(self, time_s: float) -> None:
         """Look once a second until then."""
@@ -469,9 +474,15 @@ class Watch:
             if value is None:
                 self.nothing += 1
                 continue
-            # the status is up to a second old, and reading it took a moment
-            sent = self._air.sent(who, before_s - LATE_S - STATUS_S)
-            assert value * unit in {entry[mine] for entry in sent}, (who, value, sent)
+            # the status is up to a second old, and reading it took a moment; the log of the air may
+            # be a moment behind
+            for _ in range(20):
+                sent = self._air.sent(who, before_s - LATE_S - STATUS_S)
+                if value * unit in {entry[mine] for entry in sent}:
+                    break
+                time.sleep(0.1)
+            else:
+                self.untrue.append(f"{who} {value} at {before_s:.1f}")
 
 
 def _radio(station: Station) -> dict[str, Any]:
@@ -517,9 +528,9 @@ def _begin(
 
 
 def _late_ms(ticks: list[float], spans: list[tuple[float, float]]) -> list[list[float]]:
-    """How late the ticks of each span came on the metronome's one grid, ms."""
-    late = dict(zip(ticks, lateness_ms(ticks, 60.0 / TARGET_SPM), strict=True))
-    return [[late[t] for t in ticks if begin <= t < end] for begin, end in spans]
+    """How late the ticks of each span came on an even grid, ms."""
+    within = [[t for t in ticks if begin <= t < end] for begin, end in spans]
+    return [lateness_ms(span, 60.0 / TARGET_SPM) for span in within]
 
 
 def _until(time_s: float) -> None:
