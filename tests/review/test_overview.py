@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,18 @@ def test_what_changed_and_drifted_is_said(tmp_path: Path) -> None:
     assert more(nothing)[1] == "usual      not known (no earlier runs)"
     assert math.isnan(v.target_spm)
     assert "target propose" in suggestion(v, nothing, recording=False)
+
+
+def test_strength_is_named_where_form_drifted_late() -> None:
+    course = course_of(range(3, 60), lambda m: 6.0 + max(0, m - 30) * 0.4, "lean_deg")
+    found = drifts(course)
+    for minutes, late in ((50.0, True), (150.0, False)):
+        b = Beside(replace(form(0.0), duration_s=60.0 * minutes), {}, found, 0)
+        words = " ".join(" ".join(more(b)).split())
+        assert "drift belt lean +1" in words
+        assert ("strength belt lean drifted late" in words) == late
+        assert ("(Cai 2017)" in words) == late
+    assert "strength" not in " ".join(more(Beside(form(0.0), {}, {}, 0)))
 
 
 def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
