@@ -44,6 +44,11 @@ def told(reason: str) -> Callable[[Reading], Link | None]:
     return wanted
 
 
+def resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
 def test_strap_and_pod_are_read(made: Rig) -> None:
     made.bluez.strap()
     made.bluez.pod()
@@ -245,13 +250,14 @@ def test_a_storm_is_rate_limited(made: Rig) -> None:
     made.pair("heart")
     central = made.central()
     central.until(is_heart)
-    before = len(central.heard)
+    before, memory_kb = len(central.heard), resident_kb(central.process.pid)
     begun_s = time.monotonic()
     made.bluez("notify", address=STRAP, uuid=0x2A37, values=["1699000f03"], times=3000)
     central.until(lambda r: getattr(r, "left_out", 0) > 2500)
     seconds = time.monotonic() - begun_s
     passed = [r for _, r in central.heard[before:] if isinstance(r, Heart)]
     assert len(passed) <= 20 + 10 * seconds
+    assert resident_kb(central.process.pid) - memory_kb < 5_000
     assert central.until(link("heart", "connected"))
 
 
