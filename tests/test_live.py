@@ -27,7 +27,7 @@ from gaitpi.device import status as device
 from gaitpi.device.control import Board
 from gaitpi.device.controlsocket import Server, path_beside
 from gaitpi.device.live import Live, LiveCue
-from gaitpi.device.radio import HeartStatus, LinkStatus, PodStatus, RadioStatus
+from gaitpi.device.radio import AgreementStatus, HeartStatus, LinkStatus, PodStatus, RadioStatus
 from gaitpi.errors import ControlError
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
@@ -156,6 +156,16 @@ def test_strap_and_pod_with_their_age(radio: RadioStatus, words: str) -> None:
     assert lines[3] == words
     assert all(len(row) <= 80 for row in lines)
     assert words.removeprefix("outside  ").replace("   ", "  ") in line(live)
+
+
+def test_a_pod_that_counts_otherwise_is_doubted() -> None:
+    words = "The foot pod counts one foot: 85 a minute, where the belt counts 170."
+    for state, said in (("one foot", [f"doubt    {words}"]), ("agrees", []), ("unknown", [])):
+        agreement = AgreementStatus(state=state, words=words)
+        radio = RadioStatus(pod=POD, agreement=agreement)
+        lines = panel(shown(msgspec.structs.replace(MOMENT, radio=radio)))
+        assert [row for row in lines if row.startswith("doubt")] == said
+        assert all(len(row) <= 80 for row in lines)
 
 
 def test_nothing_is_said_of_what_is_not_paired() -> None:

@@ -172,7 +172,7 @@ def _columns() -> int:
 
 
 def panel(live: Mapping[str, Any]) -> list[str]:
-    """The moment in six lines of at most 80 columns; seven with a strap or a pod."""
+    """The moment in six lines of at most 80 columns; up to eight with a strap or a pod."""
     activity = live.get("activity")
     known = isinstance(activity, int) and 0 <= activity < len(ACTIVITIES)
     head = f"{clock(_number(live.get('time_s')))}  {_text(live.get('state'))}"
@@ -182,6 +182,7 @@ def panel(live: Mapping[str, Any]) -> list[str]:
         f"cadence  {_cadence(live)}",
         f"lean     {_lean(live)}",
         *([f"outside  {words}"] if (words := "   ".join(outside(live))) else []),
+        *([f"doubt    {words}"] if (words := doubt(live)) else []),
         f"coach    {coach(live)}",
         f"cues     {_cues(live)}",
         f"data     {_data(live)}",
@@ -212,6 +213,15 @@ def outside(live: Mapping[str, Any]) -> list[str]:
             told = status if isinstance(status, Mapping) else {}
             found.append(f"{what} {value(told) or f'no data ({_why(told, link)})'}")
     return found
+
+
+def doubt(live: Mapping[str, Any]) -> str:
+    """How the pod's count of steps is not the belt's; "" where it is, or that is not known."""
+    radio = live.get("radio")
+    agreement = radio.get("agreement") if isinstance(radio, Mapping) else None
+    if not isinstance(agreement, Mapping) or agreement.get("state") in ("agrees", "unknown"):
+        return ""
+    return _text(agreement.get("words"))
 
 
 def _heart(status: Mapping[str, Any]) -> str:

@@ -4,14 +4,16 @@ import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.madeup import Drops, pod, strap
 from gaitpi.ble.readings import STALE_S
 from gaitpi.importfile import NOTHING, Imported, Imports, Points
+from gaitpi.review import fitexport, form, tables
 from gaitpi.review.outside import (
     WRAP_M,
     Facts,
@@ -28,6 +30,8 @@ from gaitpi.review.outside import (
     pod_way,
     short_words,
 )
+from gaitpi.review.report import data
+from gaitpi.review.report.runpage import run_page
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.view import RunView, Window
@@ -362,3 +366,30 @@ def test_means_lie_between_what_is_known(parts: list[tuple[float, float, float]]
         values = [value for _, _, value in parts]
         assert min(values) - 1e-9 <= track.mean(0.0, 300.0) <= max(values) + 1e-9
         assert track.most(0.0, 300.0) == max(values)
+
+
+ODD = st.floats() | st.sampled_from((0.0, -0.0, 1e300, -1e300, math.inf, -math.inf, 5e-324))
+WHOLE = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 300)
+WHEN = st.floats(-1e8, 1e8) | st.floats(0.0, 120.0)
+HEARTS = st.builds(HeartRow, WHEN, WHEN, WHOLE, ODD, ODD, st.sampled_from(("[]", "[0.4, 64]")))
+PODS = st.builds(PodRow, WHEN, WHEN, ODD, WHOLE, ODD, ODD, WHOLE)
+
+
+@given(st.lists(HEARTS, max_size=30), st.lists(PODS, max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_in_the_file_nothing_falls_over(
+    hearts: list[HeartRow], pods: list[PodRow]
+) -> None:
+    """A run file may come from anybody."""
+    with TemporaryDirectory() as folder:
+        path = record(Path(folder, "r.gaitpi"), hearts, pods, length_s=120.0)
+        with RunReader(path) as run:
+            told = form.read(run).form.facts
+            assert math.isnan(told.heart_rate_bpm) or 20 <= told.heart_rate_bpm <= 250
+            assert math.isnan(told.distance_m) or 0.0 <= told.distance_m <= 12.5 * 125.0
+            assert all(len(f"x{words}") < 200 for words in (distance_words(told), *told.doubts))
+            fitexport.activity(run)
+            for name in ("heart", "rr", "pod", "steps", "seconds"):
+                for row in tables.made(name, run):
+                    assert len(row) == len(tables.TABLES[name].columns)
+        assert "<svg" in run_page(data.read(path))
