@@ -293,7 +293,7 @@ def test_distance_and_heart_rate_in_every_command(
     lines = printed(capsys, [])
     short = "distance   at least 1.61 km, 5:33 /km (pod); heart 150, max 150 (strap)"
     assert [line.split()[0] for line in lines[1:]] == [
-        *("cadence", "in", "lean", "distance", "quality", "next")
+        *("cadence", "in", "lean", "distance", "quality", "load", "next")
     ]
     assert short in lines
     assert short in printed(capsys, ["show", "--chart"])
