@@ -18,12 +18,13 @@ from gaitpi.config import Config
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import Outputs
 from gaitpi.device.daemon import Daemon, Ended
-from gaitpi.device.replay import mutes, open_recording, replay
+from gaitpi.device.replay import open_recording, replay
 from gaitpi.device.resume import AGAIN_MAX, KIND, WITHIN_S, LastCue, _controls, find
 from gaitpi.imu.reader import open_reader
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.runs.header import RunHeader
+from gaitpi.runs.muted import mutes
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.rows import EventRow, SecondRow, StepRow
