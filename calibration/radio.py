@@ -78,15 +78,16 @@ def measured(seconds: float, *, wild: bool) -> Figures:
         text=True,
     )
     try:
-        while process.poll() is None:  # a line longer than the pipe: read as it comes
+        while True:
             companions.tick()
             try:
                 out, _ = process.communicate(timeout=0.2)
             except subprocess.TimeoutExpired:
                 continue
+            if process.returncode:
+                raise SystemExit(f"The measurement has ended ({process.returncode}).")
             found: Figures = json.loads(out)
             return found
-        raise SystemExit("the measurement said nothing")
     finally:
         companions.end()
         if process.poll() is None:

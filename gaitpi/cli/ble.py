@@ -382,21 +382,16 @@ def _daemon() -> "tuple[RadioStatus | None, str]":
 
 
 def _aged(radio: "RadioStatus | None", seconds: float) -> "RadioStatus | None":
-    """The same, so many seconds later: what was fresh may be no more."""
+    """The same, so many seconds later."""
     from msgspec.structs import replace
-
-    from gaitpi.ble.readings import STALE_S
-    from gaitpi.device.radio import HeartStatus, PodStatus
 
     if radio is None:
         return None
     heart, pod = radio.heart, radio.pod
     if heart is not None and heart.age_s is not None:
-        age_s = heart.age_s + seconds
-        heart = replace(heart, age_s=age_s) if age_s <= STALE_S else HeartStatus(age_s=age_s)
+        heart = replace(heart, age_s=heart.age_s + seconds)
     if pod is not None and pod.age_s is not None:
-        age_s = pod.age_s + seconds
-        pod = replace(pod, age_s=age_s) if age_s <= STALE_S else PodStatus(age_s=age_s)
+        pod = replace(pod, age_s=pod.age_s + seconds)
     links = tuple(replace(link, for_s=link.for_s + seconds) for link in radio.links)
     return replace(radio, heart=heart, pod=pod, links=links)
 
