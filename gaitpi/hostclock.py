@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
+CLOCK_SET_S: Final = 1_704_067_200.0
+"""1 January 2024: a clock that is earlier has never been set."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 

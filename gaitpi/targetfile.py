@@ -17,11 +17,10 @@ from gaitpi import jsonlines
 from gaitpi.coach.targets import CAP
 from gaitpi.config import Config, build
 from gaitpi.errors import ConfigError, GaitpiError
+from gaitpi.hostclock import CLOCK_SET_S as CLOCK_SET_S
 
 NAME: Final = "targets.jsonl"
 NAME_SIMULATED: Final = "targets-simulated.jsonl"
-CLOCK_SET_S: Final = 1_704_067_200.0
-"""1 January 2024: a clock that is earlier has never been set."""
 
 Metric = Literal["cadence", "lean", "line"]
 

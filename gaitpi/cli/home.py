@@ -8,11 +8,11 @@ from gaitpi.cli import complain, load_config, print_json
 from gaitpi.cli.show import ending, fitting
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
-from gaitpi.errors import EXIT_OK, GaitpiError
-from gaitpi.journal.ofrun import next_step
+from gaitpi.errors import EXIT_OK
 from gaitpi.review import load, overview
+from gaitpi.review.history import History, history
 from gaitpi.review.verdict import fitted, judge
-from gaitpi.runs.reader import newest
+from gaitpi.runs.reader import RunReader, newest
 from gaitpi.runs.view import opened
 
 NOTHING: Final = """next       is every part well?            gaitpi doctor
@@ -34,11 +34,12 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_OK
     with opened(found[0].path, said=complain) as reader:
         verdict = judge(reader)
-        other = overview.beside(reader, directory, drift=False)
-        morning = next_step(reader)
+        known = history(directory)
+        other = overview.beside(reader, directory, drift=False, known=known)
+        morning = _morning(reader)
     recording = not verdict.finished and recorded_run() == verdict.run_id
     then = overview.suggestion(verdict, other, recording=recording)
-    most = _ceiling(directory, verdict.run_id if recording else "")
+    most = None if recording else _ceiling(directory, known)
     if morning and not recording:
         then = morning
     if args.json:
@@ -54,13 +55,17 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _ceiling(directory: Path, but: str) -> load.Ceiling | None:
-    """Of the next run; None while one is going on, for which it is too late."""
-    if but:
-        return None
-    try:
-        found = load.gather(directory)
-    except GaitpiError:  # what is wrong with the folder was said of its runs
-        return None
+def _morning(run: RunReader) -> str:
+    """What to enter next, where something was felt; the journal takes long to load."""
+    if not any(event.kind == "pain" for event in run.events()):
+        return ""
+    from gaitpi.journal.ofrun import next_step
+
+    return next_step(run)
+
+
+def _ceiling(directory: Path, known: History) -> load.Ceiling:
+    """Of the next run."""
+    found = load.gather(directory, known=known)
     day, clock_set = load.today()
     return load.ceiling(found.sessions, day, clock_set=clock_set)

@@ -103,7 +103,9 @@ def lines(found: Exposed) -> list[str]:
     made = []
     if found.bands:
         shares = [
-            f"{low}-{low + BAND_SPM} spm {n:,}" for low, n in found.bands if n >= 0.01 * found.steps
+            f"{low}-{low + BAND_SPM - 1} spm {n:,}"
+            for low, n in found.bands
+            if n >= 0.01 * found.steps
         ]
         made.append(f"steps by cadence  {', '.join(shares)}")
     if math.isfinite(found.landings):

@@ -18,13 +18,13 @@ from typing import Any, Final, Literal, NamedTuple
 
 from gaitpi import editfile
 from gaitpi.errors import GaitpiError
+from gaitpi.hostclock import CLOCK_SET_S
 from gaitpi.journal import texts
 from gaitpi.review.form import Form, exposure, read
-from gaitpi.review.history import NEWEST, SEASON, history
+from gaitpi.review.history import NEWEST, SEASON, History, history
 from gaitpi.review.outside import imported
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import cut, edits_of, opened
-from gaitpi.targetfile import CLOCK_SET_S
 
 FACTOR: Final = 1.10
 DAYS: Final = 30
@@ -249,13 +249,16 @@ class Gathered:
     simulated: bool
 
 
-def gather(directory: Path, *, but: str = "", newest: int = NEWEST) -> Gathered:
+def gather(
+    directory: Path, *, but: str = "", newest: int = NEWEST, known: History | None = None
+) -> Gathered:
     """The sessions of a folder, without the run ``but``: that which is going on.
 
     The ``newest`` runs, and more where 30 days have more. Simulated ones count only where nobody
-    ran; a file that cannot be read is named and left out.
+    ran; a file that cannot be read is named and left out. ``known`` the history of the folder
+    where it has been read.
     """
-    found = history(directory, newest=newest)
+    found = known or history(directory, newest=newest)
     if found.others and newest < SEASON and _within(found.forms):
         found = history(directory, newest=SEASON)
     forms = [f for f in found.forms if f.run_id != but]

@@ -17,7 +17,7 @@ from gaitpi.plaintext import plain
 from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, usual
 from gaitpi.review.drift import DRIFTS, Drift, drifts
 from gaitpi.review.form import Course, Form, read
-from gaitpi.review.history import history
+from gaitpi.review.history import History, history
 from gaitpi.review.metrics import METRICS, Metric
 from gaitpi.review.outside import distance_words, heart_words, imported, short_words
 from gaitpi.review.uncertainty import Z95
@@ -47,12 +47,15 @@ class Beside:
         }
 
 
-def beside(run: RunReader, directory: Path, *, drift: bool = True) -> Beside:
+def beside(
+    run: RunReader, directory: Path, *, drift: bool = True, known: History | None = None
+) -> Beside:
     """``run`` beside the other runs of ``directory``; beside none where it does not lie there.
 
-    Raises RunFileError when the run is damaged.
+    ``known`` the history of the folder where it has been read. Raises RunFileError when the run is
+    damaged.
     """
-    own, forms, course = _form(run, directory, whole=drift)
+    own, forms, course = _form(run, directory, whole=drift, known=known)
     found: dict[str, Drift] = {}
     if course is not None and drift:
         differ = {key: usual(own, forms, METRICS[key]).own for key in DRIFTS}
@@ -72,11 +75,11 @@ def form_of(run: RunReader, directory: Path) -> tuple[Form, Sequence[Form]]:
 
 
 def _form(
-    run: RunReader, directory: Path, *, whole: bool
+    run: RunReader, directory: Path, *, whole: bool, known: History | None = None
 ) -> tuple[Form, Sequence[Form], Course | None]:
     """The same, and the course of the run if that was read: it is when ``whole``."""
     here = run.path.absolute().parent == directory.absolute()
-    before = history(directory) if here else None
+    before = (known or history(directory)) if here else None
     forms = before.forms if before else ()
     kept = next((form for form in forms if form.run_id == run.run_id), None)
     if kept is not None and kept.duration_s != run.totals().duration_s:

@@ -7,7 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaitpi.cues.button import Press
+from gaitpi.device.controls import JOURNAL, KINDS, SETTLE, Order, Situation
 from gaitpi.device.resting import Resting
+from gaitpi.device.resume import _controls
 from gaitpi.journal import store, texts
 from gaitpi.journal.days import local
 from gaitpi.journal.entries import Pain
@@ -15,7 +18,9 @@ from gaitpi.journal.rest import Rest, resting, unknown
 from gaitpi.journal.store import Journal, Put
 from gaitpi.review.explain import explain, sentences
 from gaitpi.runs.header import utc_offset_s
+from gaitpi.runs.muted import MUTING
 from gaitpi.runs.reader import RunReader
+from gaitpi.runs.rows import EventRow
 from tests.device.bench import WALL_S as BENCH_S
 from tests.device.bench import Bench, recorded, replayed
 from tests.journal.made import in_memory, pain, stamp
@@ -170,3 +175,21 @@ def test_no_text_tells_anybody_to_run_on() -> None:
         assert ("cues rest" in said) == (level >= 6)
     assert texts.marks(1) == []
     assert "clinician" in " ".join(texts.marks(2))
+
+
+def test_a_run_that_was_cut_off_goes_on_resting() -> None:
+    detail = '{"from_s": -1.0, "until_s": 86399.0}'
+    why = texts.rests(7, "knee-left", "2026-05-03")
+    controls = _controls([EventRow(0.0, JOURNAL, why, detail)])
+    assert controls.resting == why
+    assert controls.muted_until_s == 86399.0
+    now = Situation(time_s=60.0, coaching=True, recording=True, ready=False)
+    refused = controls.obey(Order("unmute"), now)
+    assert refused.refused
+    assert refused.text == f"{why}: cues rest for the whole of it"
+    pressed = controls.answer(Press("double", 60.0, 2), now)
+    assert (pressed.sounds, pressed.mute_until_s) == (("no",), None)
+
+
+def test_whatever_mutes_is_known_to_a_replay() -> None:
+    assert {*KINDS, SETTLE} == MUTING

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,18 @@ def test_what_changed_and_drifted_is_said(tmp_path: Path) -> None:
     assert "target propose" in suggestion(v, nothing, recording=False)
 
 
+def test_strength_is_named_where_form_drifted_late() -> None:
+    course = course_of(range(3, 60), lambda m: 6.0 + max(0, m - 30) * 0.4, "lean_deg")
+    found = drifts(course)
+    for minutes, late in ((50.0, True), (150.0, False)):
+        b = Beside(replace(form(0.0), duration_s=60.0 * minutes), {}, found, 0)
+        words = " ".join(" ".join(more(b)).split())
+        assert "drift belt lean +1" in words
+        assert ("strength belt lean drifted late" in words) == late
+        assert ("(Cai 2017)" in words) == late
+    assert "strength" not in " ".join(more(Beside(form(0.0), {}, {}, 0)))
+
+
 def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
     paths = season.make(tmp_path, 12, distinct=2)
     assert [e.path for e in newest(tmp_path, 12)] == [e.path for e in list_runs(tmp_path)]
@@ -280,7 +293,7 @@ def test_distance_and_heart_rate_in_every_command(
     lines = printed(capsys, [])
     short = "distance   at least 1.61 km, 5:33 /km (pod); heart 150, max 150 (strap)"
     assert [line.split()[0] for line in lines[1:]] == [
-        *("cadence", "in", "lean", "distance", "quality", "next")
+        *("cadence", "in", "lean", "distance", "quality", "load", "next")
     ]
     assert short in lines
     assert short in printed(capsys, ["show", "--chart"])
