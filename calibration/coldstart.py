@@ -60,9 +60,11 @@ def spent(arguments: Sequence[str], environ: Mapping[str, str]) -> Spent:
     return Spent(wall_s, used.ru_utime + used.ru_stime)
 
 
-def measure(folder: Path, runs: int, repeats: int) -> dict[str, list[Spent]]:
+def measure(
+    folder: Path, runs: int, repeats: int, *, outside: bool = False
+) -> dict[str, list[Spent]]:
     """What the commands took over a folder of so many runs; "" is the yardstick."""
-    paths = season.make(folder / "gaitpi" / "runs", runs)
+    paths = season.make(folder / "gaitpi" / "runs", runs, outside=outside)
     environ = dict(os.environ) | {
         "XDG_STATE_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
@@ -110,11 +112,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--season", type=int, default=SEASON, help="runs of the large folder")
+    parser.add_argument("--outside", action="store_true", help="runs with strap and foot pod")
     args = parser.parse_args()
     broken = False
     for runs in (FEW, args.season):
         with tempfile.TemporaryDirectory(prefix="gaitpi-") as name:
-            broken |= report(measure(Path(name), runs, args.repeats), runs)
+            broken |= report(measure(Path(name), runs, args.repeats, outside=args.outside), runs)
     return int(broken)
 
 

@@ -23,6 +23,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,8 +146,11 @@ class Beating(Coach):
         return [Cue(m.time_s, "beat", "cadence", 0.0, band, "load", "a rhythm", BEAT_S)]
 
 
-def measure(seconds: float, chip_name: str) -> Figures:
-    """So many seconds of running in this process: lists of s, and counts."""
+def measure(seconds: float, chip_name: str, radio: socket.socket | None = None) -> Figures:
+    """So many seconds of running in this process: lists of s, and counts.
+
+    ``radio`` the daemon's end of a socket on which readings come.
+    """
     pins, coaches, starts, writers = Pins(), list[Beating](), list[float](), list[Committed]()
     recorders: list[Recorder] = []
 
@@ -200,6 +204,7 @@ def measure(seconds: float, chip_name: str) -> Figures:
             source="virtual chip",
             recording="load",
             coach=Kept,
+            radio=radio,
         )
         polls0 = 0
 
@@ -233,7 +238,7 @@ def measure(seconds: float, chip_name: str) -> Figures:
         "gaps": len(gaps),
         "dropouts": dropouts,
         "finished": finished,
-        "counters": {**reader.counters, **recorders[0].counters},
+        "counters": {**daemon.counters, **recorders[0].counters},
         "commits": commits.tolist(),
         "collected": collected,
         "problems": list(ended.problems),

@@ -11,7 +11,7 @@ import math
 import os
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from calibration.madeup import RATE_HZ, SENSOR
+from calibration.madeup import RATE_HZ, SENSOR, Drops, pod, strap
 from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Moment, StepTaken
 from gaitpi.config import CoachConfig, Config
@@ -30,6 +30,7 @@ from gaitpi.imu.virtual.story import Phase
 from gaitpi.runs.header import RunHeader, header_crc, header_values, new_run_id
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.schema import HEADER_COLUMNS, SUFFIX
 from gaitpi.runs.writer import RunWriter, run_path
 
@@ -106,16 +107,62 @@ def nothing(_folder: Path) -> Names:
 class Outing:
     """A run: minutes of running, cadence and what it falls to when he tires, spm.
 
-    ``contact_s`` of his steps before he tires; ``home_s`` the walk home.
+    ``contact_s`` of his steps before he tires; ``home_s`` the walk home. ``speed_ms`` of his
+    running by a foot pod, with a strap beside it and ``drops``, in which the links of both were
+    lost; NaN where he wore neither.
     """
+
+    @property
+    def begins_s(self) -> float:
+        """Run time at which he begins to run."""
+        return 90.0
+
+    @property
+    def ends_s(self) -> float:
+        """Run time at which he stops running."""
+        return self.begins_s + 60.0 * self.minutes
+
+    def speed(self, at_s: float) -> float:
+        """His speed, m/s."""
+        if at_s < 15.0:
+            return 0.0
+        if not self.begins_s <= at_s < self.ends_s:
+            return 1.4
+        tired = max(0.0, (at_s - self.begins_s) / 60.0 - TIRES_MIN * self.minutes)
+        return self.speed_ms * (1.0 - 0.001 * tired) + 0.03 * math.sin(at_s / 50.0)
+
+    def steps(self, at_s: float) -> float:
+        """What a pod counts of his steps, steps/min."""
+        if not self.begins_s <= at_s < self.ends_s:
+            return 112.0 if at_s < self.begins_s else 108.0
+        fresh_s = 60.0 * TIRES_MIN * self.minutes
+        share = max(0.0, at_s - self.begins_s - fresh_s) / (60.0 * self.minutes - fresh_s)
+        return self.spm + (self.tired_spm - 2.0 - self.spm) * share
+
+    def heart(self, at_s: float) -> float:
+        """His heart rate, beats/min: it follows his effort, and drifts."""
+        effort = 1.0 - math.exp(-max(0.0, at_s - self.begins_s) / 90.0)
+        rest = math.exp(-max(0.0, at_s - self.ends_s) / 60.0)
+        drift = 0.35 * max(0.0, min(at_s, self.ends_s) - self.begins_s) / 60.0
+        return 88.0 + (58.0 * effort + drift) * rest + 1.5 * math.sin(at_s / 37.0)
 
     minutes: float
     spm: float
     tired_spm: float
     contact_s: float
     home_s: float = 30.0
+    speed_ms: float = math.nan
+    drops: Drops = ()
 
 
+WITH_POD: Final = (
+    Outing(40.0, 171.0, 168.0, 0.244, 120.0, 2.95, ((1010.0, 1075.0), (1820.0, 1835.0))),
+    Outing(30.0, 170.4, 168.9, 0.246, 30.0, 2.92),
+    Outing(35.0, 170.0, 168.8, 0.247, 30.0, 2.90),
+    Outing(25.0, 175.4, 174.0, 0.236, 30.0, 3.60),
+    Outing(30.0, 170.2, 168.9, 0.248, 30.0, 2.96),
+)
+"""The same with a strap and a foot pod; one was a fast run."""
 OUTINGS: Final = (
     Outing(40.0, 172.0, 166.0, 0.244, 260.0),
     Outing(30.0, 166.3, 164.9, 0.246),
@@ -202,20 +249,35 @@ def written(folder: Path, outing: Outing, at: datetime, seed: int) -> Path:
     answering = Answering(AnswerParams(seed=seed))
     rehearse(author, phases, answering, seed=seed, decided=author.decided)
     author.finish()
+    if math.isfinite(outing.speed_ms):
+        length_s = outing.ends_s + outing.home_s
+        count = pod(length_s, outing.speed, outing.drops, spm=outing.steps, first_m=1204.3e3)
+        readings: list[HeartRow | PodRow] = [*strap(length_s, outing.heart, outing.drops), *count]
+        for row in readings:
+            recorder.reading(row)
     problem = recorder.close({})
     assert problem is None, problem
     return path
 
 
-def some_weeks(folder: Path) -> Names:
+def some_weeks(folder: Path, outings: Sequence[Outing] = OUTINGS) -> Names:
     """Runs of two weeks; the newest one began today."""
     folder.mkdir(parents=True)
     names = Names(given=100)
-    for k, outing in enumerate(OUTINGS):
+    for k, outing in enumerate(outings):
         at = TODAY - k * EVERY
         names.known.add(named(written(folder, outing, at, k), at, k).name)
     names.next_at = TODAY + timedelta(hours=1)
     return names
 
 
-SCENES: Final[dict[str, Callable[[Path], Names]]] = {"empty": nothing, "weeks": some_weeks}
+def with_pod(folder: Path) -> Names:
+    """The same weeks with a strap and a foot pod."""
+    return some_weeks(folder, WITH_POD)
+
+
+SCENES: Final[dict[str, Callable[[Path], Names]]] = {
+    "empty": nothing,
+    "weeks": some_weeks,
+    "pod": with_pod,
+}

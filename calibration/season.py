@@ -21,13 +21,13 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from calibration.madeup import RATE_HZ, SENSOR, WALL_S
+from calibration.madeup import RATE_HZ, SENSOR, WALL_S, pod, strap
 from gaitpi.coach.types import Cue
 from gaitpi.config import CoachConfig, Config
 from gaitpi.imu.batch import Batch, ClockLine
 from gaitpi.runs.header import RunHeader, header_crc, header_values, new_run_id
 from gaitpi.runs.reader import RunReader
-from gaitpi.runs.rows import RUNNING, SecondRow, StepRow
+from gaitpi.runs.rows import RUNNING, HeartRow, PodRow, SecondRow, StepRow
 from gaitpi.runs.schema import HEADER_COLUMNS
 from gaitpi.runs.writer import RunWriter, run_path
 
@@ -40,7 +40,7 @@ LENGTHS_MIN: Final = (45, 30, 20, 60, 35, 90, 25, 40, 12, 50, 5, 75)
 WALKING: Final = 2
 
 
-def make(folder: Path, runs: int, *, distinct: int = DISTINCT) -> list[Path]:
+def make(folder: Path, runs: int, *, distinct: int = DISTINCT, outside: bool = False) -> list[Path]:
     """Write ``runs`` run files into ``folder``; their paths, newest first."""
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
@@ -48,7 +48,7 @@ def make(folder: Path, runs: int, *, distinct: int = DISTINCT) -> list[Path]:
         wall_s = WALL_S - k * EVERY_S
         if k < distinct:
             minutes = LENGTHS_MIN[k % len(LENGTHS_MIN)]
-            paths.append(write(folder, wall_s, minutes * 60, seed=k))
+            paths.append(write(folder, wall_s, minutes * 60, seed=k, outside=outside))
         else:
             paths.append(_copy(paths[k % distinct], folder, wall_s))
         os.utime(paths[-1], (wall_s + 3600.0, wall_s + 3600.0))  # as if it was written then
@@ -56,9 +56,18 @@ def make(folder: Path, runs: int, *, distinct: int = DISTINCT) -> list[Path]:
 
 
 def write(
-    folder: Path, wall_s: float, length_s: int, *, seed: int = 0, finish: bool = True
+    folder: Path,
+    wall_s: float,
+    length_s: int,
+    *,
+    seed: int = 0,
+    finish: bool = True,
+    outside: bool = False,
 ) -> Path:
-    """Write a run file of that length, s; without its end unless ``finish``."""
+    """Write a run file of that length, s; without its end unless ``finish``.
+
+    ``outside``: with a strap and a foot pod, whose links were lost once.
+    """
     rng = random.Random(seed)
     coach = CoachConfig(target_spm=TARGET_SPM, usual_lean_deg=USUAL_LEAN_DEG)
     header = RunHeader.new(
@@ -84,6 +93,12 @@ def write(
     writer.steps(_steps(seconds, rng))
     for number in range(length_s // 900):
         _cue(writer, 400.0 + 900.0 * number, answered=number % 3 != 2)
+    if outside:
+        drops = [(200.0, 260.0)]
+        readings: list[HeartRow | PodRow] = list(strap(length_s, lambda _t: 150.0, drops))
+        readings += pod(length_s, lambda _t: 2.9, drops)
+        for row in readings:
+            writer.reading(row)
     if finish:
         writer.close({})
     else:
@@ -197,8 +212,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--outside", action="store_true", help="with strap and foot pod")
     args = parser.parse_args()
-    paths = make(args.folder, args.runs)
+    paths = make(args.folder, args.runs, outside=args.outside)
     size = sum(path.stat().st_size for path in paths)
     print(f"{len(paths)} runs, {size / 1e6:.0f} MB in {args.folder}")
 

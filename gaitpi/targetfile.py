@@ -4,7 +4,8 @@ The file is replaced at one stroke and synced, every line has a checksum, and a 
 torn or damaged is left out and said so: a target is what was accepted, or there is none.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gaitpi import jsonlines
+from gaitpi.coach.targets import CAP
 from gaitpi.config import Config, build
 from gaitpi.errors import ConfigError, GaitpiError
 
@@ -21,7 +23,7 @@ NAME_SIMULATED: Final = "targets-simulated.jsonl"
 CLOCK_SET_S: Final = 1_704_067_200.0
 """1 January 2024: a clock that is earlier has never been set."""
 
-Metric = Literal["cadence", "lean"]
+Metric = Literal["cadence", "lean", "line"]
 
 
 class TargetFileError(GaitpiError, OSError):
@@ -38,7 +40,9 @@ class Accepted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     one); ``value`` spm for cadence, deg for lean; ``how`` "accept" or "set"; ``reason`` why a
     limit was passed; ``own`` and ``spread`` the runner's own value and its spread at that time
     (None = not known), ``runs`` the ids they come from and ``steady_s`` the running in them.
-    For lean ``lean_from``, ``segment`` and ``mount`` say how it was measured.
+    "line" is the own cadence over speed: ``value`` its slope in spm per m/s and ``spread`` the
+    uncertainty of that, ``own`` the cadence at ``at_ms``, known from ``low_ms`` to ``high_ms``;
+    ``off`` ends it. For lean ``lean_from``, ``segment`` and ``mount`` say how it was measured.
     """
 
     wall_s: float
@@ -54,6 +58,10 @@ class Accepted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lean_from: int = 0
     segment: str = ""
     mount: str = ""
+    at_ms: float | None = None
+    low_ms: float | None = None
+    high_ms: float | None = None
+    off: bool = False
 
     @property
     def dated(self) -> bool:
@@ -69,9 +77,9 @@ class Targets:
     damaged: int = 0
 
     def last(self, metric: Metric, session: str = "") -> Accepted | None:
-        """The one in force; lean has one for all types of session."""
+        """The one in force; lean and line have one for all types of session."""
         for record in reversed(self.records):
-            if record.metric == metric and (metric == "lean" or record.session == session):
+            if record.metric == metric and (metric != "cadence" or record.session == session):
                 return record
         return None
 
@@ -135,6 +143,10 @@ def lay_under(config: Config, fixed: Iterable[str], targets: Targets) -> InForce
         config, problem = _with(config, {"target_spm": cadence.value})
         problems += [problem] if problem else []
         origins["cadence"] = "none" if problem else "accepted"
+    line = targets.last("line")
+    if line is not None and not line.off and "coach.follow_speed" not in fixed:
+        config, problem = _with(config, follow(line, config.coach.target_spm, cadence))
+        problems += [problem] if problem else []
     if lean is not None and (lean.segment, lean.mount) != (config.mount.segment, config.mount.axes):
         problems.append(
             "The accepted lean was measured with the pack mounted otherwise: it is not used."
@@ -147,7 +159,33 @@ def lay_under(config: Config, fixed: Iterable[str], targets: Targets) -> InForce
     return InForce(config, origins["cadence"], origins["lean"], tuple(problems))
 
 
-def _with(config: Config, values: dict[str, float]) -> tuple[Config, str]:
+def follow(
+    line: Accepted, target_spm: float | None, cadence: Accepted | None
+) -> dict[str, float | bool]:
+    """Settings of a target that follows the speed along an accepted line; none without a target.
+
+    The target belongs to the speed at which the runner's own cadence was what it was made of.
+    """
+    known = (line.own, line.at_ms, line.low_ms, line.high_ms)
+    own, at_ms, low_ms, high_ms = (math.nan if value is None else value for value in known)
+    if target_spm is None or not all(map(math.isfinite, (own, at_ms, low_ms, high_ms))):
+        return {}
+    base = cadence.own if cadence is not None and cadence.own is not None else own
+    if line.value > 0.0:
+        at_ms = min(max(at_ms + (base - own) / line.value, low_ms), high_ms)
+        own += line.value * (at_ms - (line.at_ms or at_ms))
+    return {
+        "follow_speed": True,
+        "follow_slope": line.value,
+        "follow_at_ms": at_ms,
+        "follow_low_ms": low_ms,
+        "follow_high_ms": high_ms,
+        "follow_own_spm": own,
+        "follow_most_spm": CAP * own,
+    }
+
+
+def _with(config: Config, values: Mapping[str, float | bool]) -> tuple[Config, str]:
     """``config`` with coach settings changed, or as it was and what does not fit."""
     data = msgspec.to_builtins(config)
     data["coach"].update(values)

@@ -13,11 +13,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gaitpi import __version__, cli
+from gaitpi.ble.readings import STALE_S
 from gaitpi.config import Config
 from gaitpi.device import status as device
 from gaitpi.device.controls import FOR_GOOD_S
+from gaitpi.device.radio import (
+    AgreementStatus,
+    HeartStatus,
+    LinkStatus,
+    PodStatus,
+    RadioStatus,
+)
 from gaitpi.errors import InputFileError
 from gaitpi.faults import FAULTS
 
@@ -375,6 +384,32 @@ def test_status_without_a_daemon(tmp_path: Path) -> None:
     told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)
     assert (told["running"], told["status"], told["last_run"]) == (False, None, None)
     assert told["storage"]["free_bytes"] >= 0
+
+
+def test_status_of_strap_and_pod(tmp_path: Path) -> None:
+    """Values with their age; what is stale by now is not known, whatever the file says."""
+    file = device.StatusFile(status_path(tmp_path))
+    link = LinkStatus(role="heart", state="connected", for_s=300.0, name="HRM\x1b", battery=83)
+    lost = LinkStatus(role="pod", state="lost", for_s=30.0, words="It is out of reach.")
+    radio = RadioStatus(
+        heart=HeartStatus(bpm=152, age_s=0.4, contact=True),
+        pod=PodStatus(speed_ms=2.81, cadence_rpm=85, running=True, age_s=STALE_S - 0.01),
+        agreement=AgreementStatus(state="one foot", words="The foot pod counts one foot."),
+        links=(link, lost),
+    )
+    file.write(status(radio=radio))
+    time.sleep(0.02)
+    said = gaitpi(tmp_path, "status").stdout
+    assert "\nheart     152 beats/min (" in said
+    assert "\nspeed     not known (" in said
+    assert "\ncadences  The foot pod counts one foot.\n" in said
+    assert '\nlink      heart-rate strap "HRM\\x1b": connected for 5 min, battery 83 %\n' in said
+    assert "\nlink      foot pod: lost for 30 s. It is out of reach.\n" in said
+    told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)["status"]["radio"]
+    assert told["heart"]["bpm"] == 152
+    off = structs.replace(radio, heart=HeartStatus(bpm=None, age_s=0.1, contact=False))
+    file.write(status(radio=off))
+    assert "\nheart     no skin contact (" in gaitpi(tmp_path, "status").stdout
 
 
 def test_status_of_a_running_daemon(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitpi import cli
+from gaitpi.ble.readings import Role
 from gaitpi.cli.live import BACK_S, GAUGE, Feed, coach, gauge, line, panel
 from gaitpi.config import Config, apply
 from gaitpi.controlclient import Client, connect
@@ -25,6 +27,7 @@ from gaitpi.device import status as device
 from gaitpi.device.control import Board
 from gaitpi.device.controlsocket import Server, path_beside
 from gaitpi.device.live import Live, LiveCue
+from gaitpi.device.radio import AgreementStatus, HeartStatus, LinkStatus, PodStatus, RadioStatus
 from gaitpi.errors import ControlError
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
@@ -100,6 +103,93 @@ def test_six_lines_say_what_it_hears() -> None:
         "data     good: belt steady",
     ]
     assert line(shown(MOMENT)) == "  12:31   163.2 spm    +7.5 deg  silent: warm-up, 01:40 to go"
+
+
+HEART = HeartStatus(bpm=152, age_s=1.2, contact=True)
+POD = PodStatus(speed_ms=2.9, cadence_rpm=170, running=True, age_s=0.4)
+
+
+def _link(role: Role, state: str, for_s: float = 12.0) -> LinkStatus:
+    return LinkStatus(role=role, state=state, for_s=for_s)
+
+
+@pytest.mark.parametrize(
+    ("radio", "words"),
+    [
+        (
+            RadioStatus(heart=HEART, pod=POD),
+            "outside  heart 152 bpm (1 s old)   speed 10.4 km/h, 5:45 /km (0 s old)",
+        ),
+        (
+            RadioStatus(heart=HeartStatus(age_s=72.0), links=(_link("heart", "lost", 70.0),)),
+            "outside  heart no data (lost 01:10)",
+        ),
+        (
+            RadioStatus(heart=HeartStatus(age_s=8.0), links=(_link("heart", "connected"),)),
+            "outside  heart no data (last 00:08 ago)",
+        ),
+        (
+            RadioStatus(
+                heart=HeartStatus(age_s=0.5, contact=False),
+                links=(_link("heart", "connected"), _link("pod", "searching", 3.0)),
+            ),
+            "outside  heart no data (no skin contact)   speed no data (searching 00:03)",
+        ),
+        (
+            RadioStatus(heart=HeartStatus(bpm=150, age_s=0.5, contact=False)),
+            "outside  heart no data (no skin contact)",
+        ),
+        (
+            RadioStatus(pod=PodStatus(speed_ms=0.0, age_s=0.2)),
+            "outside  speed 0.0 km/h (0 s old)",
+        ),
+        (
+            RadioStatus(links=(_link("heart", "connected"),)),
+            "outside  heart no data (none yet)",
+        ),
+    ],
+)
+def test_strap_and_pod_with_their_age(radio: RadioStatus, words: str) -> None:
+    live = shown(msgspec.structs.replace(MOMENT, radio=radio))
+    lines = panel(live)
+    assert len(lines) == 7
+    assert lines[3] == words
+    assert all(len(row) <= 80 for row in lines)
+    assert words.removeprefix("outside  ").replace("   ", "  ") in line(live)
+
+
+def test_a_pod_that_counts_otherwise_is_doubted() -> None:
+    words = "The foot pod counts one foot: 85 a minute, where the belt counts 170."
+    for state, said in (("one foot", [f"doubt    {words}"]), ("agrees", []), ("unknown", [])):
+        agreement = AgreementStatus(state=state, words=words)
+        radio = RadioStatus(pod=POD, agreement=agreement)
+        lines = panel(shown(msgspec.structs.replace(MOMENT, radio=radio)))
+        assert [row for row in lines if row.startswith("doubt")] == said
+        assert all(len(row) <= 80 for row in lines)
+
+
+def test_nothing_is_said_of_what_is_not_paired() -> None:
+    for radio in (None, RadioStatus()):
+        assert len(panel(shown(msgspec.structs.replace(MOMENT, radio=radio)))) == 6
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ("heart", "pod", "links", "role", "state", "bpm", "age_s", "speed_ms", "for_s")
+                ),
+                inner,
+            )
+        ),
+    )
+)
+def test_whatever_the_daemon_says_of_the_radio(radio: Any) -> None:
+    lines = panel({**shown(MOMENT), "radio": radio})
+    assert all(len(row) <= 80 and row.isprintable() for row in lines)
 
 
 @pytest.mark.parametrize(

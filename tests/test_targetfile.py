@@ -22,7 +22,9 @@ from gaitpi.targetfile import (
 records = st.builds(
     Accepted,
     wall_s=st.floats(0, 4e9),
-    metric=st.sampled_from(["cadence", "lean"]),
+    metric=st.sampled_from(["cadence", "lean", "line"]),
+    at_ms=st.none() | st.floats(1.0, 6.0),
+    off=st.booleans(),
     value=st.floats(-30, 240),
     how=st.sampled_from(["accept", "set"]),
     session=st.sampled_from(["", "easy", "long"]),

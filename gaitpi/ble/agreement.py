@@ -12,6 +12,7 @@ fit; between the border where it is taken up and the one where it is given up, i
 """
 
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -89,24 +90,24 @@ class Verdict(NamedTuple):
 
 
 class _Pair(NamedTuple):
+    """One comparison; ``off_spm`` the pod's count less the belt's, by each of ``_NAMED``."""
+
     time_s: float
     belt_spm: float
     pod_rpm: float
     speed_ms: float
+    off_spm: tuple[float, ...]
 
 
 _NAMED: Final[tuple[State, ...]] = ("agrees", "one foot", "double")
 _NONE: Final[tuple[State, bool]] = ("unknown", False)
 
 
-def _as_steps(state: State, pair: _Pair) -> float:
-    """The pod's count as steps of both feet, if ``state`` is so."""
-    if state == "one foot":
-        return 2.0 * pair.pod_rpm
-    if state == "double":
-        # At the end of its field all that is known of half the count is that it is as much.
-        return max(pair.belt_spm, FULL / 2) if pair.pod_rpm >= FULL else pair.pod_rpm / 2.0
-    return pair.pod_rpm
+def _off(belt_spm: float, pod_rpm: float) -> tuple[float, ...]:
+    """How much more the pod counts, as steps of both feet, if each of ``_NAMED`` is so."""
+    # At the end of its field all that is known of half the count is that it is as much.
+    half = max(belt_spm, FULL / 2) if pod_rpm >= FULL else pod_rpm / 2.0
+    return pod_rpm - belt_spm, 2.0 * pod_rpm - belt_spm, half - belt_spm
 
 
 class Agreement:
@@ -123,7 +124,9 @@ class Agreement:
         self._pod_s = -math.inf
         self._waiting: deque[tuple[float, float, float]] = deque(maxlen=_WAIT)
         self._pairs: deque[_Pair] = deque()
-        self._verdict = Verdict()
+        self._state: State = "unknown"
+        self._since_s = math.nan
+        self._verdict: Verdict | None = None
         self._other: tuple[State, bool] = _NONE
         self._other_s = math.nan
 
@@ -156,10 +159,11 @@ class Agreement:
 
     def verdict(self, now_s: float) -> Verdict:
         """What is known at ``now_s``: unknown again when nothing was compared for ``window_s``."""
-        found = self._verdict
-        if found.state == "unknown" or now_s - found.time_s > self._params.window_s:
+        if self._state == "unknown" or now_s - self._pairs[-1].time_s > self._params.window_s:
             return Verdict(time_s=now_s)
-        return found
+        if self._verdict is None:  # not at each reading: it is for who asks
+            self._verdict = self._told()
+        return self._verdict
 
     def _steady(self, time_s: float) -> float:
         """The belt's mean before ``time_s``; NaN where it was not known or not steady, spm."""
@@ -188,66 +192,56 @@ class Agreement:
         belt_spm = self._steady(time_s)
         if math.isnan(belt_spm) or not math.isfinite(pod_rpm):
             return
-        params, pairs = self._params, self._pairs
-        pairs.append(_Pair(time_s, belt_spm, pod_rpm, speed_ms))
-        while pairs[0].time_s < time_s - params.window_s:
+        pairs, window_s = self._pairs, self._params.window_s
+        if pairs and time_s - pairs[-1].time_s > window_s:
+            self._state, self._other = "unknown", _NONE
+        pairs.append(_Pair(time_s, belt_spm, pod_rpm, speed_ms, _off(belt_spm, pod_rpm)))
+        while pairs[0].time_s < time_s - window_s:
             pairs.popleft()
-        self._settle(time_s)
+        self._verdict = None
+        if len(pairs) >= self._params.pairs and time_s - pairs[0].time_s >= self._params.span_s:
+            self._settle(time_s)
 
     def _settle(self, time_s: float) -> None:
-        """Hold the state, or go over to another one."""
-        params, pairs, now = self._params, self._pairs, self._verdict
-        enough = len(pairs) >= params.pairs and pairs[-1].time_s - pairs[0].time_s >= params.span_s
-        if not enough:
-            if now.state != "unknown" and time_s - now.time_s > params.window_s:
-                self._verdict, self._other = Verdict(), _NONE
-            elif now.state != "unknown":
-                self._verdict = self._told(now.state, now.since_s)
-            return
+        """Stay with the state, or go over to another one."""
         best, jumps = self._best()
-        if best in (now.state, "unknown"):
+        if best in (self._state, "unknown"):
             self._other = _NONE
         elif (best, jumps) != self._other:
             self._other, self._other_s = (best, jumps), time_s
-        hold_s = params.window_s if jumps else 0.0
+        hold_s = self._params.window_s if jumps else 0.0
         if self._other != _NONE and time_s >= self._other_s + hold_s:
-            self._verdict, self._other = self._told(best, time_s), _NONE
-        elif now.state != "unknown":
-            self._verdict = self._told(now.state, now.since_s)
+            self._state, self._since_s, self._other = best, time_s, _NONE
 
     def _best(self) -> tuple[State, bool]:
         """What the pairs fit, and whether they jump; "unknown" between the borders: it stays."""
-        params, pairs = self._params, self._pairs
-        for state in _NAMED:
-            off = self._off(state)
-            fit = sum(one <= params.leave_spm for one in off)
-            if median_low(off) <= params.enter_spm and fit >= params.share * len(pairs):
+        params, nearest = self._params, math.inf
+        for k, state in enumerate(_NAMED):
+            off = sorted(abs(pair.off_spm[k]) for pair in self._pairs)
+            middle = off[(len(off) - 1) // 2]
+            fit = bisect_right(off, params.leave_spm)
+            if middle <= params.enter_spm and fit >= params.share * len(off):
                 return state, False
-        nearest = self._nearest()
+            nearest = min(nearest, middle)
         if nearest <= params.enter_spm:
             return "differs", True  # the middle fits, too many others do not
         return ("differs" if nearest > params.leave_spm else "unknown"), False
 
-    def _off(self, state: State) -> list[float]:
-        return [abs(_as_steps(state, pair) - pair.belt_spm) for pair in self._pairs]
-
-    def _told(self, state: State, since_s: float) -> Verdict:
-        pairs = self._pairs
+    def _told(self) -> Verdict:
+        pairs, state = self._pairs, self._state
+        middles = [median_low(abs(pair.off_spm[k]) for pair in pairs) for k in range(len(_NAMED))]
+        k = _NAMED.index(state) if state in _NAMED else 0
         return Verdict(
             state=state,
             time_s=pairs[-1].time_s,
-            since_s=since_s,
+            since_s=self._since_s,
             belt_spm=median(pair.belt_spm for pair in pairs),
             pod_rpm=median(pair.pod_rpm for pair in pairs),
-            off_spm=median(_as_steps(state, pair) - pair.belt_spm for pair in pairs),
+            off_spm=median(pair.off_spm[k] for pair in pairs),
             pairs=len(pairs),
-            jumps=state == "differs" and self._nearest() <= self._params.leave_spm,
+            jumps=state == "differs" and min(middles) <= self._params.leave_spm,
             belt_doubtful=state in ("one foot", "double") and self._doubtful(),
         )
-
-    def _nearest(self) -> float:
-        """How far the pairs are off under the hypothesis that fits best, spm."""
-        return min(median_low(self._off(state)) for state in _NAMED)
 
     def _doubtful(self) -> bool:
         """Whether at the pod's speed its own count is a runner's, and the belt's is not."""

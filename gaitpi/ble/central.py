@@ -151,12 +151,19 @@ class Central:
                 seat.machine.want(now_s, paired is not None)
                 self._changed(seat)
 
+    def _said(self, seat: Seat) -> tuple[str, str]:
+        """What there is to say of a link: a reason and a sentence, both empty when all is well."""
+        problem = seat.machine.trouble
+        if self._file_problem:
+            return trouble.FILE, self._file_problem
+        return (problem.reason, problem.words) if problem else ("", "")
+
     def _say(self, seat: Seat, now_s: float) -> None:
         machine, paired = seat.machine, seat.paired
-        problem = machine.trouble
-        words, reason = (problem.words, problem.reason) if problem else ("", "")
-        if self._file_problem:
-            words, reason = self._file_problem, trouble.FILE
+        reason, words = self._said(seat)
+        if paired is None and seat.told == (machine.state, reason) == ("off", ""):
+            return  # nobody misses a role without a device
+        seat.told = (machine.state, reason)
         link = Link(
             time_s=now_s,
             role=seat.role,
@@ -170,17 +177,13 @@ class Central:
             malformed=seat.malformed,
             left_out=seat.gate.left_out,
         )
-        if paired is None and seat.told == ("off", ""):
-            return  # nobody misses a role without a device
-        seat.told = (machine.state, reason)
         self._outbox.put(link, now_s)
 
     def _changed(self, seat: Seat) -> None:
         """Something happened to a link: who waits for that goes on, and it is told at once."""
         seat.changed.set()
         self._looked.set()
-        machine = seat.machine
-        if seat.told != (machine.state, machine.trouble.reason if machine.trouble else ""):
+        if seat.told != (seat.machine.state, self._said(seat)[0]):
             self._say(seat, time.monotonic())
 
     # -- looking

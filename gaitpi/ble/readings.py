@@ -94,8 +94,8 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     words: Annotated[str, Meta(max_length=400)] = ""
     reason: Annotated[str, Meta(max_length=40)] = ""
     battery: Annotated[int, Meta(ge=0, le=100)] | None = None
-    malformed: Annotated[int, Meta(ge=0)] = 0
-    left_out: Annotated[int, Meta(ge=0)] = 0
+    malformed: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    left_out: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 Reading = Heart | Pod | Link

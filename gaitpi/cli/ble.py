@@ -6,14 +6,14 @@ import re
 import textwrap
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitpi import pairedfile
 from gaitpi.cli import actions_of, common_options, complain, load_config, print_json
 from gaitpi.config import Config, runs_directory
-from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, InputFileError, UsageError
+from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, InputFileError, UsageError
 from gaitpi.pairedfile import Paired
 from gaitpi.plaintext import plain
 
@@ -51,6 +51,8 @@ WORDS: Final[dict[str, "Role"]] = {
 _ADDRESS: Final = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 _SOON: Final = "A running daemon takes it up within half a minute."
 _INDENT: Final = 10
+RUNS: Final = 5
+"""So many runs are looked through for a last value."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -344,6 +346,9 @@ def _status(args: argparse.Namespace) -> int:
             print("Nothing is paired. Wet the strap, put it on, then: gaitpi ble pair")
         return EXIT_OK
     looks = [_look_at(one, radio, problem) for one in devices.in_force]
+    if problem:
+        for one, look in zip(devices.in_force, looks, strict=True):
+            look["last_seen"] = _last_seen(runs_directory(config), one.role)
     if args.json:
         print_json({"devices": looks, "daemon": not problem})
     else:
@@ -377,21 +382,16 @@ def _daemon() -> "tuple[RadioStatus | None, str]":
 
 
 def _aged(radio: "RadioStatus | None", seconds: float) -> "RadioStatus | None":
-    """The same, so many seconds later: what was fresh may be no more."""
+    """The same, so many seconds later."""
     from msgspec.structs import replace
-
-    from gaitpi.ble.readings import STALE_S
-    from gaitpi.device.radio import HeartStatus, PodStatus
 
     if radio is None:
         return None
     heart, pod = radio.heart, radio.pod
     if heart is not None and heart.age_s is not None:
-        age_s = heart.age_s + seconds
-        heart = replace(heart, age_s=age_s) if age_s <= STALE_S else HeartStatus(age_s=age_s)
+        heart = replace(heart, age_s=heart.age_s + seconds)
     if pod is not None and pod.age_s is not None:
-        age_s = pod.age_s + seconds
-        pod = replace(pod, age_s=age_s) if age_s <= STALE_S else PodStatus(age_s=age_s)
+        pod = replace(pod, age_s=pod.age_s + seconds)
     links = tuple(replace(link, for_s=link.for_s + seconds) for link in radio.links)
     return replace(radio, heart=heart, pod=pod, links=links)
 
@@ -461,8 +461,25 @@ def _state(look: dict[str, Any]) -> str:
 
     if look["for_s"] is None:
         when = "" if look["paired_s"] is None else f" since {_day(look['paired_s'])}"
-        return f"paired{when}, not connected"
+        seen = look.get("last_seen")
+        last = f", last value {seen[:10]} {seen[11:16]}" if seen else ", no value in a run yet"
+        return f"paired{when}, not connected{last if 'last_seen' in look else ''}"
     return f"{state_words(look['state'])} for {_span(look['for_s'])}"
+
+
+def _last_seen(folder: Path, role: "Role") -> str | None:
+    """When the newest run that heard one has its last value, as ISO 8601; None for none."""
+    from gaitpi.runs.reader import RunReader, newest
+
+    for entry in newest(folder, RUNS):
+        try:
+            with RunReader(entry.path) as reader:
+                rows = reader.hearts() if role == "heart" else reader.pods()
+                if rows:
+                    return (reader.started + timedelta(seconds=rows[-1].time_s)).isoformat()
+        except (GaitpiError, OverflowError):
+            continue  # a damaged run is told by others
+    return None
 
 
 def _value(look: dict[str, Any]) -> str:

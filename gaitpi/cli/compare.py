@@ -15,6 +15,7 @@ from gaitpi.review.change import (
     CHANGE,
     LEAST_RUNS,
     NO_CHANGE,
+    SPEED_ALIKE,
     Change,
     against_usual,
     between_runs,
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if b is None:
         print(f"U  your usual: the median of {runs} earlier run{'s' * (runs != 1)}")
     print()
-    print("\n".join(table(found.values(), "U" if b is None else "B")))
+    print("\n".join([*table(found.values(), "U" if b is None else "B"), *speeds(found.values())]))
     return EXIT_OK
 
 
@@ -114,8 +115,22 @@ def _weeks(args: argparse.Namespace, directory: Path) -> int:
     ran = f"{days} day{'s' * (days != 1)} with a run in {span:.1f} weeks"
     print(f"up to {last.started:%a %d %b %Y}: {ran}")
     print()
-    print("\n".join(trend_table(found.values())))
+    print("\n".join([*trend_table(found.values()), *speeds(found.values())]))
     return EXIT_OK
+
+
+def speeds(found: Iterable[Change | Trend]) -> list[str]:
+    """What was compared at a like speed, and what may be a matter of pace."""
+    by: dict[str, list[str]] = {}
+    for one in found:
+        if one.verdict in VERDICTS and one.speed:
+            by.setdefault(one.speed, []).append(one.metric.words)
+    lines = []
+    if like := by.get("like"):
+        lines.append(f"At a like speed (within {SPEED_ALIKE:.0%}): {', '.join(like)}.")
+    if other := by.get("not known"):
+        lines.append(f"Speed not known, so it may be one of pace: {', '.join(other)}.")
+    return [part for line in lines for part in textwrap.wrap(line, WIDTH)]
 
 
 def trend_table(found: Iterable[Trend]) -> list[str]:

@@ -30,7 +30,7 @@ EPILOG: Final = """examples:
   gaitpi export last --parquet raw.parquet
   gaitpi export --season my-runs"""
 
-TABLES: Final = ("raw", "steps", "seconds", "cues")
+TABLES: Final = ("raw", "steps", "seconds", "cues", "heart", "rr", "pod")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         choices=TABLES,
-        help="of CSV and Parquet: raw samples (default), a row a step, a second or a cue",
+        help="of CSV and Parquet: raw samples (default), a row a step, a second, a cue, or of what"
+        " strap and pod sent: heart, rr (intervals), pod",
     )
     parser.add_argument(
         "--season",

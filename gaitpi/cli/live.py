@@ -25,7 +25,8 @@ from gaitpi.runs.reader import clock
 
 HELP: Final = (
     "Show what the running pack hears now: cadence and lean against their bands, the last cue, and"
-    " why it is silent. On a terminal ten times a second, else a line a second; it only looks, and"
+    " why it is silent; heart rate and speed where a strap or pod is paired, with their age. On a"
+    " terminal ten times a second, else a line a second; it only looks, and"
     " changes nothing. Ctrl-C ends it."
 )
 EPILOG: Final = """exit code 0: ended by Ctrl-C; 1: no daemon, or it has ended.
@@ -171,7 +172,7 @@ def _columns() -> int:
 
 
 def panel(live: Mapping[str, Any]) -> list[str]:
-    """The moment in six lines of at most 80 columns."""
+    """The moment in six lines of at most 80 columns; up to eight with a strap or a pod."""
     activity = live.get("activity")
     known = isinstance(activity, int) and 0 <= activity < len(ACTIVITIES)
     head = f"{clock(_number(live.get('time_s')))}  {_text(live.get('state'))}"
@@ -180,6 +181,8 @@ def panel(live: Mapping[str, Any]) -> list[str]:
         f"run      {head}, {doing}, {_whole(live.get('steps'))} steps",
         f"cadence  {_cadence(live)}",
         f"lean     {_lean(live)}",
+        *([f"outside  {words}"] if (words := "   ".join(outside(live))) else []),
+        *([f"doubt    {words}"] if (words := doubt(live)) else []),
         f"coach    {coach(live)}",
         f"cues     {_cues(live)}",
         f"data     {_data(live)}",
@@ -190,11 +193,77 @@ def panel(live: Mapping[str, Any]) -> list[str]:
 def line(live: Mapping[str, Any]) -> str:
     """The moment in one line: for a file or a pipe."""
     cadence, lean = _number(live.get("cadence_spm")), _number(live.get("lean_deg"))
+    beside = "".join(f"  {words}" for words in outside(live))
     words = (
         f"{clock(_number(live.get('time_s'))):>7}  {_value(cadence, '.1f'):>6} spm"
-        f"  {_value(lean, '+.1f'):>6} deg  {coach(live)}"
+        f"  {_value(lean, '+.1f'):>6} deg{beside}  {coach(live)}"
     )
     return plain(words)
+
+
+def outside(live: Mapping[str, Any]) -> list[str]:
+    """Heart rate and speed with their age, or why there are none; [] with neither strap nor pod."""
+    radio = live.get("radio")
+    if not isinstance(radio, Mapping):
+        return []
+    found = []
+    for role, what, value in (("heart", "heart", _heart), ("pod", "speed", _speed)):
+        status, link = radio.get(role), _link(radio, role)
+        if isinstance(status, Mapping) or link:
+            told = status if isinstance(status, Mapping) else {}
+            found.append(f"{what} {value(told) or f'no data ({_why(told, link)})'}")
+    return found
+
+
+def doubt(live: Mapping[str, Any]) -> str:
+    """How the pod's count of steps is not the belt's; "" where it is, or that is not known."""
+    radio = live.get("radio")
+    agreement = radio.get("agreement") if isinstance(radio, Mapping) else None
+    if not isinstance(agreement, Mapping) or agreement.get("state") in ("agrees", "unknown"):
+        return ""
+    return _text(agreement.get("words"))
+
+
+def _heart(status: Mapping[str, Any]) -> str:
+    bpm = _number(status.get("bpm"))
+    if not math.isfinite(bpm) or bpm == 0.0 or status.get("contact") is False:
+        return ""
+    return f"{bpm:.0f} bpm ({_age(status)})"
+
+
+def _speed(status: Mapping[str, Any]) -> str:
+    speed_ms = _number(status.get("speed_ms"))
+    if not math.isfinite(speed_ms):
+        return ""
+    pace = ""
+    if speed_ms >= 0.5:
+        minutes, seconds = divmod(round(1000.0 / speed_ms), 60)
+        pace = f", {minutes}:{seconds:02d} /km"
+    return f"{3.6 * speed_ms:.1f} km/h{pace} ({_age(status)})"
+
+
+def _age(status: Mapping[str, Any]) -> str:
+    age_s = _number(status.get("age_s"))
+    return f"{age_s:.0f} s old" if math.isfinite(age_s) else "age unknown"
+
+
+def _why(status: Mapping[str, Any], link: Mapping[str, Any]) -> str:
+    """Why there is no value."""
+    if status.get("contact") is False:
+        return "no skin contact"
+    state = _text(link.get("state"))
+    if state in ("", "connected"):
+        age_s = _number(status.get("age_s"))
+        return f"last {clock(age_s)} ago" if math.isfinite(age_s) else "none yet"
+    return f"{state} {clock(_number(link.get('for_s')))}"
+
+
+def _link(radio: Mapping[str, Any], role: str) -> Mapping[str, Any]:
+    links = radio.get("links")
+    for link in links if isinstance(links, Sequence) else ():
+        if isinstance(link, Mapping) and link.get("role") == role:
+            return link
+    return {}
 
 
 def coach(live: Mapping[str, Any]) -> str:

@@ -1,8 +1,10 @@
 """``gaitpi runs``: the list of recorded runs."""
 
 import argparse
+import math
 import re
 import textwrap
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -12,6 +14,9 @@ from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK, GaitpiError, UsageError
 from gaitpi.plaintext import plain
+from gaitpi.review.form import Form
+from gaitpi.review.history import known
+from gaitpi.review.outside import Facts
 from gaitpi.runs.reader import RunEntry, clock, list_runs, newest
 from gaitpi.runs.view import as_edited, edited_json, edited_lines
 
@@ -70,13 +75,14 @@ def run(args: argparse.Namespace) -> int:
         and (tag is None or tag in tags.of(entry.run_id))
     ][: args.last]
     now = "" if all(entry.finished for entry in entries) else recorded_run()
+    forms = {} if args.untrimmed else known(directory)
     if args.json:
-        print_json([_as_json(e, tags, now) for e in (entries if chosen else everything)])
+        print_json([_as_json(e, tags, now, forms) for e in (entries if chosen else everything)])
         return EXIT_OK
     if not everything:
         print(f"No runs in {directory} yet.\n'gaitpi run' records one, 'gaitpi demo' shows one.")
         return EXIT_OK
-    _print(entries, tags, now)
+    _print(entries, tags, now, forms)
     if problems and not chosen:
         print(f"{_files(problems)} cannot be read:")
         for entry in problems:
@@ -90,19 +96,43 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _km(facts: Facts) -> str:
+    """Kilometres, with ``>`` before what is at least so much."""
+    if not math.isfinite(facts.distance_m):
+        return "-"
+    km = facts.distance_m / 1000.0
+    return f"{'>' if facts.at_least else ''}{km:.{1 if km < 100.0 else 0}f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}" if math.isfinite(value) else "-"
+
+
 def _files(problems: list[RunEntry]) -> str:
     return f"{len(problems)} file{'s' * (len(problems) != 1)}"
 
 
-def _print(entries: list[RunEntry], tags: tagfile.Tags, now: str) -> None:
-    """The table of runs that can be read; nothing without one."""
+def _print(
+    entries: list[RunEntry], tags: tagfile.Tags, now: str, forms: Mapping[str, Form]
+) -> None:
+    """The table of runs that can be read; nothing without one.
+
+    Distance and heart rate take the place of the length where any of them is known.
+    """
     if not entries:
         return
-    print(f"{'id':<28}{'started':<18}{'length':>8}{'running':>9}{'steps':>8}{'cadence':>9}")
+    facts = {entry.run_id: forms[entry.run_id].facts for entry in entries if entry.run_id in forms}
+    wide = any(one.distance_from or one.heart_from for one in facts.values())
+    beside = f"{'running':>8}{'steps':>7}{'cadence':>8}{'km':>6}{'bpm':>5}"
+    alone = f"{'length':>8}{'running':>9}{'steps':>8}{'cadence':>9}"
+    print(f"{'id':<28}{'started':<18}{beside if wide else alone}")
     starred = [tagfile.STAR in tags.of(entry.run_id) for entry in entries]
     for entry, star in zip(entries, starred, strict=True):
-        for line in [*_rows(entry, "*" if star else " ", now), *edited_lines(entry)]:
+        found = facts.get(entry.run_id, Facts()) if wide else None
+        for line in [*_rows(entry, "*" if star else " ", now, found), *edited_lines(entry)]:
             print(plain(line))
+    if any(one.at_least for one in facts.values()):
+        print("> km: at least, a part of the way was not measured")
     if any(starred):
         print("* starred: never deleted to make room")
 
@@ -128,8 +158,11 @@ def _state(entry: RunEntry, now: str) -> str:
     return "being recorded" if entry.run_id == now else "cut short"
 
 
-def _as_json(entry: RunEntry, tags: tagfile.Tags, now: str) -> dict[str, Any]:
+def _as_json(
+    entry: RunEntry, tags: tagfile.Tags, now: str, forms: Mapping[str, Form]
+) -> dict[str, Any]:
     totals = entry.totals
+    form = forms.get(entry.run_id)
     return {
         "id": entry.run_id,
         "start": entry.started.isoformat(timespec="seconds") if entry.started else None,
@@ -137,6 +170,7 @@ def _as_json(entry: RunEntry, tags: tagfile.Tags, now: str) -> dict[str, Any]:
         "running_s": totals.running_s if totals else None,
         "steps": totals.steps if totals else None,
         "cadence_spm": totals.cadence_spm if totals else None,
+        "outside": form.facts.as_json() if form is not None else None,
         "finished": entry.finished,
         "state": _state(entry, now),
         "recording": entry.recording or None,
@@ -147,16 +181,19 @@ def _as_json(entry: RunEntry, tags: tagfile.Tags, now: str) -> dict[str, Any]:
     }
 
 
-def _rows(entry: RunEntry, star: str, now: str) -> list[str]:
+def _rows(entry: RunEntry, star: str, now: str, facts: Facts | None) -> list[str]:
     """The line of a run, and below it what it is if it has no end."""
     assert entry.started is not None
     assert entry.totals is not None
     totals = entry.totals
     cadence = f"{totals.cadence_spm:.1f}" if totals.cadence_spm > 0 else "-"
-    row = (
-        f"{entry.run_id[:27]:<28}{entry.started:%Y-%m-%d %H:%M} {star}{clock(totals.duration_s):>8}"
-        f"{clock(totals.running_s):>9}{totals.steps:>8}{cadence:>9}"
-    )
+    row = f"{entry.run_id[:27]:<28}{entry.started:%Y-%m-%d %H:%M} {star}"
+    running = clock(totals.running_s)
+    if facts is None:
+        row += f"{clock(totals.duration_s):>8}{running:>9}{totals.steps:>8}{cadence:>9}"
+    else:
+        row += f"{running:>8}{totals.steps:>7}{cadence:>8}{_km(facts):>6}"
+        row += f"{_whole(facts.heart_rate_bpm):>5}"
     state = _state(entry, now)
     if state == "finished":
         return [row]

@@ -61,37 +61,42 @@ def run(args: argparse.Namespace) -> int:
     drawn: list[str] = []
     with opened(args, args.id) as reader:
         path = reader.path
-        imported, last, imports = _imported(path)
+        said, last, imports = _imported(path)
         recorded = reader.whole.seconds()
         seconds = [second for second in recorded if reader.keeps(second.time_s)]
         verdict, edits = judge(reader, recorded), of_run(reader)
         found = overview.beside(reader, directory)
         if args.json:
-            steps = exposure(found.form, imports).as_json()
+            steps = exposure(found.form).as_json()
             more = {"tags": _tags(path), "imported": last, "exposure": steps, **edits.as_json()}
             print_json(verdict.as_json() | found.as_json() | more)
             return EXIT_OK
         end = ending(verdict.run_id, verdict.finished)
-        words = [*overview.said(verdict, found, then="", ending=end), *overview.more(found)]
-        words += [f"imported   {imported}"] if imported else []
-        exposed = exposure(found.form, imports).words()
-        words += [f"exposure   {exposed}"] if exposed else []
+        words = overview.said(verdict, found, then="", ending=end, short=chart)
+        words += overview.more(found)
+        words += [f"imported   {said}"] if said else []
+        exposed = exposure(found.form).words()
+        words += [f"exposure   {exposed}"] if exposed and not chart else []
         words += edits.lines()
         if chart:
-            drawn = _drawn(reader, seconds, len(words))
+            drawn = _drawn(reader, seconds, imports, len(words))
     todo = advice(verdict) or f"its charts:  gaitpi show {verdict.run_id} --chart"
     print("\n".join(fitting([*words, *(["", *drawn] if drawn else [f"next       {todo}"])])))
     return EXIT_OK
 
 
-def _drawn(reader: RunReader, seconds: Sequence[SecondRow], above: int) -> list[str]:
+def _drawn(
+    reader: RunReader, seconds: Sequence[SecondRow], imports: "Imports", above: int
+) -> list[str]:
     """The charts, so that they and so many lines fit the terminal, and its prompt."""
     from gaitpi.review import charts
+    from gaitpi.review.outside import outside
 
     columns, rows = _terminal()
     return charts.draw(
         reader,
         seconds,
+        outside(reader, imports),
         width=min(columns, 160),
         height=rows - above - 2,
         unicode=charts.fits(sys.stdout.encoding, os.environ.get("TERM")),

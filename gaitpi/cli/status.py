@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gaitpi import faults
+from gaitpi.ble.readings import STALE_S
 from gaitpi.cli import complain, load_config, print_json
 from gaitpi.config import runs_directory
 from gaitpi.device import status as device
 from gaitpi.device.controls import FOR_GOOD_S, span
+from gaitpi.device.radio import CALLED, LinkStatus, state_words
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM
 from gaitpi.plaintext import plain
 from gaitpi.runs.schema import SUFFIX
@@ -83,11 +85,54 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("worn", status.worn or "not known: some steps of running will tell"),
         ("coach", status.coach or "has said nothing"),
         ("run", status.run_id or ("none yet" if status.waiting else "not recording")),
+        *_radio(status),
         *([("muted", _muted(status.muted_s))] if status.muted_s > 0 else []),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
         *([("control", status.control)] if status.control else []),
         ("faults", _faults(status.counters | status.recorder)),
     ]
+
+
+def _radio(status: device.Status) -> list[tuple[str, str]]:
+    """Strap and pod: values with their age, links with theirs; nothing where none is paired."""
+    radio = status.radio
+    if radio is None:
+        return []
+    late_s = max(0.0, time.monotonic() - status.updated_s)
+    rows = []
+    if radio.heart is not None:
+        fresh = _fresh(radio.heart.age_s, late_s)
+        value = _number(radio.heart.bpm if fresh else None, "d", "beats/min")
+        value = "no skin contact" if fresh and radio.heart.contact is False else value
+        rows.append(("heart", f"{value}{_age(radio.heart.age_s, late_s)}"))
+    if radio.pod is not None:
+        pod = radio.pod
+        fresh = _fresh(pod.age_s, late_s)
+        value = _number(pod.speed_ms if fresh else None, ".2f", "m/s")
+        if fresh and pod.cadence_rpm is not None:
+            value += f", {pod.cadence_rpm} a minute as sent"
+        rows.append(("speed", f"{value}{_age(pod.age_s, late_s)}"))
+    if radio.agreement is not None and radio.agreement.words:
+        rows.append(("cadences", radio.agreement.words))
+    return [*rows, *(("link", _link(link, late_s)) for link in radio.links)]
+
+
+def _fresh(age_s: float | None, late_s: float) -> bool:
+    """Whether a value is still one, by now: the status is some seconds old itself."""
+    return age_s is not None and age_s + late_s <= STALE_S
+
+
+def _age(age_s: float | None, late_s: float) -> str:
+    return "" if age_s is None else f" ({age_s + late_s:.0f} s ago)"
+
+
+def _link(link: LinkStatus, late_s: float) -> str:
+    name = f' "{link.name}"' if link.name else ""
+    words = f"{CALLED[link.role]}{name}: {state_words(link.state)}"
+    words += f" for {span(link.for_s + late_s)}" if link.for_s >= 1.0 else ""
+    if link.battery is not None:
+        words += f", battery {link.battery} %"
+    return f"{words}. {link.words}" if link.words else words
 
 
 def _muted(seconds: float) -> str:

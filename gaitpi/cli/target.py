@@ -18,6 +18,7 @@ from gaitpi.config import Config, runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, UsageError
 from gaitpi.hostclock import SystemClock
 from gaitpi.plaintext import plain
+from gaitpi.review import pace
 from gaitpi.review import targets as review
 from gaitpi.review.listening import ORIGINS, Evidence, Heard, listen
 from gaitpi.runs.reader import clock
@@ -31,6 +32,7 @@ EPILOG: Final = """examples:
   gaitpi target show
   gaitpi target propose
   gaitpi target accept
+  gaitpi target line
   gaitpi target set 168 --reason "my physiotherapist, 3 May\""""
 
 _INDENT: Final = " " * 11
@@ -64,6 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument("spm", metavar="SPM", help="steps per minute, both feet")
     change.add_argument(
         "--reason", default="", metavar="TEXT", help="why a limit is passed; it is recorded"
+    )
+    line = action(
+        "line",
+        _line,
+        "your own cadence over speed, along which a foot pod moves the target",
+        "line accept",
+    )
+    line.add_argument(
+        "what",
+        nargs="?",
+        default="show",
+        choices=("show", "accept", "off"),
+        help="accept: the target follows the speed from now on; off: it is fixed again",
     )
 
 
@@ -135,6 +150,8 @@ def _show(args: argparse.Namespace) -> int:
         ("cadence", _cadence_words(now, force)),
         ("lean", _lean_words(now, force)),
     ]
+    if now.targets.last("line") is not None:
+        rows.append(("speed", _follow_words(now, force)))
     if now.cadence.session:
         rows.insert(0, ("session", now.cadence.session))
     rows.append(("focus", f"{coach.focus}: only this one speaks (coach.focus)"))
@@ -180,7 +197,7 @@ def _record_words(record: targetfile.Accepted) -> str:
     when = _day(record.wall_s) if record.dated else "at an unknown time (clock not set)"
     words = f"{done} {when}"
     if record.own is not None:
-        unit = "spm" if record.metric == "cadence" else "deg"
+        unit = "deg" if record.metric == "lean" else "spm"
         words += f" on your own {record.own:.1f} {unit} of {len(record.runs)} run"
         words += "s" * (len(record.runs) != 1)
     return words + (f"; reason: {record.reason}" if record.reason else "")
@@ -333,6 +350,52 @@ def _set(args: argparse.Namespace) -> int:
     return _keep(args, now, [record])
 
 
+def _line(args: argparse.Namespace) -> int:
+    """Show the line, put it in force, or have the target fixed again."""
+    now = _gather(args)
+    found = pace.find(runs_directory(now.config), simulated=args.simulated)
+    if args.what == "show":
+        force = targetfile.lay_under(now.config, now.fixed, now.targets)
+        if args.json:
+            coach = force.config.coach
+            print_json({"follows": _follows(coach), "last": now.targets.last("line"), "own": found})
+        else:
+            _print([*_found_rows(found), ("in force", _follow_words(now, force))])
+        return EXIT_OK
+    wall_s = review.date(now.targets, now.evidence, now.now_s)
+    record = pace.accept(found, wall_s) if args.what == "accept" else pace.off(wall_s)
+    return _keep(args, now, [record])
+
+
+def _found_rows(found: pace.Found) -> list[tuple[str, str]]:
+    line = found.fit
+    if line is None:
+        return [("your line", f"not known yet: {found.missing}")]
+    words = f"{line.slope:.1f} ±{line.slope_sd:.1f} steps/min per m/s, {line.own_spm:.1f} at"
+    words += f" {line.at_ms:.2f} m/s; known from {line.low_ms:.2f} to {line.high_ms:.2f} m/s"
+    where = f"{line.windows} steady half-minutes of {len(line.runs)} runs without a target"
+    return [("your line", words), ("  from", f"{where}; scatter {line.scatter_spm:.1f} spm")]
+
+
+def _follows(coach: settings.CoachConfig) -> bool:
+    """Whether the target moves with the speed."""
+    return coach.follow_speed and coach.follow_slope is not None and coach.target_spm is not None
+
+
+def _follow_words(now: _Now, force: targetfile.InForce) -> str:
+    coach = force.config.coach
+    line = now.targets.last("line")
+    if _follows(coach):
+        where = f"{coach.target_spm:.1f} spm at {coach.follow_at_ms:.2f} m/s"
+        words = f"the target follows a foot pod's speed: {where}, {coach.follow_slope:+.1f} per m/s"
+        return f"{words}, at most {coach.follow_most_spm:.1f}; without a fresh speed it is fixed"
+    if line is not None and not line.off and "coach.follow_speed" in now.fixed:
+        return "the target is fixed, by the configuration (coach.follow_speed)"
+    if line is not None and not line.off:
+        return "the target is fixed: a line is accepted, but there is no cadence target"
+    return "the target is fixed; 'gaitpi target line accept' lets it follow the speed"
+
+
 def _keep(args: argparse.Namespace, now: _Now, records: list[targetfile.Accepted]) -> int:
     """Write the records, unless a prescription or the rest of the configuration forbids them."""
     for record in records:
@@ -347,14 +410,18 @@ def _keep(args: argparse.Namespace, now: _Now, records: list[targetfile.Accepted
     if args.json:
         print_json([msgspec.structs.asdict(record) for record in records])
         return EXIT_OK
-    hidden = {"cadence": "coach.target_spm", "lean": "coach.usual_lean_deg"}
+    hidden = {
+        "cadence": "coach.target_spm",
+        "lean": "coach.usual_lean_deg",
+        "line": "coach.follow_speed",
+    }
     rows: list[tuple[str, str]] = []
     for record in records:
-        number = (
-            f"{record.value:.1f} spm"
-            if record.metric == "cadence"
-            else (f"usual {record.value:+.1f} deg")
-        )
+        number = f"{record.value:.1f} spm"
+        if record.metric == "lean":
+            number = f"usual {record.value:+.1f} deg"
+        elif record.metric == "line":
+            number = "off" if record.off else f"{record.value:+.1f} steps/min per m/s"
         rows.append((record.metric, f"{number}, {_record_words(record)}"))
         if hidden[record.metric] in now.fixed:
             rows.append(("but", f"the configuration fixes {hidden[record.metric]}, and that wins"))

@@ -33,11 +33,15 @@ LEAST_SD_SPM: Final = 0.05
 
 
 class Window(NamedTuple):
-    """Half a minute of steady running: cadence and its standard uncertainty, spm; length, s."""
+    """Half a minute of steady running: cadence and its standard uncertainty, spm; length, s.
+
+    ``begin_s`` run time of its first stride, NaN where it is of no run.
+    """
 
     cadence_spm: float
     sd_spm: float
     length_s: float
+    begin_s: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,9 @@ def windows_of(
     """
     found: list[Window] = []
     group: list[float] = []
-    for _, stride_s in strides:
+    begin_s = math.nan
+    for time_s, stride_s in strides:
+        begin_s = begin_s if group else time_s
         group.append(stride_s)
         length_s = sum(group)
         if length_s < window_s:
@@ -174,6 +180,7 @@ def windows_of(
         scatter = pstdev(group, mean) / mean
         if len(group) > 1 and scatter <= scatter_max:
             cadence = 120.0 / mean
-            found.append(Window(cadence, cadence * scatter / math.sqrt(len(group) - 1), length_s))
+            sd = cadence * scatter / math.sqrt(len(group) - 1)
+            found.append(Window(cadence, sd, length_s, begin_s))
         group = []
     return found

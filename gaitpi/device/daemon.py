@@ -424,7 +424,7 @@ class Daemon:
             activity=p.activity,
             cadence_spm=None if np.isnan(p.cadence_spm) else p.cadence_spm,
             lean_deg=None if np.isnan(p.lean_deg) else p.lean_deg,
-            counters=self._counters,
+            counters=self.counters,
             run_id=self._run_id if recorder else None,
             recorder_problem=self._recorder_problem(),
             coach=p.coach,
@@ -447,7 +447,7 @@ class Daemon:
                 activity=p.activity,
                 cadence_spm=p.cadence_spm,
                 reason=p.coach,
-                counters=self._counters,
+                counters=self.counters,
                 recorder_problem=self._recorder_problem(),
                 radio=radio,
             )
@@ -461,7 +461,7 @@ class Daemon:
             belt=p.belt,
             steps=self._steps,
             cues=self._cues,
-            counters=self._counters,
+            counters=self.counters,
             recorder=self._recorder,
             recorder_problem=self._recorder_problem(),
             radio=radio,
@@ -480,7 +480,7 @@ class Daemon:
         return self._auto and self._pipeline is None
 
     @property
-    def _counters(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Faults by name: the sensor's and the daemon's own."""
         return self._reader.counters | self._own.snapshot()
 
@@ -726,6 +726,7 @@ class Daemon:
         acc, gyr = self._reader.info.si(counts)
         out = self._pipeline.update(acc, gyr, times)
         self._seen.took(batches, out)
+        self._radio.belt(self._run0 + self._time_s, float(out.trace.cadence_spm[-1]))
         self._decided(out)
         if self._recorder is not None:
             if len(batches) == 1:
@@ -1068,7 +1069,7 @@ class Daemon:
     def _event(self, kind: str, text: str, **detail: object) -> None:
         if self._recorder is not None:
             host_s = self._clock.monotonic() - self._run0
-            self._recorder.event(host_s, kind, text, counters=self._counters, **detail)
+            self._recorder.event(host_s, kind, text, counters=self.counters, **detail)
 
     def _say_goodbye(self) -> None:
         """Let the runner hear that it has ended."""
@@ -1110,7 +1111,7 @@ class Daemon:
         summary = {
             "steps": self._steps,
             "cues": self._cues,
-            "counters": self._counters,
+            "counters": self.counters,
             "gyro_bias_rad_s": [round(float(b), 6) for b in pipeline.estimator.gyro_bias],
             "dropped_cues": self._player.dropped,
         }

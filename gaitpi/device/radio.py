@@ -14,6 +14,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from gaitpi.ble.agreement import Agreement
+from gaitpi.ble.agreement import words as agreement_words
 from gaitpi.ble.readings import DATAGRAM_MAX, STALE_S, Heart, Link, Pod, Role, unpacked
 from gaitpi.plaintext import plain
 from gaitpi.runs.rows import HeartRow, PodRow
@@ -80,11 +82,25 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
     left_out: int = 0
 
 
+class AgreementStatus(Struct, frozen=True, kw_only=True):
+    """Whether belt and pod count the same: ``state`` and numbers as in its ``Verdict``, and words.
+
+    Unknown numbers are None.
+    """
+
+    state: str
+    belt_spm: float | None = None
+    pod_rpm: float | None = None
+    off_spm: float | None = None
+    words: str = ""
+
+
 class RadioStatus(Struct, frozen=True, kw_only=True):
     """Strap, pod and links as of now; None or empty where nothing is paired."""
 
     heart: HeartStatus | None = None
     pod: PodStatus | None = None
+    agreement: AgreementStatus | None = None
     links: tuple[LinkStatus, ...] = ()
 
 
@@ -114,6 +130,7 @@ class Radio:
         self._pod: Pod | None = None
         self._links: dict[Role, Link] = {}
         self._told: dict[Role, tuple[str, str, float]] = {}
+        self._agreement = Agreement()
         self._recent: deque[Heart | Pod] = deque(maxlen=int(2 * OLDEST_S / LEAST_S))
 
     def take(self, now_s: float) -> list[Taken]:
@@ -160,7 +177,13 @@ class Radio:
             self._heart = reading
         else:
             self._pod = reading
+            self._agreement.pod(reading.time_s, reading.cadence_rpm, reading.known_speed_ms)
         return True
+
+    def belt(self, time_s: float, cadence_spm: float) -> None:
+        """The belt's own cadence at CLOCK_MONOTONIC ``time_s``, NaN while unknown."""
+        if self._pod is not None:
+            self._agreement.belt(time_s, cadence_spm)
 
     def since(self, time_s: float) -> list[Heart | Pod]:
         """Readings of the last minute from ``time_s`` on (CLOCK_MONOTONIC), in order."""
@@ -198,7 +221,22 @@ class Radio:
         return RadioStatus(
             heart=self._heart_now(now_s),
             pod=self._pod_now(now_s),
+            agreement=self._agreement_now(now_s),
             links=tuple(_link_now(link, now_s) for _, link in sorted(self._links.items())),
+        )
+
+    def _agreement_now(self, now_s: float) -> AgreementStatus | None:
+        if self._pod is None:
+            return None
+        found = self._agreement.verdict(now_s)
+        if found.state == "unknown":
+            return AgreementStatus(state="unknown")
+        return AgreementStatus(
+            state=found.state,
+            belt_spm=found.belt_spm,
+            pod_rpm=found.pod_rpm,
+            off_spm=found.off_spm,
+            words=agreement_words(found),
         )
 
     def _heart_now(self, now_s: float) -> HeartStatus | None:

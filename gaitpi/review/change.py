@@ -23,6 +23,9 @@ MOST_RUNS: Final = 20
 CADENCE_ALIKE: Final = 0.03
 """Runs whose cadence is within this share of each other are of like cadence: half of what runners
 are asked to change it by."""
+SPEED_ALIKE: Final = 0.05
+"""Runs whose speed is within this share of each other are of like speed: it moves cadence by some
+12 steps/min for each m/s (docs/change.md), so by no more than cadence is known to."""
 _MEDIAN: Final = math.sqrt(0.5 * math.pi)
 """Standard uncertainty of a median over that of a mean."""
 
@@ -30,6 +33,9 @@ Verdict = Literal["change", "no change that can be told", "not known"]
 CHANGE: Final = "change"
 NO_CHANGE: Final = "no change that can be told"
 NOT_KNOWN: Final = "not known"
+
+Speed = Literal["like", "not known", ""]
+"""Whether runs that were compared were of like speed; "" where it does not matter."""
 
 
 class Bar(NamedTuple):
@@ -48,7 +54,8 @@ class Change:
 
     ``value`` of the run, ``usual`` what it is compared with; ``difference`` with its standard
     uncertainty ``u``; ``bar`` the smallest real difference; ``runs`` how many are behind the usual
-    (1: one other run); ``why`` what is not known, in words, else "".
+    (1: one other run); ``why`` what is not known, in words, else ""; ``speed`` whether the runs
+    are of like speed.
     """
 
     metric: Metric
@@ -60,6 +67,7 @@ class Change:
     runs: int
     verdict: Verdict
     why: str = ""
+    speed: Speed = ""
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""
@@ -87,11 +95,15 @@ class _Judged(Protocol):
     @property
     def why(self) -> str: ...
 
+    @property
+    def speed(self) -> Speed: ...
+
 
 def told(found: _Judged, **numbers: Any) -> dict[str, Any]:
     """One object for ``--json``: which metric, its ``numbers``, the verdict and why."""
     about = {"metric": found.metric.key, "unit": found.metric.unit}
-    return about | numbers | {"verdict": found.verdict, "why": found.why or None}
+    words = {"verdict": found.verdict, "why": found.why or None, "speed": found.speed or None}
+    return about | numbers | words
 
 
 def known(value: float) -> float | None:
@@ -141,10 +153,12 @@ def _when(form: Form) -> tuple[float, str]:
     return form.started.timestamp(), form.run_id
 
 
-def alike(run: Form, others: Iterable[Form], metric: Metric) -> list[Form]:
+def alike(run: Form, others: Iterable[Form], metric: Metric, least: int = LEAST_RUNS) -> list[Form]:
     """Those of ``others`` whose ``metric`` can be compared with that of ``run``, in their order.
 
-    Lean needs the same origin and mount; what changes with cadence needs a like cadence.
+    Lean needs the same origin and mount; what changes with cadence needs a like cadence. What
+    changes with speed needs no other speed: where it is known of ``run`` those are left out that
+    are known to be of another, and, where ``least`` are of like speed, those of an unknown one.
     """
     found = [f for f in others if math.isfinite(f[metric.key].mean)]
     if metric.key in ("lean_deg", "side_lean_deg"):
@@ -152,7 +166,44 @@ def alike(run: Form, others: Iterable[Form], metric: Metric) -> list[Form]:
     if metric.by_cadence:
         own = run["cadence_spm"].mean
         found = [f for f in found if abs(f["cadence_spm"].mean - own) <= CADENCE_ALIKE * own]
+    if metric.by_speed:
+        found = [f for f in found if not _apart(run, f) > SPEED_ALIKE]
+        like = [f for f in found if _apart(run, f) <= SPEED_ALIKE]
+        found = like if len(like) >= least else found
     return found
+
+
+def _apart(run: Form, other: Form) -> float:
+    """How far the speeds of two runs are apart, a share; NaN where one is not known."""
+    own = run["speed_kmh"].mean
+    return abs(other["speed_kmh"].mean - own) / own if own > 0.0 else math.nan
+
+
+def speed_of(run: Form, others: Iterable[Form], metric: Metric) -> Speed:
+    """Whether ``run`` and ``others``, which are alike, are known to be of like speed."""
+    if not metric.by_speed:
+        return ""
+    return "like" if all(_apart(run, f) <= SPEED_ALIKE for f in others) else "not known"
+
+
+def like_words(run: Form, metric: Metric) -> str:
+    """What runs must be like to be compared, in words: " of like cadence and speed"."""
+    what = ["cadence"] if metric.by_cadence else []
+    what += ["speed"] if metric.by_speed and run["speed_kmh"].mean > 0.0 else []
+    return f" of like {' and '.join(what)}" if what else ""
+
+
+def said(metric: Metric, forms: Iterable[Form]) -> bool:
+    """Whether anything is said of a metric: of one from outside only where one of ``forms`` has it.
+
+    So a runner without strap and pod reads nothing of them.
+    """
+    return not metric.outside or any(math.isfinite(f[metric.key].mean) for f in forms)
+
+
+def lacking(metric: Metric) -> str:
+    """Why a run does not tell a metric, in words."""
+    return "not known in this run" if metric.outside else "too little steady running"
 
 
 def usual(run: Form, history: Iterable[Form], metric: Metric) -> Usual:
@@ -173,10 +224,12 @@ def _usual(runs: Sequence[Form], metric: Metric) -> Usual:
 def smallest(metric: Metric, value: float, own: float, u: float) -> Bar:
     """The smallest real difference: the largest of published, ``own`` and 1.96 ``u``.
 
-    Not known (NaN) without ``u``, and without both of the others.
+    Not known (NaN) without ``u``, and without both of the others; there is no own of what is
+    chosen.
     """
     published = metric.smallest(value)
-    if math.isnan(u) or (published == 0.0 and math.isnan(own)):
+    own = math.nan if metric.chosen else own
+    if math.isnan(u) or (published == 0.0 and math.isnan(own) and not metric.chosen):
         return Bar()
     found = [(published, "published"), (Z95 * u, "scatter")]
     if math.isfinite(own):
@@ -194,17 +247,19 @@ def judge(difference: float, bar: Bar) -> Verdict:
 def against_usual(run: Form, history: Iterable[Form]) -> dict[str, Change]:
     """Every metric of ``run`` against the runner's usual, by key."""
     before = earlier(run, history)
-    return {key: _against(run, before, metric) for key, metric in METRICS.items()}
+    return {
+        key: _against(run, before, metric) for key, metric in METRICS.items() if said(metric, [run])
+    }
 
 
 def _against(run: Form, before: Sequence[Form], metric: Metric) -> Change:
     own = run[metric.key]
-    use = usual(run, before, metric)
+    others = alike(run, before, metric)[-MOST_RUNS:]
+    use = _usual(others, metric)
     if math.isnan(own.mean):
-        why = "too little steady running"
+        why = lacking(metric)
     elif math.isnan(use.value):
-        like = " of like cadence" if metric.by_cadence else ""
-        why = f"{use.runs} of {LEAST_RUNS} earlier runs{like}"
+        why = f"{use.runs} of {LEAST_RUNS} earlier runs{like_words(run, metric)}"
     elif math.isnan(own.u):
         why = "too short a run to know its scatter"
     else:
@@ -213,7 +268,8 @@ def _against(run: Form, before: Sequence[Form], metric: Metric) -> Change:
     bar = smallest(metric, use.value, use.own, u)
     difference = own.mean - use.value
     verdict = judge(difference, bar)
-    return Change(metric, own.mean, use.value, difference, u, bar, use.runs, verdict, why)
+    speed = speed_of(run, others, metric)
+    return Change(metric, own.mean, use.value, difference, u, bar, use.runs, verdict, why, speed)
 
 
 def between_runs(a: Form, b: Form, history: Iterable[Form] = ()) -> dict[str, Change]:
@@ -222,21 +278,27 @@ def between_runs(a: Form, b: Form, history: Iterable[Form] = ()) -> dict[str, Ch
     Where the two are not comparable (:func:`comparable`, :func:`alike`) nothing is known.
     """
     others = [f for f in history if comparable(a, f)]
-    return {key: _between(a, b, others, metric) for key, metric in METRICS.items()}
+    return {
+        key: _between(a, b, others, metric)
+        for key, metric in METRICS.items()
+        if said(metric, [a, b])
+    }
 
 
 def _between(a: Form, b: Form, history: Sequence[Form], metric: Metric) -> Change:
     one, two = a[metric.key], b[metric.key]
     use = _usual(sorted(alike(a, history, metric), key=_when)[-MOST_RUNS:], metric)
     if math.isnan(one.mean) or math.isnan(two.mean):
-        why = "too little steady running"
+        why = "not known in both" if metric.outside else "too little steady running"
     elif not comparable(a, b):
         why = "not worn or meant alike"
+    elif metric.by_speed and _apart(a, b) > SPEED_ALIKE:
+        why = "not at a like speed"
     elif not alike(a, [b], metric):
         why = "not at a like cadence" if metric.by_cadence else "not measured alike"
     elif math.isnan(one.u) or math.isnan(two.u):
         why = "too short a run to know its scatter"
-    elif metric.least == 0.0 and math.isnan(use.sd):
+    elif metric.least == 0.0 and math.isnan(use.sd) and not metric.chosen:
         why = f"{use.runs} of {LEAST_RUNS} runs that say how much runs differ"
     else:
         why = ""
@@ -245,7 +307,8 @@ def _between(a: Form, b: Form, history: Sequence[Form], metric: Metric) -> Chang
     u = abs(difference) if a.run_id == b.run_id else math.hypot(one.u, two.u)
     bar = Bar() if why else smallest(metric, two.mean, use.own, u)
     verdict = judge(difference, bar)
-    return Change(metric, one.mean, two.mean, difference, u, bar, 1, verdict, why)
+    speed = speed_of(a, [b], metric)
+    return Change(metric, one.mean, two.mean, difference, u, bar, 1, verdict, why, speed)
 
 
 def by_words(bar: Bar, metric: Metric) -> str:

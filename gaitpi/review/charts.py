@@ -1,4 +1,6 @@
-"""A run as charts of plain text: cadence and lean against their bands, contact and bounce.
+"""A run as charts of plain text: cadence and lean against their bands, and single rows of heights.
+
+The rows are of contact time, bounce, heart rate and speed.
 
 Drawn here and not by a library: plotext takes 40 to 160 ms to load (by version; as long as all of
 ``gaitpi show``), writes escape codes without colours too, has no signs for a terminal without
@@ -11,12 +13,14 @@ not drawn; the line below says what it was. No numpy.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from gaitpi.review.ledger import CORRECTIONS
+from gaitpi.review.outside import NOTHING_OUTSIDE as NOTHING
+from gaitpi.review.outside import Outside, Track
 from gaitpi.review.quality import BELT_BAD, GIVEN_MOUNT, OWN_MEAN, OWN_STANDING
-from gaitpi.review.verdict import band_edges
+from gaitpi.review.verdict import band_edges, followed
 from gaitpi.runs.reader import RunReader, clock
 from gaitpi.runs.rows import RUNNING, CueRow, SecondRow, StepMeans
 
@@ -45,6 +49,17 @@ CONTACT_SPAN_MS: Final = 32.0
 of contact time (Patoz et al. 2022, PMC8838733), ms."""
 BOUNCE_SPAN_MM: Final = 14.0
 """Twice the random error of vertical displacement (PubMed 19356933), mm."""
+HEART_SPAN_BPM: Final = 20.0
+SPEED_SPAN_KMH: Final = 2.0
+ROWS: Final = (
+    ("heart", "heart_bpm", "bpm", HEART_SPAN_BPM),
+    ("contact", "contact_ms", "ms", CONTACT_SPAN_MS),
+    ("speed", "speed_kmh", "km/h", SPEED_SPAN_KMH),
+    ("bounce", "bounce_mm", "mm", BOUNCE_SPAN_MM),
+)
+"""Rows of heights: name, field, unit, least span. The first are kept where not all have room."""
+ROWS_SHOWN: Final = ("contact", "bounce", "heart", "speed")
+"""The order in which they stand."""
 
 LOST, BELT, WALK, UP, DOWN, RUN = "x", "b", "w", "/", "\\", "-"
 CUE, BEYOND = "^", "+"
@@ -67,7 +82,8 @@ class Series:
     """A run cut into columns of ``every_s`` seconds; every list has one value a column.
 
     ``cadence_spm``, ``lean_deg`` (from the zero of its :class:`Zero`, seconds of a bad belt left
-    out), ``contact_ms``, ``bounce_mm`` are means over running, NaN where there was too little;
+    out), ``contact_ms``, ``bounce_mm``, ``speed_kmh`` are means over running, NaN where there was
+    too little; ``heart_bpm`` over all the time it is known, running or not;
     ``ground`` one of the signs of ``WORDS`` or ``RUN``; ``cues`` whether a correction came;
     ``first`` the number of the first column.
     """
@@ -79,6 +95,8 @@ class Series:
     bounce_mm: list[float]
     ground: list[str]
     cues: list[bool]
+    heart_bpm: list[float] = field(default_factory=list)
+    speed_kmh: list[float] = field(default_factory=list)
     first: int = 0
 
     def since(self, column: int) -> "Series":
@@ -135,6 +153,7 @@ def series(
     cues: Iterable[CueRow],
     zero: Zero,
     every_s: int,
+    beside: Outside = NOTHING,
 ) -> Series:
     """The columns of a run; ``steps`` over the same columns (``RunReader.step_means``)."""
     n = int(max((s.time_s for s in seconds), default=-1.0)) // every_s + 1
@@ -170,7 +189,19 @@ def series(
         bounce_mm=bounce,
         ground=[_ground(rows, ran) for rows, ran in zip(columns, running, strict=True)],
         cues=cued,
+        heart_bpm=[_held(beside.heart, k, every_s) for k in range(n)],
+        speed_kmh=[
+            _mean((3.6 * beside.speed.at(s.time_s + 0.5) for s in rows), every_s)
+            for rows in running
+        ],
     )
+
+
+def _held(track: Track, column: int, every_s: int) -> float:
+    """The mean of a track in a column; NaN where too little of it is known: a hole stays one."""
+    begin_s, end_s = float(column * every_s), float((column + 1) * every_s)
+    known = track.known_s(begin_s, end_s) >= SHARE * every_s
+    return track.mean(begin_s, end_s) if known else math.nan
 
 
 def _mean(values: Iterable[float], every_s: int) -> float:
@@ -198,6 +229,7 @@ def _ground(rows: Sequence[SecondRow], running: Sequence[SecondRow]) -> str:
 def draw(
     run: RunReader,
     seconds: Sequence[SecondRow],
+    beside: Outside = NOTHING,
     *,
     width: int = 80,
     height: int = 18,
@@ -212,9 +244,10 @@ def draw(
     # what is trimmed away may leave a part of a column
     every_s = column_s(end_s - run.start_s, columns - (run.start_s > 0.0))
     zero = zero_of(run.config, seconds)
-    found = series(seconds, run.step_means(every_s), run.cues(), zero, every_s)
+    found = series(seconds, run.step_means(every_s), run.cues(), zero, every_s, beside)
     found = found.since(int(run.start_s) // every_s)
-    band = band_edges(run.config, "cadence")
+    follows = math.isfinite(followed(seconds)[0])  # then its edge is no line
+    band = (-math.inf, math.inf) if follows else band_edges(run.config, "cadence")
     return render(found, band, zero, width=width, height=height, unicode=unicode)
 
 
@@ -242,18 +275,15 @@ def render(
         (f"belt lean, deg {zero.words}", found.lean_deg, zero.band, LEAN_SPAN),
     ]
     charts = [chart for chart in charts if _known(chart[1])]
-    rows = [
-        _bar(name, values, unit, span, unicode)
-        for name, values, unit, span in (
-            ("contact", found.contact_ms, "ms", CONTACT_SPAN_MS),
-            ("bounce", found.bounce_mm, "mm", BOUNCE_SPAN_MM),
-        )
-        if _known(values)
-    ]
-    if not charts and not rows:
+    known = [row for row in ROWS if _known(getattr(found, row[1]))]
+    if not charts and not known:
         return []
+    shown = _fitting(known, height, len(charts))
+    rows = [_bar(name, getattr(found, key), unit, span, unicode) for name, key, unit, span in shown]
+    scales = _packed([scale for _, scale in rows], width)
+    left = [name for name, *_ in known if name not in {row[0] for row in shown}]
     # no rows of a chart: a title each, bars and what they stand for, ground, times, legend
-    spare = height - len(charts) - len(rows) - bool(rows) - 3
+    spare = height - len(charts) - len(rows) - len(scales) - 3
     heights = _heights(spare, len(charts))
     lines: list[str] = []
     drawn: list[str] = []
@@ -265,9 +295,19 @@ def render(
     lines.append(f"{'':{LABEL}}{''.join(marks)}")
     lines.append(_times(found.every_s, found.first, len(marks), width))
     lines += [bar for bar, _ in rows]
-    lines += _packed([scale for _, scale in rows], width)
+    lines += scales
     beyond = [BEYOND] if any(BEYOND in line for line in drawn) else []
-    return [*lines, *_legend([*marks, *beyond], found.every_s, width)]
+    return [*lines, *_legend([*marks, *beyond], found.every_s, width, left)]
+
+
+_Row = tuple[str, str, str, float]
+
+
+def _fitting(rows: Sequence[_Row], height: int, charts: int) -> list[_Row]:
+    """The rows that have room below charts of the least height, in the order they stand."""
+    room = max(2, height - 4 * charts - 5)  # a title and three rows each; scales, legend ...
+    kept = rows if len(rows) <= room else rows[:2]
+    return sorted(kept, key=lambda row: ROWS_SHOWN.index(row[0]))
 
 
 def _known(values: Iterable[float]) -> bool:
@@ -278,7 +318,7 @@ def _heights(spare: int, charts: int) -> list[int]:
     """Rows of each chart: the first, which is cadence where that is known, is the higher one."""
     if charts < 2:
         return [min(12, max(4, spare))] * charts
-    low = min(8, max(3, spare * 2 // 5))
+    low = min(8, max(3, spare * 2 // 5)) if spare > 5 else 2
     return [min(12, max(3, spare - low)), low]
 
 
@@ -402,10 +442,11 @@ def _times(every_s: int, first: int, columns: int, width: int) -> str:
     return line.rstrip()
 
 
-def _legend(used: Iterable[str], every_s: int, width: int) -> list[str]:
-    """What the signs mean, of those that were drawn."""
+def _legend(used: Iterable[str], every_s: int, width: int, left: Sequence[str] = ()) -> list[str]:
+    """What the signs mean, of those that were drawn, and what was ``left`` out for lack of room."""
     shown = set(used)
     words = [f"{sign} {WORDS[sign]}" for sign in WORDS if sign in shown]
+    words += [f"no room: {', '.join(left)}"] if left else []
     return _packed([f"a column is {every_s} s", *words], width)
 
 

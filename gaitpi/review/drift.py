@@ -1,7 +1,8 @@
 """Drift within a run: whether a metric changed at comparable cadence, and from which minute on.
 
 Minutes of steady running on the level are looked at. A metric that changes with cadence is first
-freed of what cadence explains of it. What is fitted is a level that turns into a slope at some
+freed of what cadence explains of it, and, where speed is known in all of them, one that changes
+with speed of what that explains. What is fitted is a level that turns into a slope at some
 minute and keeps on to the end (a broken stick; Quandt 1958, J Am Stat Assoc 53:873). Minutes are
 alike, near and far, which counts in the uncertainty: generalised least squares for noise of the
 exponent :data:`gaitpi.review.uncertainty.HURST`. A drift is named only where the change from the
@@ -18,12 +19,15 @@ from operator import mul
 from typing import Any, Final
 
 from gaitpi.review.averages import fmean
-from gaitpi.review.change import CHANGE, NO_CHANGE, NOT_KNOWN, Verdict, known, told
+from gaitpi.review.change import CHANGE, NO_CHANGE, NOT_KNOWN, Speed, Verdict, known, said, told
 from gaitpi.review.form import Block, Course
 from gaitpi.review.metrics import METRICS, Metric
 from gaitpi.review.uncertainty import Z95, Whitening, t95
 
-DRIFTS: Final = ("cadence_spm", "lean_deg", "contact_ms", "bounce_mm", "stride_cv_pct")
+DRIFTS: Final = (
+    *("cadence_spm", "lean_deg", "contact_ms", "bounce_mm", "stride_cv_pct"),
+    "heart_rate_bpm",
+)
 """Metrics that are looked at, by key."""
 LEAST_BLOCKS: Final = 12
 """Minutes of steady running without which no drift is looked for."""
@@ -44,7 +48,7 @@ class Drift:
     ``change`` from the level before it to the end of the run, with its standard uncertainty ``u``;
     ``slope_h`` the same an hour; ``bar`` what it must be larger than; ``from_minute`` of run time
     where it began, with the minutes ``between`` which that lies (95 %), NaN unless it is called a
-    change; ``why`` what is not known, else "".
+    change; ``why`` what is not known, else ""; ``speed`` "like" where it was freed of speed.
     """
 
     metric: Metric
@@ -57,6 +61,7 @@ class Drift:
     between: tuple[float, float]
     verdict: Verdict
     why: str = ""
+    speed: Speed = ""
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""
@@ -79,27 +84,34 @@ def drifts(course: Course, own: Mapping[str, float] | None = None) -> dict[str, 
     of which none is published.
     """
     return {
-        key: drift(course.blocks, METRICS[key], (own or {}).get(key, math.nan)) for key in DRIFTS
+        key: drift(course.blocks, METRICS[key], (own or {}).get(key, math.nan))
+        for key in DRIFTS
+        if said(METRICS[key], [course.form])
     }
 
 
 def drift(blocks: Sequence[Block], metric: Metric, own: float = math.nan) -> Drift:
     """The drift of one metric over the blocks of a run."""
     minutes: list[int] = []
-    values: list[float] = []
-    cadences: list[float] = []
+    rows: list[tuple[float, float, float]] = []
     for block in blocks:
-        value, cadence = block.mean(metric.key), block.mean("cadence_spm")
-        if math.isfinite(value) and math.isfinite(cadence):
+        row = block.mean(metric.key), block.mean("cadence_spm"), block.mean("speed_kmh")
+        if math.isfinite(row[0]) and math.isfinite(row[1]):
             minutes.append(block.minute)
-            values.append(value)
-            cadences.append(cadence)
-    if len(values) < LEAST_BLOCKS:
-        return _unknown(metric, len(values), f"{len(values)} of {LEAST_BLOCKS} steady minutes")
-    minutes, values, cadences = _joined(minutes, values, cadences)
-    fits = _fits(minutes, values, cadences if metric.by_cadence else None)
+            rows.append(row)
+    if len(rows) < LEAST_BLOCKS:
+        return _unknown(metric, len(rows), f"{len(rows)} of {LEAST_BLOCKS} steady minutes")
+    minutes, values, cadences, speeds = _joined(minutes, rows)
+    speed: Speed = ""
+    if metric.by_speed:
+        speed = "like" if all(map(math.isfinite, speeds)) else "not known"
+    explaining = [cadences] if metric.by_cadence else []
+    explaining += [speeds] if speed == "like" else []
+    fits = _fits(minutes, values, explaining)
     if not fits:
-        return _unknown(metric, len(values), "cadence explains as much")
+        words = ["cadence"] if metric.by_cadence else []
+        words += ["speed"] if speed == "like" else []
+        return _unknown(metric, len(values), f"{' and '.join(words)} explain as much")
     best = min(fits, key=lambda fit: fit.left)
     # what days differ by (shoes, belt, stand) is the same within a run: only where nothing else is
     smallest = metric.smallest(math.fsum(values) / len(values)) or own
@@ -119,22 +131,22 @@ def drift(blocks: Sequence[Block], metric: Metric, own: float = math.nan) -> Dri
         _near(fits, best, len(values)) if called else (math.nan, math.nan),
         verdict,
         "" if smallest > 0.0 else "too few runs to know what they differ by",
+        speed,
     )
 
 
 def _joined(
-    minutes: Sequence[int], values: Sequence[float], cadences: Sequence[float]
-) -> tuple[list[int], list[float], list[float]]:
+    minutes: Sequence[int], rows: Sequence[tuple[float, float, float]]
+) -> tuple[list[int], list[float], list[float], list[float]]:
     """Blocks of so many minutes that there are at most ``MOST_BLOCKS`` of a long run."""
     size = 1 + (minutes[-1] - minutes[0]) // MOST_BLOCKS
     groups: dict[int, list[int]] = {}
     for k, minute in enumerate(minutes):
         groups.setdefault((minute - minutes[0]) // size, []).append(k)
-    return (
-        [minutes[0] + group * size for group in groups],
-        [fmean(values[k] for k in ks) for ks in groups.values()],
-        [fmean(cadences[k] for k in ks) for ks in groups.values()],
+    values, cadences, speeds = (
+        [fmean(rows[k][column] for k in ks) for ks in groups.values()] for column in range(3)
     )
+    return [minutes[0] + group * size for group in groups], values, cadences, speeds
 
 
 def _unknown(metric: Metric, minutes: int, why: str) -> Drift:
@@ -160,14 +172,14 @@ class _Fit:
 
 
 def _fits(
-    minutes: Sequence[int], values: Sequence[float], cadences: Sequence[float] | None
+    minutes: Sequence[int], values: Sequence[float], explaining: Sequence[Sequence[float]]
 ) -> list[_Fit]:
-    """Generalised least squares for every turn."""
+    """Generalised least squares for every turn; what ``explaining`` explains is no drift."""
     white, level, sticks = _whitened(tuple(minutes))
     fixed = [level]
-    if cadences is not None:
-        middle = math.fsum(cadences) / len(cadences)
-        fixed.append(white([c - middle for c in cadences]))
+    for column in explaining:
+        middle = math.fsum(column) / len(column)
+        fixed.append(white([c - middle for c in column]))
     fixed = [own for k, column in enumerate(fixed) if any(own := _without(fixed[:k], column))]
     rest = _without(fixed, white(values))
     freedom = len(values) - len(fixed) - 1
@@ -177,7 +189,7 @@ def _fits(
         stick = _without(fixed, bent)
         square = _dot(stick, stick)
         if not square > 1e-9:
-            continue  # cadence explains it as well
+            continue  # they explain it as well
         change = _dot(stick, rest) / square
         left = max(_dot(rest, rest) - change * change * square, 0.0)
         u = math.sqrt(left / freedom / square) * t95(freedom) / Z95

@@ -2,8 +2,9 @@
 
 One record a second. FIT counts strides of one foot where gaitpi counts steps of both: cadence is
 halved in this module and nowhere else. Belt lean, side lean and their uncertainty have
-no field of FIT's and go into fields of our own. What is not known stays not known: speed, step
-length and vertical ratio are there only with an imported distance, balance where sides are known.
+no field of FIT's and go into fields of our own. What is not known stays not known: heart rate,
+speed, distance, step length and vertical ratio are there only where strap, pod or an imported file
+know them (:mod:`gaitpi.review.outside`), balance where sides are known.
 """
 
 import bisect
@@ -16,11 +17,12 @@ from typing import Final
 
 from gaitpi import __version__
 from gaitpi.errors import InputFileError
-from gaitpi.importfile import HEART_S, HOLE_S, NOTHING, Imports, Series, series
+from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review import fitprofile as fit
 from gaitpi.review.fitprofile import Field, Message
 from gaitpi.review.fitwriter import FitWriter, Value
 from gaitpi.review.ledger import CORRECTIONS
+from gaitpi.review.outside import outside
 from gaitpi.review.phases import WARM_UP, Phase, phases
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, CueRow, EventRow, SecondRow, StepRow
@@ -34,8 +36,6 @@ BALANCE_S: Final = 15.0
 """The same of balance, which needs many steps of each foot."""
 BALANCE_STEPS: Final = 8
 """Steps of each foot below which balance is not known."""
-SPEED_S: Final = 5.0
-"""Speed is the distance between so much before and after a record."""
 PAUSE_S: Final = 2.0
 """Seconds missing in the run beyond this stop the timer."""
 _MARKS: Final = frozenset({"mark", "pain"})
@@ -183,15 +183,14 @@ class _Export:
                 "Nothing is wrong with a run this short.",
             )
         self._steps = _Steps(run.steps(), self._seconds)
-        self._heart = series(imports, "heart_rate_bpm")
-        self._way = series(imports, "distance_m").within(self._begin_s, self._end_s)
+        self._outside = outside(run, imports)
         self._product = f"gaitpi{' simulated' * run.virtual}"
 
     def file(self) -> bytes:
         """The whole file."""
         out = FitWriter()
         self._head(out)
-        timed = [*self._timer(), *self._cues(), *self._marks(), *self._records()]
+        timed = [*self._timer(), *self._cues(), *self._marks(), *self._records(), *self._beats()]
         # what happened in a second stands before its record; the timer starts before all
         for _, _, message, values in sorted(timed, key=lambda one: one[:2]):
             out.put(message, values)
@@ -299,6 +298,17 @@ class _Export:
         given = values | {"timestamp": stamp, "event_type": fit.MARKED} | more
         return stamp, 1, fit.EVENT, given
 
+    def _beats(self) -> Iterator["_Timed"]:
+        """RR intervals, after the record of the second in which they were told.
+
+        Not those of a strap that felt no skin.
+        """
+        for row in self._run.hearts():
+            if row.contact != 0.0 and self._begin_s <= row.time_s < self._end_s:
+                stamp = self._stamp(row.time_s)
+                for rr_s in row.intervals_s:
+                    yield stamp, 4, fit.HRV, {"time": rr_s}
+
     def _records(self) -> Iterator["_Timed"]:
         for second in self._seconds:
             stamp = self._stamp(second.time_s)
@@ -307,59 +317,55 @@ class _Export:
     def _record(self, second: SecondRow) -> dict[str, Value]:
         at, middle = second.time_s, second.time_s + 0.5
         row = _cadence(second.cadence_spm)
+        speed_ms = self._outside.speed.at(middle)
         if second.activity == RUNNING:
             near = self._steps.within(at - AROUND_S, at + 1.0 + AROUND_S)
-            row |= _dynamics(near, self._speed(middle), second.cadence_spm)
+            row |= _dynamics(near, speed_ms, second.cadence_spm)
             wide = self._steps.within(at - BALANCE_S, at + 1.0 + BALANCE_S)
             row["stance_time_balance"] = wide.balance_percent
         return row | {
             "activity_type": fit.ACTIVITY_TYPES.get(second.activity),
-            "heart_rate": self._heart.near(middle, HEART_S),
-            "distance": self._distance(middle),
-            "enhanced_speed": self._speed(middle),
+            "heart_rate": self._outside.heart.at(middle),
+            "distance": self._outside.distance_at(middle),
+            "enhanced_speed": speed_ms,
             "belt_lean": second.lean_deg,
             "side_lean": second.side_lean_deg,
             "lean_sd": second.lean_sd_deg,
         }
 
-    def _distance(self, time_s: float) -> float:
-        """Distance since the first imported moment, m."""
-        way = self._way
-        return way.between(time_s, HOLE_S) - way.value[0] if way.value else math.nan
-
-    def _speed(self, time_s: float) -> float:
-        """Speed around a time by the imported distance, m/s; NaN where it is not known."""
-        a = self._way.between(time_s - SPEED_S, HOLE_S)
-        b = self._way.between(time_s + SPEED_S, HOLE_S)
-        return (b - a) / (2.0 * SPEED_S) if b >= a else math.nan
+    def _mean_speed(self, seconds: Iterable[SecondRow]) -> float:
+        """Mean of the speeds that are known, m/s."""
+        speeds = (self._outside.speed.at(s.time_s + 0.5) for s in seconds)
+        known = [speed for speed in speeds if math.isfinite(speed)]
+        return math.fsum(known) / len(known) if known else math.nan
 
     def _summary(self, begin_s: float, end_s: float) -> dict[str, Value]:
         """What lap and session share."""
         inside = [s for s in self._seconds if begin_s <= s.time_s < end_s]
-        running = [s.cadence_spm for s in inside if s.activity == RUNNING]
-        known = [spm for spm in running if math.isfinite(spm)]
+        running = [s for s in inside if s.activity == RUNNING]
+        known = [s.cadence_spm for s in running if math.isfinite(s.cadence_spm)]
         whole = (begin_s, end_s) == (self._begin_s, self._end_s)
         sums = self._steps.within(begin_s, end_s)
         cadence = self._totals.cadence_spm if whole else sums.cadence_spm
         steps = self._totals.running_steps if whole else sums.steps
-        heart = [v for t, v in zip(*self._heart, strict=True) if begin_s <= t < end_s]
-        way_m = _difference(self._way, begin_s, end_s)
-        speeds = [v for s in inside if math.isfinite(v := self._speed(s.time_s + 0.5))]
-        speed = sum(speeds) / len(speeds) if speeds else math.nan
+        around = self._outside
         return {
             "timestamp": self._stamp(end_s),
             "start_time": self._stamp(begin_s),
             "total_elapsed_time": end_s - begin_s,
             "total_timer_time": self._timed(begin_s, end_s),
-            "total_distance": way_m,
+            "total_distance": around.way.between(begin_s, end_s),
             "total_cycles": steps // 2,
             "total_fractional_cycles": steps % 2 / 2,
             **_cadence(cadence, "avg_"),
             **_cadence(max(known, default=math.nan), "max_"),
-            "avg_heart_rate": sum(heart) / len(heart) if heart else None,
-            "max_heart_rate": max(heart, default=None),
-            "enhanced_avg_speed": speed,
-            **{f"avg_{n}": v for n, v in _dynamics(sums, speed, cadence).items()},
+            "avg_heart_rate": around.heart.mean(begin_s, end_s),
+            "max_heart_rate": around.heart.most(begin_s, end_s),
+            "enhanced_avg_speed": self._mean_speed(inside),
+            **{
+                f"avg_{name}": value
+                for name, value in _dynamics(sums, self._mean_speed(running), cadence).items()
+            },
             "avg_stance_time_balance": sums.balance_percent,
             "sport": fit.RUNNING_SPORT,
             "sub_sport": fit.VIRTUAL_SUB if self._run.virtual else fit.GENERIC_SUB,
@@ -411,11 +417,6 @@ def _dynamics(sums: _Sums, speed_ms: float, cadence_spm: float) -> dict[str, Val
         "vertical_ratio": ratio,
         "step_length": length_mm if length_mm > 0.0 else math.nan,
     }
-
-
-def _difference(way: Series, begin_s: float, end_s: float) -> float:
-    inside = [v for t, v in zip(*way, strict=True) if begin_s <= t <= end_s]
-    return inside[-1] - inside[0] if inside and inside[-1] >= inside[0] else math.nan
 
 
 def _alert(cue: CueRow) -> dict[str, Value]:

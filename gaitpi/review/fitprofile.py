@@ -149,6 +149,8 @@ RECORD: Final = Message(
         LEAN_SD,
     ),
 )
+HRV: Final = Message("hrv", 78, (Field("time", 0, UINT16, 1000, "s"),))
+"""An RR interval."""
 
 
 def _summary(**numbers: int) -> tuple[Field, ...]:

@@ -8,16 +8,17 @@ knock; lean also not while the belt is loose or has moved. No numpy.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from gaitpi.coach.ground import HILL_CLEAR
 from gaitpi.coach.slope import log_ratio
 from gaitpi.errors import RunFileError
-from gaitpi.importfile import Imports
+from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review import uncertainty
 from gaitpi.review.metrics import METRICS
+from gaitpi.review.outside import Facts, Outside, facts, outside, step_m, with_counts
 from gaitpi.review.quality import BELT_BAD, OWN_MEAN
 from gaitpi.review.steady import STEP_APART_S, STEP_MAX_S, STEP_MIN_S, Steady
 from gaitpi.runs.reader import RunReader
@@ -38,8 +39,8 @@ LEVEL: Final = 0.02
 """A smaller grade is never likelier a slope than level, however sure it is."""
 STEEP: Final = 10.0
 """A steeper grade is no ground: what a file from a stranger may say."""
-SHARE_LEAST: Final = 0.95
-"""Share of a run that an import must cover for its distance to be that of the run."""
+LACKING_MOST: Final = 0.05
+"""Share of a run that may be missing from its distance for steps a kilometre to be told."""
 LONGEST_S: Final = 200_000
 """Only so much of a run is looked at, s: two days."""
 
@@ -90,7 +91,7 @@ class Form:
 
     ``lean_from`` what lean was measured from: 1 the given mount, 2 the runner's own standing; 0
     where that is not known or was not the same all the time (then there is no lean either).
-    ``steady_s`` is the running that counted.
+    ``steady_s`` is the running that counted. ``facts`` are of all of the run.
     """
 
     run_id: str
@@ -107,6 +108,7 @@ class Form:
     steps: int
     running_steps: int
     measures: Mapping[str, Measure]
+    facts: Facts = field(default_factory=Facts)
 
     def __getitem__(self, key: str) -> Measure:
         """A metric of :data:`gaitpi.review.metrics.METRICS`; all NaN where not known."""
@@ -117,8 +119,8 @@ class Form:
 class Exposure:
     """How often the runner stepped: what he exposes himself to.
 
-    ``distance_m`` of the run by an imported activity, ``steps_km`` a kilometre, both feet and
-    walking too; NaN unless one covers nearly all of the run.
+    ``distance_m`` of the run by a foot pod or an imported activity, ``steps_km`` a kilometre, both
+    feet and walking too; NaN unless it is that of nearly all of the run.
     """
 
     steps: int
@@ -138,10 +140,10 @@ class Exposure:
         return f"{self.steps_km:,.0f} steps a km over {self.distance_m / 1000.0:.2f} km"
 
 
-def exposure(form: Form, imports: Imports) -> Exposure:
-    """The exposure of a run, the distance by the last import that has one."""
-    known = [f for f in imports.files if f.distance_m and f.share >= SHARE_LEAST]
-    metres = float(known[-1].distance_m or math.nan) if known else math.nan
+def exposure(form: Form) -> Exposure:
+    """The exposure of a run."""
+    whole = form.facts.unknown_s <= LACKING_MOST * form.duration_s
+    metres = form.facts.distance_m if whole else math.nan
     steps_km = form.steps / (metres / 1000.0) if metres > 0.0 and form.steps else math.nan
     return Exposure(form.steps, form.running_steps, form.running_s, metres, steps_km)
 
@@ -154,10 +156,13 @@ class Course:
     blocks: tuple[Block, ...]
 
 
-def read(run: RunReader) -> Course:
+def read(run: RunReader, imports: Imports = NOTHING) -> Course:
     """The form of ``run`` and its course. Raises RunFileError when its tables are damaged."""
     seconds = _Seconds(run)
+    beside = outside(run, imports)
     blocks = seconds.blocks()
+    if not beside.nothing:
+        seconds.add_outside(beside, blocks)
     _add_steps(run, seconds, blocks)
     _add_strides(run, seconds, blocks)
     kept = tuple(
@@ -182,8 +187,14 @@ def read(run: RunReader) -> Course:
         steps=totals.steps,
         running_steps=totals.running_steps,
         measures={key: m for key in METRICS if (m := measure(kept, key)).n},
+        facts=Facts() if beside.nothing else _facts(run, beside),
     )
     return Course(form, kept)
+
+
+def _facts(run: RunReader, beside: Outside) -> Facts:
+    rows = run.seconds()
+    return with_counts(facts(beside, rows), rows, run.pods())
 
 
 def measure(blocks: Sequence[Block], key: str) -> Measure:
@@ -212,7 +223,7 @@ class _Open:
 
 _SECONDS: Final = (
     *("time_s", "activity", "gap_s", "clipped", "grade", "grade_sd"),
-    *("lean_from", "belt", "lean_deg", "side_lean_deg"),
+    *("lean_from", "belt", "lean_deg", "side_lean_deg", "cadence_spm"),
 )
 
 
@@ -257,6 +268,25 @@ class _Seconds:
                 if len(values) >= BLOCK_LEAST_S:
                     found[minute].cells[key] = _cell_of(values)
         return found
+
+    def add_outside(self, beside: Outside, blocks: Mapping[int, _Open]) -> None:
+        """Heart rate, speed and step length, into blocks that know enough of them."""
+        minutes: dict[int, dict[str, list[float]]] = {}
+        for row in self._rows:
+            middle_s, cadence_spm = row[0] + 0.5, row[10]
+            speed_ms = beside.speed.at(middle_s)
+            values = minutes.setdefault(int(row[0]) // BLOCK_S, {})
+            for key, value in (
+                ("speed_kmh", 3.6 * speed_ms),
+                ("step_length_m", step_m(speed_ms, cadence_spm or math.nan)),
+                ("heart_rate_bpm", beside.heart.at(middle_s)),
+            ):
+                if math.isfinite(value):
+                    values.setdefault(key, []).append(value)
+        for minute, found in minutes.items():
+            for key, known in found.items():
+                if len(known) >= BLOCK_LEAST_S:
+                    blocks[minute].cells[key] = _cell_of(known)
 
 
 def _slope(grade: float | None, sd: float | None) -> bool:

@@ -19,9 +19,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gaitpi import editfile, jsonlines
+from gaitpi import editfile, importfile, jsonlines
 from gaitpi.errors import GaitpiError, RunFileError
 from gaitpi.review.form import Block, Cell, Course, Form, read
+from gaitpi.review.outside import imported
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
@@ -34,7 +35,8 @@ SEASON: Final = 100
 COURSES: Final = 2
 """Runs whose minutes are kept too, the newest: they are what is looked at."""
 _CODE: Final = (
-    *("form.py", "history.py", "metrics.py", "quality.py", "steady.py", "uncertainty.py"),
+    *("form.py", "history.py", "metrics.py", "outside.py", "quality.py", "steady.py"),
+    *("uncertainty.py", "../importfile.py", "../ble/agreement.py"),
     "../coach/slope.py",
 )
 
@@ -52,7 +54,8 @@ _FILE: Final = jsonlines.Kind("the cache {path}", "a cache", CacheError)
 class Kept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One file. ``form`` as builtins with None for NaN; None when the file was not read whole.
 
-    ``edits`` names what was trimmed of it (:mod:`gaitpi.runs.view`). ``blocks`` of the newest ones.
+    ``edits`` names what was trimmed of it (:mod:`gaitpi.runs.view`) and what was imported for it.
+    ``blocks`` of the newest ones.
     """
 
     file: str
@@ -120,7 +123,7 @@ def history(directory: Path, *, like: Form | None = None, newest: int = NEWEST) 
         if form is None:
             try:
                 with opened(directory / name) as run:
-                    course = read(run)
+                    course = read(run, imported(directory / name))
             except RunFileError as error:
                 problems[name.removesuffix(SUFFIX)] = str(error)
                 passing.add(name)
@@ -136,6 +139,17 @@ def history(directory: Path, *, like: Form | None = None, newest: int = NEWEST) 
     if keep != before:
         _save(path, keep.values())
     return History(tuple(forms), problems, len(dated[newest:]), courses)
+
+
+def known(directory: Path) -> dict[str, Form]:
+    """The forms of a folder's runs by file name without its ending: of the newest, and all kept.
+
+    What is not kept of an older run is not read: it has none here.
+    """
+    history(directory)
+    kept = _load(directory / NAME).values()
+    forms = {one.file.removesuffix(SUFFIX): _form_of(one) for one in kept}
+    return {name: form for name, form in forms.items() if form is not None}
 
 
 def _fits(kept: Kept, virtual: bool, until_s: float) -> bool:
@@ -176,11 +190,12 @@ def _block(kept: tuple[int, int, Mapping[str, tuple[int, float, float]]]) -> Blo
 
 
 def _edits(file: Path) -> int:
-    """Names what was trimmed of a run; 0 where nothing was edited or that cannot be read."""
-    try:
-        return zlib.crc32(editfile.path_of(file).read_bytes())
-    except OSError:
-        return 0
+    """Names what was trimmed of a run and imported for it; 0 where there is neither."""
+    found = 0
+    for beside in (editfile.path_of(file), importfile.path_of(file)):
+        with contextlib.suppress(OSError):
+            found = zlib.crc32(beside.read_bytes(), found)
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -201,7 +216,10 @@ def _form_of(kept: Kept) -> Form | None:
             key: [math.nan if value is None else value for value in values]
             for key, values in kept.form["measures"].items()
         }
-        return msgspec.convert(kept.form | {"measures": measures}, Form)
+        facts = {
+            key: math.nan if value is None else value for key, value in kept.form["facts"].items()
+        }
+        return msgspec.convert(kept.form | {"measures": measures, "facts": facts}, Form)
     except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
         return None
 

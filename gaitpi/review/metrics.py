@@ -12,8 +12,11 @@ class Metric:
     ``key`` with its unit, as in JSON; ``words`` for people; ``unit`` and ``digits`` (after the
     point) as shown. ``least`` is the published smallest real difference or error of measurement,
     in the unit, or a share of the value where ``relative``; 0 where none is known, ``source`` says
-    whose. ``by_cadence``: it changes with cadence, so only runs of like cadence are compared.
-    ``meaning`` is one sentence on what it is.
+    whose. ``by_cadence``: it changes with cadence, so only runs of like cadence are compared;
+    ``by_speed``: with speed, so runs that are known to be of unlike speed are not. ``outside``: it
+    comes from a strap, a pod or an imported file (:mod:`gaitpi.review.outside`), and nothing is
+    said of it where no run has it. ``chosen``: the runner chose it, so what his runs differ by is
+    no error of it. ``meaning`` is one sentence on what it is.
     """
 
     key: str
@@ -25,6 +28,9 @@ class Metric:
     relative: bool = False
     source: str = ""
     by_cadence: bool = False
+    by_speed: bool = False
+    outside: bool = False
+    chosen: bool = False
 
     def smallest(self, value: float) -> float:
         """The published smallest real difference at ``value``, in the unit; 0 = none known."""
@@ -32,6 +38,7 @@ class Metric:
 
 
 _PATOZ: Final = "Patoz et al. 2022, Sensors 22:784 (PMC8838733)"
+_LAMBERTS: Final = "1.96 √2 of 1.4 % (Lamberts et al. 2004, J Strength Cond Res 18:641)"
 _PELVIS: Final = "error of a pelvis angle by one sacral IMU, 2 deg RMSE"
 
 METRICS: Final[Mapping[str, Metric]] = {
@@ -46,6 +53,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             0.011,
             relative=True,
             source="step rate of a trunk IMU, 1.1 % at worst (ISBS 2021, 39:41)",
+            by_speed=True,
         ),
         Metric("lean_deg", "belt lean", "deg", 1, "forward lean of the belt", 2.0, source=_PELVIS),
         Metric(
@@ -66,6 +74,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             32.0,
             source=_PATOZ,
             by_cadence=True,
+            by_speed=True,
         ),
         Metric(
             "flight_ms",
@@ -76,6 +85,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             32.0,
             source=_PATOZ,
             by_cadence=True,
+            by_speed=True,
         ),
         Metric(
             "bounce_mm",
@@ -86,6 +96,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             7.0,
             source="Gullstrand et al. 2009, Gait Posture 30:71 (7 mm within a person)",
             by_cadence=True,
+            by_speed=True,
         ),
         Metric(
             "impact_g",
@@ -94,6 +105,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             2,
             "blow of the landing as the belt feels it: a trend, not a force",
             by_cadence=True,
+            by_speed=True,
         ),
         Metric(
             "stride_cv_pct",
@@ -117,6 +129,28 @@ METRICS: Final[Mapping[str, Metric]] = {
             "%",
             1,
             "step time from the right foot on less that from the left, as a share of both",
+        ),
+        Metric("speed_kmh", "speed", "km/h", 2, "speed of running", outside=True, chosen=True),
+        Metric(
+            "step_length_m",
+            "step length",
+            "m",
+            2,
+            "way from one contact to the next of the other foot: speed over cadence",
+            by_speed=True,
+            outside=True,
+        ),
+        Metric(
+            "heart_rate_bpm",
+            "heart rate",
+            "bpm",
+            0,
+            "beats a minute",
+            0.039,
+            relative=True,
+            source=_LAMBERTS,
+            by_speed=True,
+            outside=True,
         ),
     )
 }

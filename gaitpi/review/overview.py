@@ -18,6 +18,7 @@ from gaitpi.review.drift import DRIFTS, Drift, drifts
 from gaitpi.review.form import Course, Form, read
 from gaitpi.review.history import history
 from gaitpi.review.metrics import METRICS, Metric
+from gaitpi.review.outside import distance_words, heart_words, imported, short_words
 from gaitpi.review.uncertainty import Z95
 from gaitpi.review.verdict import WIDTH, Verdict, advice, lines
 from gaitpi.runs.reader import RunReader
@@ -39,6 +40,7 @@ class Beside:
     def as_json(self) -> dict[str, Any]:
         """For ``--json``: a list each, in the order of the metrics."""
         return {
+            "outside": self.form.facts.as_json(),
             "against_usual": [change.as_json() for change in self.usual.values()],
             "drift": [drift.as_json() for drift in self.drift.values()],
         }
@@ -80,7 +82,7 @@ def _form(
         kept = None  # it is trimmed, and asked for untrimmed
     course = before.courses.get(run.run_id) if before and kept else None
     if course is None and (kept is None or whole):
-        course = read(run)
+        course = read(run, imported(run.path))
     own = kept if course is None or kept is not None else course.form
     assert own is not None
     if here and not (forms and forms[0] is own and all(f.virtual == own.virtual for f in forms)):
@@ -90,9 +92,24 @@ def _form(
     return own, forms, course
 
 
-def said(v: Verdict, b: Beside, *, then: str | None = None, ending: str = "") -> list[str]:
-    """The lines of :func:`gaitpi.review.verdict.lines`, with the runner's usual in them."""
-    return lines(v, cadence=_cadence(v, b), lean=_lean(v, b), then=then, ending=ending)
+def said(
+    v: Verdict, b: Beside, *, then: str | None = None, ending: str = "", short: bool = True
+) -> list[str]:
+    """The lines of :func:`gaitpi.review.verdict.lines`, with the runner's usual in them.
+
+    And one of distance and heart rate where they are known; not ``short``, one each.
+    """
+    found = b.form.facts
+    named = [("distance", distance_words(found)), ("heart", heart_words(found))]
+    beside = [f"{name:<11}{words}" for name, words in ([short_words(found)] if short else named)]
+    return lines(
+        v,
+        cadence=_cadence(v, b),
+        lean=_lean(v, b),
+        beside=[row for row in beside if row.strip() not in ("", "distance", "heart")],
+        then=then,
+        ending=ending,
+    )
 
 
 def _cadence(v: Verdict, b: Beside) -> str:
@@ -101,7 +118,8 @@ def _cadence(v: Verdict, b: Beside) -> str:
         return ""
     target = ""
     if math.isfinite(v.target_spm):
-        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {v.target_spm:.1f},"
+        aim = f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else "by speed"
+        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {aim},"
     return f"{v.cadence_spm:.1f} spm{target} {_against(change)}"
 
 
@@ -130,9 +148,11 @@ def amount(metric: Metric, value: float, u: float) -> str:
 def more(b: Beside) -> list[str]:
     """What drifted within the run, and what is not as usual, in a line each or a little more."""
     rows = [("drift", _drift_words(b.drift.values())), ("usual", _usual_words(b))]
+    rows += [("doubt", "; ".join(b.form.facts.doubts))]
     return [
         part
         for name, words in rows
+        if words
         for part in textwrap.wrap(
             plain(words), WIDTH, initial_indent=f"{name:<11}", subsequent_indent=" " * 11
         )

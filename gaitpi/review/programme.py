@@ -135,7 +135,8 @@ def in_band(coach: CoachConfig, row: SecondRow) -> bool | None:
         return abs(row.lean_deg - coach.usual_lean_deg) <= coach.lean_band_deg
     if coach.target_spm is None or not math.isfinite(row.cadence_spm):
         return None
-    return row.cadence_spm >= coach.target_spm * (1.0 - coach.band_low)
+    target_spm = row.target_spm if row.target_spm > 0.0 else coach.target_spm
+    return row.cadence_spm >= target_spm * (1.0 - coach.band_low)
 
 
 def _mean_cadence(

@@ -18,6 +18,7 @@ from typing import Any, Final
 from gaitpi import tagfile
 from gaitpi.errors import GaitpiError, UsageError
 from gaitpi.review import parquet, tables
+from gaitpi.review.outside import outside
 from gaitpi.review.tables import CUES, RUNS, SECONDS, STEPS
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
@@ -143,11 +144,12 @@ def _one(path: Path, source: dict[str, Any], target: Path, index: Index, season:
         found = tables.beside(path)
         season.problems += [one for one in found.problems if one not in season.problems]
         # whatever is damaged shows before anything is replaced
+        around = outside(run, found.imports)
         rows = {
-            STEPS: list(tables.steps(run)),
-            SECONDS: list(tables.seconds(run, found.imports)),
+            STEPS: list(tables.steps(run, around)),
+            SECONDS: list(tables.seconds(run, around)),
             CUES: list(tables.cues(run)),
-            RUNS: [tables.whole_run(run, found.imports, found.tags)],
+            RUNS: [tables.whole_run(run, around, found.tags)],
         }
         started = run.started
     where = Path(f"year={started.year}", f"month={started.month}")

@@ -1,5 +1,7 @@
 """The tables of a run as other programs read them: per step, per second, cues, and the run itself.
 
+And what strap and pod sent: their measurements as they came, and RR intervals.
+
 One description of every column (name with its unit, kind, meaning, where it comes from) is what
 CSV, Parquet, the season and docs/files.md are made of. Numbers are those of the run file, not
 rounded; what is not known is None. Cadence is steps per minute of both feet, as everywhere.
@@ -13,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from gaitpi import importfile, tagfile
-from gaitpi.importfile import HEART_S, HOLE_S, NOTHING, Imports
+from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review.ledger import ledger
+from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, facts, outside, step_m
 from gaitpi.review.phases import phases
 from gaitpi.review.verdict import judge
 from gaitpi.runs.reader import RunReader
@@ -82,6 +85,8 @@ STEPS: Final = Table(
         activity | text | | still, walking, running
         lean_deg | real | deg | belt lean, forward positive
         side_lean_deg | real | deg | side lean, to the right positive
+        speed_ms | real | m/s | speed at its contact | pod, else imported file
+        step_length_m | real | m | speed times step time | pod, else imported file
         """,
         "estimator",
     ),
@@ -108,9 +113,12 @@ SECONDS: Final = Table(
         samples | whole | | raw samples in it | sensor
         clipped | whole | | samples at the end of the range | sensor
         gap_s | real | s | time without samples just before or in it | sensor
+        target_spm | real | steps/min | cadence the coach wanted at its end | coach
         phase | text | | warm-up, cued, silent, after (of a programme) | coach
-        heart_rate_bpm | real | beats/min | heart rate | imported file
-        distance_m | real | m | distance, counted as in the file | imported file
+        heart_rate_bpm | real | beats/min | heart rate | strap, else imported file
+        speed_ms | real | m/s | speed | pod, else imported file
+        distance_m | real | m | from the run's beginning on; after a hole at least | as speed
+        step_length_m | real | m | speed over cadence | as speed
         """,
         "estimator",
     ),
@@ -169,8 +177,15 @@ RUNS: Final = Table(
         clipped | whole | | samples at the end of the range | sensor
         faults | whole | | faults counted | sensor
         belt | text | | steady, loose, moved
-        distance_m | real | m | distance | imported file
-        heart_rate_bpm | real | beats/min | mean heart rate | imported file
+        distance_m | real | m | distance | pod, else imported file
+        distance_from | text | | pod, imported | run file
+        distance_lacks_s | real | s | moving without a distance; above 0: at least | as distance
+        speed_ms | real | m/s | mean speed of running | as distance
+        step_length_m | real | m | mean length of a running step | as distance
+        heart_rate_bpm | real | beats/min | mean heart rate | strap, else imported file
+        heart_rate_max_bpm | real | beats/min | largest heart rate | strap, else imported file
+        heart_rate_from | text | | strap, imported | run file
+        heart_rate_share | real | 1 | share of the run it is known of | run file
         tags | text | | tags, with commas | tags.jsonl
         finished | truth | | closed in order | run file
         virtual | truth | | not a real run: demo, replay | run file
@@ -197,7 +212,49 @@ RAW: Final = Table(
         "sensor",
     ),
 )
-TABLES: Final = {table.name: table for table in (RAW, STEPS, SECONDS, CUES, RUNS)}
+HEART: Final = Table(
+    "heart",
+    "a measurement of the strap",
+    _columns(
+        """
+        time_s | real | s | when it came in, run time | host's clock
+        known_s | real | s | from when on the coach had it, run time | host's clock
+        bpm | whole | beats/min | heart rate as sent; 0 where it feels none
+        contact | truth | | skin contact, none where the strap cannot tell
+        energy_j | real | J | energy since its reset, as it reckons
+        """,
+        "strap",
+    ),
+)
+RR: Final = Table(
+    "rr",
+    "an RR interval",
+    _columns(
+        """
+        time_s | real | s | when it was told, run time: after its beat | host's clock
+        rr_s | real | s | time between two beats
+        contact | truth | | skin contact when it was told
+        """,
+        "strap",
+    ),
+)
+POD: Final = Table(
+    "pod",
+    "a measurement of the foot pod",
+    _columns(
+        """
+        time_s | real | s | when it came in, run time | host's clock
+        known_s | real | s | from when on the coach had it, run time | host's clock
+        speed_ms | real | m/s | speed
+        cadence_sent | whole | 1/min | as sent: steps of both feet, by some pods of one
+        stride_m | real | m | stride length as sent
+        distance_m | real | m | the pod's own count, which may begin anew
+        running | truth | | false: it says walking
+        """,
+        "pod",
+    ),
+)
+TABLES: Final = {table.name: table for table in (RAW, STEPS, SECONDS, CUES, HEART, RR, POD, RUNS)}
 
 
 def known(value: Any) -> Cell:
@@ -205,33 +262,39 @@ def known(value: Any) -> Cell:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def steps(run: RunReader) -> Iterator[Row]:
+def steps(run: RunReader, beside: Outside = NOTHING_OUTSIDE) -> Iterator[Row]:
     """Rows of :data:`STEPS`. Raises RunFileError when damaged."""
     for step in run.steps():
-        values = step._asdict()
-        values |= {"side": SIDES.get(step.side), "activity": ACTIVITIES.get(step.activity)}
+        speed_ms = beside.speed.at(step.ic_s)
+        values = step._asdict() | {
+            "side": SIDES.get(step.side),
+            "activity": ACTIVITIES.get(step.activity),
+            "speed_ms": speed_ms,
+            "step_length_m": speed_ms * step.step_s,
+        }
         yield tuple(known(values[name]) for name in STEPS.names)
 
 
-def seconds(run: RunReader, imports: Imports = NOTHING) -> Iterator[Row]:
+def seconds(run: RunReader, beside: Outside = NOTHING_OUTSIDE) -> Iterator[Row]:
     """Rows of :data:`SECONDS`. Raises RunFileError when damaged."""
     rows = run.seconds()
     start = run.started.astimezone(UTC)
-    heart = importfile.series(imports, "heart_rate_bpm")
-    way = importfile.series(imports, "distance_m")
     parts = phases(run.config, run.whole.seconds(), run.end_s, run.start_s)
     for second in rows:
         while len(parts) > 1 and second.time_s >= parts[0].end_s:
             parts.pop(0)
         middle_s = second.time_s + 0.5
+        speed_ms = beside.speed.at(middle_s)
         values = second._asdict() | {
             "utc": _after(start, second.time_s),
             "activity": ACTIVITIES.get(second.activity),
             "lean_from": ORIGINS.get(second.lean_from),
             "belt": BELTS.get(second.belt),
             "phase": parts[0].name or None,
-            "heart_rate_bpm": heart.near(middle_s, HEART_S),
-            "distance_m": way.between(middle_s, HOLE_S),
+            "heart_rate_bpm": beside.heart.at(middle_s),
+            "speed_ms": speed_ms,
+            "distance_m": beside.distance_at(middle_s),
+            "step_length_m": step_m(speed_ms, second.cadence_spm),
         }
         yield tuple(known(values[name]) for name in SECONDS.names)
 
@@ -255,20 +318,49 @@ def cues(run: RunReader) -> Iterator[Row]:
         yield tuple(known(values[name]) for name in CUES.names)
 
 
-def whole_run(run: RunReader, imports: Imports, tags: Sequence[str]) -> Row:
+def hearts(run: RunReader) -> Iterator[Row]:
+    """Rows of :data:`HEART`. Raises RunFileError when damaged."""
+    for row in run.hearts():
+        yield (*map(known, row[:3]), _truth(row.contact), known(row.energy_j))
+
+
+def intervals(run: RunReader) -> Iterator[Row]:
+    """Rows of :data:`RR`, in the order of the beats. Raises RunFileError when damaged."""
+    for row in run.hearts():
+        for rr_s in row.intervals_s:
+            yield row.time_s, float(rr_s), _truth(row.contact)
+
+
+def pods(run: RunReader) -> Iterator[Row]:
+    """Rows of :data:`POD`. Raises RunFileError when damaged."""
+    for row in run.pods():
+        yield (*map(known, row[:6]), bool(row.running))
+
+
+def _truth(value: float) -> bool | None:
+    return None if math.isnan(value) else value != 0.0
+
+
+def whole_run(run: RunReader, beside: Outside, tags: Sequence[str]) -> Row:
     """The row of :data:`RUNS`. Raises RunFileError when damaged."""
     v = judge(run)
     running = [step for step in run.steps() if step.activity == 3]
-    heart = importfile.series(imports, "heart_rate_bpm").within(run.start_s, run.end_s).value
-    way = importfile.series(imports, "distance_m").within(run.start_s, run.end_s).value
+    told = facts(beside, run.seconds())
     values = {name: getattr(v, name) for name in type(v).__slots__} | {
         "started": v.started.astimezone(UTC),
         "started_local": v.started.isoformat(timespec="seconds"),
         "contact_s": _mean(step.contact_s for step in running),
         "bounce_m": _mean(step.bounce_m for step in running),
         "programme": v.programme or None,
-        "distance_m": max(way) - min(way) if way else None,
-        "heart_rate_bpm": _mean(heart),
+        "distance_m": told.distance_m,
+        "distance_from": told.distance_from or None,
+        "distance_lacks_s": told.unknown_s if told.distance_from else None,
+        "speed_ms": told.speed_ms,
+        "step_length_m": told.step_m,
+        "heart_rate_bpm": told.heart_rate_bpm,
+        "heart_rate_max_bpm": told.heart_rate_max_bpm,
+        "heart_rate_from": told.heart_from or None,
+        "heart_rate_share": told.heart_share,
         "tags": ",".join(tags) or None,
         "recording": v.recording or None,
         "chip": run.chip,
@@ -283,10 +375,19 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def made(name: str, run: RunReader, imports: Imports = NOTHING) -> Iterator[Row]:
-    """Rows of the table of that name (not raw, not runs)."""
-    if name == STEPS.name:
-        return steps(run)
-    return seconds(run, imports) if name == SECONDS.name else cues(run)
+    """Rows of the table of that name (not raw, not runs). Raises RunFileError when damaged."""
+    if name in _PLAIN:
+        return _PLAIN[name](run)
+    rows = steps if name == STEPS.name else seconds
+    return rows(run, outside(run, imports))
+
+
+_PLAIN: Final[dict[str, Callable[[RunReader], Iterator[Row]]]] = {
+    CUES.name: cues,
+    HEART.name: hearts,
+    RR.name: intervals,
+    POD.name: pods,
+}
 
 
 class Beside(NamedTuple):

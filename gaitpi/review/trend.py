@@ -15,10 +15,13 @@ from gaitpi.review.change import (
     CHANGE,
     NO_CHANGE,
     NOT_KNOWN,
+    Speed,
     Verdict,
     alike,
     comparable,
     known,
+    said,
+    speed_of,
     told,
 )
 from gaitpi.review.form import Form
@@ -39,7 +42,8 @@ class Trend:
     """The trend of one metric.
 
     ``change`` over the ``weeks`` from the first run to the last, with its standard uncertainty
-    ``u``; ``slope_week`` the same a week; ``bar`` what the change must be larger than.
+    ``u``; ``slope_week`` the same a week; ``bar`` what the change must be larger than; ``speed``
+    whether the runs are of like speed.
     """
 
     metric: Metric
@@ -51,6 +55,7 @@ class Trend:
     weeks: float
     verdict: Verdict
     why: str = ""
+    speed: Speed = ""
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""
@@ -73,10 +78,15 @@ def trends(history: Iterable[Form], *, weeks: float = WEEKS) -> dict[str, Trend]
     last = forms[-1]
     since_s = last.started.timestamp() - weeks * 7.0 * DAY_S
     alikes = [f for f in forms if comparable(last, f) and f.started.timestamp() >= since_s]
-    return {key: trend(alike(last, alikes, metric), metric) for key, metric in METRICS.items()}
+    found = {}
+    for key, metric in METRICS.items():
+        if said(metric, alikes):
+            runs = alike(last, alikes, metric, LEAST_DAYS)
+            found[key] = trend(runs, metric, speed_of(last, runs, metric))
+    return found
 
 
-def trend(forms: Sequence[Form], metric: Metric) -> Trend:
+def trend(forms: Sequence[Form], metric: Metric, speed: Speed = "") -> Trend:
     """The trend of one metric over runs that can be compared."""
     days: dict[int, list[tuple[float, float]]] = {}
     for form in forms:
@@ -89,14 +99,14 @@ def trend(forms: Sequence[Form], metric: Metric) -> Trend:
     nan, n = math.nan, len(points)
     if n < LEAST_DAYS or weeks < LEAST_WEEKS:
         why = f"{n} of {LEAST_DAYS} days" if n < LEAST_DAYS else f"{weeks:.1f} of 3 weeks"
-        return Trend(metric, nan, nan, nan, nan, n, weeks, NOT_KNOWN, why)
+        return Trend(metric, nan, nan, nan, nan, n, weeks, NOT_KNOWN, why, speed)
     slope, low, high = sen(points)
     scale = points[-1][0] - points[0][0]
     change, half = slope * scale, 0.5 * (high - low) * scale
     bar = max(metric.smallest(median(v for _, v in points)), half)
     sure = low > 0.0 or high < 0.0
     verdict: Verdict = CHANGE if sure and abs(change) > bar else NO_CHANGE
-    return Trend(metric, change, half / Z95, change / weeks, bar, n, weeks, verdict)
+    return Trend(metric, change, half / Z95, change / weeks, bar, n, weeks, verdict, "", speed)
 
 
 def sen(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:

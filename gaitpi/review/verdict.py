@@ -21,6 +21,8 @@ WIDTH: Final = 80
 
 LISTEN_S = 300.0
 """Running that shows a runner's own cadence, s."""
+MOVED_SPM: Final = 0.5
+"""A target that moved by less within a run stood still, steps/min."""
 LEAN_MIN_S: Final = 60
 """Running seconds with known lean below which a mean lean is not given."""
 
@@ -37,7 +39,9 @@ class Verdict:
     known. ``cues`` are the corrections given, ``judged`` those after which the runner could
     be followed, ``response`` the share of ``judged`` that was answered; ``answer_s`` the median
     time to the answer of the answered ones, ``recovery_s`` the median time back into the band,
-    late returns too. How good the data are: as in :class:`gaitpi.review.quality.Quality`.
+    late returns too. ``target_spm`` is the mean of a target that followed the speed, between
+    ``target_low_spm`` and ``target_high_spm``, which are NaN for one that stood still. How good the
+    data are: as in :class:`gaitpi.review.quality.Quality`.
     """
 
     run_id: str
@@ -78,6 +82,8 @@ class Verdict:
     missing: float = math.nan
     quality: Grade | None = None
     programme: str = ""
+    target_low_spm: float = math.nan
+    target_high_spm: float = math.nan
 
     def as_json(self) -> dict[str, Any]:
         """One object for ``show --json``: ISO 8601 start, None where not known."""
@@ -106,6 +112,7 @@ def judge(run: RunReader, recorded: Sequence[SecondRow] | None = None) -> Verdic
     known = [inside(second) for second in cueable] if inside else []
     answers = response(ledger(run, recorded))
     lean, change, against = _lean(seconds, _number(coach, "usual_lean_deg"))
+    low, mean, high = followed(seconds)
     return Verdict(
         run_id=run.run_id,
         started=run.began,
@@ -114,7 +121,9 @@ def judge(run: RunReader, recorded: Sequence[SecondRow] | None = None) -> Verdic
         virtual=run.virtual,
         finished=run.finished,
         **totals._asdict(),
-        target_spm=_number(coach, "target_spm"),
+        target_spm=_number(coach, "target_spm") if math.isnan(mean) else mean,
+        target_low_spm=low,
+        target_high_spm=high,
         focus=focus,
         in_band=fmean(known) if known else math.nan,
         cueable_s=float(len(cueable)),
@@ -187,6 +196,14 @@ def _cueable(seconds: Iterable[SecondRow], coach: Mapping[str, Any]) -> list[Sec
     return cueable
 
 
+def followed(seconds: Iterable[SecondRow]) -> tuple[float, float, float]:
+    """Lowest, mean and highest target of running, of one that followed the speed; else NaN."""
+    found = [s.target_spm for s in seconds if s.activity == RUNNING and 0 < s.target_spm < 400]
+    if not found or max(found) - min(found) < MOVED_SPM:
+        return math.nan, math.nan, math.nan
+    return min(found), fmean(found), max(found)
+
+
 def band_edges(config: Mapping[str, Any], metric: str) -> tuple[float, float]:
     """Lowest and highest value in the band of "cadence" (spm) or "lean" (deg); ∓inf where open."""
     coach = _section(config, "coach")
@@ -203,7 +220,10 @@ def _band(config: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] 
     """Whether a second is inside the band of the session's focus; None without a band."""
     low, high = band_edges(config, focus)
     if focus == "cadence":
-        return None if math.isinf(low) else lambda s: s.cadence_spm >= low
+        share = 1.0 - _number(_section(config, "coach"), "band_low")
+        if math.isinf(low):
+            return None
+        return lambda s: s.cadence_spm >= (s.target_spm * share if s.target_spm > 0.0 else low)
     return None if math.isinf(low) else lambda s: low <= s.lean_deg <= high
 
 
@@ -226,12 +246,18 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
 
 
 def lines(
-    v: Verdict, *, cadence: str = "", lean: str = "", then: str | None = None, ending: str = ""
+    v: Verdict,
+    *,
+    cadence: str = "",
+    lean: str = "",
+    beside: Sequence[str] = (),
+    then: str | None = None,
+    ending: str = "",
 ) -> list[str]:
     """The verdict as six lines of at most 80 columns; seven in a programme.
 
     ``cadence``, ``lean`` and ``then`` (what to do next, "" = no such line) are said instead of what
-    the run alone has to say; ``ending`` what a run without an end is.
+    the run alone has to say; ``beside`` are more lines; ``ending`` what a run without an end is.
     """
     todo = advice(v) or f"all its numbers:  gaitpi show {v.run_id} --json"
     rows = [
@@ -239,6 +265,7 @@ def lines(
         f"cadence    {cadence or _cadence(v)}",
         f"in band    {_in_band(v)}",
         f"lean       {lean or _lean_words(v)}",
+        *beside,
         f"quality    {line(v, WIDTH - 11)}",
         *([f"programme  {v.programme}"] if v.programme else []),
         *([f"next       {todo if then is None else then}"] if then != "" else []),
@@ -266,8 +293,15 @@ def _cadence(v: Verdict) -> str:
     if math.isnan(v.target_spm):
         return f"{v.cadence_spm:.1f} spm   (no target set: this run only listened)"
     return f"{v.cadence_spm:.1f} spm  {v.cadence_spm - v.target_spm:+.1f} vs your target " + (
-        f"{v.target_spm:.1f}"
+        f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else f"{target_words(v)} (by speed)"
     )
+
+
+def target_words(v: Verdict) -> str:
+    """The target: 170.0, or 168.4 to 174.9 where it followed the speed."""
+    if math.isnan(v.target_low_spm):
+        return f"{v.target_spm:.1f}"
+    return f"{v.target_low_spm:.1f} to {v.target_high_spm:.1f}"
 
 
 def _in_band(v: Verdict) -> str:

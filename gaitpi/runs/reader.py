@@ -345,8 +345,11 @@ class RunReader:
     def ask(self, table: str, names: Sequence[str], most: int) -> list[tuple[Any, ...]]:
         """The first ``most`` rows of some columns of ``second`` or ``step``, None = not known.
 
-        Quicker than whole rows, and as little believed: what has a wrong type is damage.
+        Quicker than whole rows, and as little believed: what has a wrong type is damage. Of a whole
+        run ``heart`` and ``pod`` can be asked for too.
         """
+        if table in self._without:
+            return []
         kind = next(kind for kind, name in TABLES.items() if name == table)
         lacks = self._lacks.get(table, {})
         columns = ", ".join(lacks.get(name, name) for name in names)

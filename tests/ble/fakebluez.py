@@ -41,6 +41,7 @@ class Objects:
     def __init__(self, bus: MessageBus) -> None:
         self.bus = bus
         self.tree: dict[str, dict[str, dict[str, Variant]]] = {}
+        self.sent = 0
 
     async def add(self, path: str, interface: str, properties: dict[str, Variant]) -> None:
         self.tree.setdefault(path, {})[interface] = properties
@@ -65,6 +66,9 @@ class Objects:
     async def _signal(
         self, path: str, interface: str, member: str, signature: str, body: list[Any]
     ) -> None:
+        self.sent += 1
+        if self.sent % 40 == 0:
+            await asyncio.sleep(0.015)  # dbus_fast dies of a socket that is full
         await self.bus.send(
             Message(
                 message_type=MessageType.SIGNAL,
@@ -377,10 +381,10 @@ class Bluez(Serving):
 
     async def do_notify(self, address: str, uuid: int, values: list[str], times: int = 1) -> None:
         """Send values (hex) as fast as it goes, ``times`` times."""
-        for n in range(times):
+        for _ in range(times):
             for value in values:
                 await self.send(self.devices[address], uuid, bytes.fromhex(value))
-            await asyncio.sleep(0.02 if n % 50 == 49 else 0)  # dbus_fast dies of a full socket
+            await asyncio.sleep(0)
 
     async def do_beat(
         self, address: str, uuid: int, values: list[str], every_s: float = 1.0

@@ -4,7 +4,7 @@ import sys
 
 from gaitpi.ble.peripheral import Times, main
 
-QUICK = Times(call_s=1.5, beat_s=0.2, ping_s=0.5, again_s=(0.2, 0.4))
+QUICK = Times(call_s=1.5, beat_s=0.2, ping_s=2.5, again_s=(0.2, 0.4))
 
 if __name__ == "__main__":
     sys.exit(main(times=QUICK))

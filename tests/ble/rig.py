@@ -54,6 +54,7 @@ class Bus:
 
     def __init__(self, folder: Path, more: str = "") -> None:
         self.path = folder / "bus"
+        self.environ_more: dict[str, str] = {}
         config = folder / "bus.conf"
         config.write_text(_BUS.format(path=self.path, more=more))
         self.process = subprocess.Popen(
@@ -70,6 +71,7 @@ class Bus:
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.path}",
             "PYTHONPATH": str(ROOT),
             "XDG_RUNTIME_DIR": str(self.path.parent),
+            **self.environ_more,
         }
 
     def close(self) -> None:
@@ -140,6 +142,7 @@ class Central:
         """``usual``: with the usual times, not the quick ones."""
         module = "gaitpi.ble.central" if usual else "tests.ble.quickcentral"
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as little as there can be
         self.process = subprocess.Popen(
             (
                 *(sys.executable, "-m", module),

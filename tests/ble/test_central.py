@@ -15,6 +15,7 @@ from gaitpi.ble.readings import Heart, Link, Reading
 from tests.ble.rig import (
     DENY,
     POD,
+    ROOT,
     STRAP,
     Bus,
     Central,
@@ -44,6 +45,11 @@ def told(reason: str) -> Callable[[Reading], Link | None]:
     return wanted
 
 
+def resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
 def test_strap_and_pod_are_read(made: Rig) -> None:
     made.bluez.strap()
     made.bluez.pod()
@@ -68,6 +74,7 @@ def test_a_link_that_breaks_is_back_at_once(made: Rig) -> None:
     central = made.central()
     central.until(is_heart)
     windows = made.bluez("tell")["windows"]
+    files = len(list(Path(f"/proc/{central.process.pid}/fd").iterdir()))
     for _ in range(3):
         made.bluez("drop", address=STRAP)
         lost_s = time.monotonic()
@@ -75,6 +82,8 @@ def test_a_link_that_breaks_is_back_at_once(made: Rig) -> None:
         assert central.until(is_heart).time_s - lost_s < RETURN_S
     assert made.bluez("tell")["windows"] == windows
     assert made.bluez("tell", address=STRAP)["calls"].count("Connect") == 4
+    central.hear(0.5)
+    assert len(list(Path(f"/proc/{central.process.pid}/fd").iterdir())) <= files + 1
 
 
 def test_out_of_reach_and_back(made: Rig) -> None:
@@ -178,6 +187,29 @@ def test_no_permission(tmp_path: Path, made: Rig) -> None:
     bus.close()
 
 
+def test_without_bleak_it_says_so(made: Rig, tmp_path: Path) -> None:
+    made.pair("heart")
+    (tmp_path / "bleak.py").write_text("raise ImportError('not here')")
+    made.bus.environ_more["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
+    assert "not installed" in made.central().until(link("heart", "off", "no-bleak")).words
+
+
+def test_a_file_of_devices_that_cannot_be_read_is_said(made: Rig) -> None:
+    """What was paired stays in force."""
+    made.bluez.strap()
+    made.pair("heart")
+    central = made.central()
+    central.until(is_heart)
+    kept = made.paired.read_bytes()
+    made.paired.unlink()
+    made.paired.mkdir()
+    assert "cannot be read" in central.until(told("paired-file")).words
+    central.until(is_heart)
+    made.paired.rmdir()
+    made.paired.write_bytes(kept)
+    central.until(link("heart", "connected", ""))
+
+
 def test_calls_that_hang(made: Rig) -> None:
     made.bluez.strap()
     made.pair("heart")
@@ -245,13 +277,14 @@ def test_a_storm_is_rate_limited(made: Rig) -> None:
     made.pair("heart")
     central = made.central()
     central.until(is_heart)
-    before = len(central.heard)
+    before, memory_kb = len(central.heard), resident_kb(central.process.pid)
     begun_s = time.monotonic()
     made.bluez("notify", address=STRAP, uuid=0x2A37, values=["1699000f03"], times=3000)
     central.until(lambda r: getattr(r, "left_out", 0) > 2500)
     seconds = time.monotonic() - begun_s
     passed = [r for _, r in central.heard[before:] if isinstance(r, Heart)]
     assert len(passed) <= 20 + 10 * seconds
+    assert resident_kb(central.process.pid) - memory_kb < 5_000
     assert central.until(link("heart", "connected"))
 
 
@@ -294,6 +327,15 @@ def test_a_device_that_is_no_strap(made: Rig) -> None:
     assert "does not measure" in central.until(told("no-service")).words
     central.hear(2.0)
     assert made.bluez("tell", address=STRAP)["calls"].count("Connect") == 1
+
+
+def test_absurdly_many_services_cost_a_moment(made: Rig) -> None:
+    """Among them a measurement that cannot be subscribed."""
+    strap = (0x180D, [(0x2A37, ["notify"], "0048")])
+    junk = (0x180D, [(0x2A37, ["read"], "00")] * 3)
+    made.bluez.strap(services=[junk, strap, *[junk] * 100])
+    made.pair("heart")
+    made.central(usual=True).until(is_heart)
 
 
 def test_a_device_that_wants_to_be_bonded(made: Rig) -> None:

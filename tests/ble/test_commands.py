@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from gaitpi import __version__, pairedfile
 from gaitpi.device import status as device
 from gaitpi.device.radio import HeartStatus, LinkStatus, PodStatus, RadioStatus
+from gaitpi.runs.reader import RunReader
 from tests.ble.rig import DENY, POD, ROOT, STRAP, Bus, Fake, dbus_or_skip
+from tests.runs import sample
 
 WIDTH = 80
 
@@ -98,15 +101,15 @@ def near(home: Home) -> Iterator[Fake]:
 def test_scan_pair_test_and_forget(home: Home, near: Fake) -> None:
     near.strap()
     near.pod()
-    out = home.run("ble", "scan", "--seconds", "1").stdout
+    out = home.run("ble", "scan", "--seconds", "0.6").stdout
     assert f"{STRAP}  FakeHRM" in out
     assert "foot pod          strong" in out
 
-    several = home.run("ble", "pair", "--seconds", "1")
+    several = home.run("ble", "pair", "--seconds", "0.6")
     assert several.returncode == 1
     assert "Name one" in several.stderr
 
-    out = home.run("ble", "pair", "heart", "--seconds", "1").stdout
+    out = home.run("ble", "pair", "heart", "--seconds", "0.6").stdout
     assert "Fake, H1" in out
     assert "88 %" in out
     assert "72 bpm, on the skin, with RR intervals" in out
@@ -123,7 +126,7 @@ def test_scan_pair_test_and_forget(home: Home, near: Fake) -> None:
     assert "10.8 km/h, 170 a minute, running" in tried.stdout
 
     near("reach", address=POD, reach=False)
-    tried = home.run("ble", "test", "--seconds", "1")
+    tried = home.run("ble", "test", "--seconds", "0.6")
     assert tried.returncode == 1
     assert "Nothing is heard of it." in tried.stdout
 
@@ -134,7 +137,7 @@ def test_scan_pair_test_and_forget(home: Home, near: Fake) -> None:
 
 def test_it_bonds_only_where_that_is_demanded(home: Home, near: Fake) -> None:
     near.strap(wants_bond=True)
-    assert "it demanded that" in home.run("ble", "pair", "--seconds", "1").stdout
+    assert "it demanded that" in home.run("ble", "pair", "--seconds", "0.6").stdout
     assert near("tell", address=STRAP)["calls"].count("Pair") == 1
     found = pairedfile.load(home.paired).of("heart")
     assert found is not None
@@ -143,7 +146,7 @@ def test_it_bonds_only_where_that_is_demanded(home: Home, near: Fake) -> None:
 
 def test_what_is_no_strap_is_not_paired(home: Home, near: Fake) -> None:
     near.strap(services=[(0x1800, [(0x2A00, ["read"], "41")])], announced=[0x180D])
-    done = home.run("ble", "pair", "--seconds", "1")
+    done = home.run("ble", "pair", "--seconds", "0.6")
     assert done.returncode == 1
     assert "does not measure" in done.stderr
     assert not home.paired.exists()
@@ -151,8 +154,7 @@ def test_what_is_no_strap_is_not_paired(home: Home, near: Fake) -> None:
 
 def test_an_absurd_name_moves_no_cursor(home: Home, near: Fake) -> None:
     near.strap(name="\x1b[2J" + "wow " * 60)
-    assert "\x1b" not in home.run("ble", "scan", "--seconds", "1").stdout
-    home.run("ble", "pair", "--seconds", "1")
+    assert "\x1b" not in home.run("ble", "pair", "--seconds", "0.6").stdout
     found = pairedfile.load(home.paired).of("heart")
     assert found is not None
     assert len(found.name) <= 80
@@ -160,10 +162,10 @@ def test_an_absurd_name_moves_no_cursor(home: Home, near: Fake) -> None:
 
 
 def test_nothing_near_is_one_sentence(home: Home, near: Fake) -> None:
-    done = home.run("ble", "pair", "--seconds", "1")
+    done = home.run("ble", "pair", "--seconds", "0.6")
     assert (done.returncode, done.stdout) == (1, "")
     assert "No strap and no pod is heard." in done.stderr
-    assert "is not heard" in home.run("ble", "pair", POD, "--seconds", "1").stderr
+    assert "is not heard" in home.run("ble", "pair", POD, "--seconds", "0.6").stderr
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_nothing_near_is_one_sentence(home: Home, near: Fake) -> None:
 )
 def test_each_trouble_is_said(home: Home, near: Fake, order: dict[str, Any], words: str) -> None:
     near(**order)
-    done = home.run("ble", "scan", "--seconds", "1")
+    done = home.run("ble", "scan", "--seconds", "0.6")
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -209,6 +211,22 @@ def test_status_without_a_daemon_says_what_is_paired(home: Home) -> None:
     assert "not running" in done.stderr
     found = home.json("ble", "status")["devices"][0]
     assert (found["value"], found["age_s"], found["fresh"]) == (None, None, False)
+
+
+def test_status_without_a_daemon_says_when_a_run_had_a_value(home: Home) -> None:
+    home.pair()
+    home.pair(role="pod", address=POD, name="Pod")
+    run = home.paired.with_name("20261120-170000-aaaa.gaitpi")
+    readings = [sample.heart(1.0), sample.heart(61.0)]
+    sample.write_run(run, readings=readings)
+    with RunReader(run) as reader:
+        last = reader.started + timedelta(seconds=61.0)
+    heart, pod = home.json("ble")["devices"]
+    assert heart["last_seen"] == last.isoformat()
+    assert pod["last_seen"] is None
+    out = " ".join(home.run("ble").stdout.split())
+    assert f"last value {last:%Y-%m-%d %H:%M}" in out
+    assert "not connected, no value in a run yet" in out
 
 
 def link(**fields: Any) -> LinkStatus:
@@ -253,7 +271,7 @@ def test_the_test_shares_the_daemons_link(home: Home) -> None:
     """Without touching the radio: a second connection would end the daemon's."""
     home.pair()
     home.status(RadioStatus(heart=HeartStatus(bpm=72, age_s=0.2), links=(link(),)))
-    done = home.run("ble", "test", "--seconds", "1")
+    done = home.run("ble", "test", "--seconds", "0.6")
     assert done.returncode == 0
     assert "gaitpi runs and has the links" in done.stdout
     assert "72 bpm" in done.stdout

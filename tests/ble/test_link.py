@@ -177,13 +177,23 @@ def test_silence_is_said_and_retries_are_bounded(history: list[tuple[str, float]
 
 
 def test_a_device_that_refuses_is_asked_less_and_less() -> None:
-    w = world()
-    w.refuses = True
-    w.step(60.0)
-    gaps = [b - a for a, b in zip(w.attempts[4:], w.attempts[5:], strict=False)]
-    assert len(gaps) >= 3
-    assert min(gaps) >= REFUSED_S[-1]
-    assert w.machine.trouble is trouble.REFUSED
+    machine = Machine("heart")
+    machine.want(0.0, True)
+    now_s = 1.0
+    for wait_s in (*REFUSED_S, REFUSED_S[-1]):
+        machine.seen(now_s)
+        assert machine.act(now_s) is Do.CONNECT
+        machine.failed(now_s, trouble.REFUSED)
+        assert machine.trouble is trouble.REFUSED
+        machine.seen(now_s)
+        assert machine.act(now_s + wait_s - 0.01) is None
+        assert machine.wake_s == now_s + wait_s
+        now_s += wait_s
+    machine.seen(now_s)
+    assert machine.act(now_s) is Do.CONNECT
+    machine.connected(now_s)
+    machine.ended(now_s + 1.0)
+    assert machine.act(now_s + 1.0) is Do.CONNECT, "what was connected begins anew"
 
 
 def test_a_device_that_stays_silent_is_connected_less_and_less() -> None:

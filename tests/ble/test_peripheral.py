@@ -1,5 +1,6 @@
 """The belt as a foot pod, registered with a fake BlueZ on a private D-Bus: the real process."""
 
+import asyncio
 import contextlib
 import math
 import os
@@ -17,7 +18,8 @@ import pytest
 from msgspec.structs import replace
 
 from gaitpi import pairedfile
-from gaitpi.ble import heartrate, runningspeed
+from gaitpi.ble import heartrate, peripheral, runningspeed
+from gaitpi.ble.outgoing import Outgoing
 from gaitpi.ble.readings import Pod
 from gaitpi.device.control import Board
 from gaitpi.device.controlsocket import Server
@@ -278,13 +280,14 @@ def test_bluez_comes_goes_and_comes(rig: Rig) -> None:
     rig.daemon()
     peripheral = rig.peripheral()
     peripheral.says(NO_BLUEZ)
-    for _ in range(2):
-        bluez = rig.bluez()
-        peripheral.says(FOUND)
-        bluez("subscribe", uuid=RSC)
-        heard(bluez, RSC, counts(172))
-        bluez.close()
-        peripheral.says(NO_BLUEZ)
+    bluez = rig.bluez()
+    peripheral.says(FOUND)
+    bluez.close()
+    bluez = rig.bluez()  # another one, which knows nothing of the belt
+    peripheral.says(NO_BLUEZ)
+    peripheral.says(FOUND)
+    bluez("subscribe", uuid=RSC)
+    heard(bluez, RSC, counts(172))
 
 
 def test_the_adapter_is_lost_switched_off_and_cannot(rig: Rig) -> None:
@@ -377,6 +380,28 @@ def test_no_permission(tmp_path: Path) -> None:
             "This user may not use Bluetooth. sudo usermod -aG bluetooth $USER, then log in again; "
             "the service needs a restart."
         )
+
+
+def test_without_its_packages_it_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gaitpi.ble.served", "gaitpi.ble.gattserver"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "dbus_fast", None)
+    said: list[str] = []
+
+    async def work() -> None:
+        stop = asyncio.Event()
+
+        def hear(words: str) -> None:
+            said.append(words)
+            stop.set()
+
+        await peripheral.Peripheral(Outgoing(), hear).run(stop)
+
+    asyncio.run(work())
+    assert said == [
+        "The Bluetooth part of gaitpi is not installed. Install it: sudo make install, or "
+        "pip install 'gaitpi[ble]'."
+    ]
 
 
 def test_d_bus_is_lost(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """Strap and foot pod in the daemon: what is believed, recorded, told, and decided by."""
 
+import functools
 import json
 import math
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gaitpi.ble.readings import STALE_S, Heart, Link, Pod, Reading, packed
@@ -202,6 +203,24 @@ def test_rows_say_what_was_sent_and_no_more() -> None:
     assert math.isnan(again.distance_m)
 
 
+def test_belt_and_pod_are_compared(air: Air) -> None:
+    """A pod that counts one foot is named; while nothing is known nothing is said."""
+    for k in range(60):
+        t = NOW + k
+        air.send(Pod(time_s=t, speed_ms=2.8, cadence_rpm=85))
+        air.heard(t)
+        for tenth in range(10):
+            air.radio.belt(t + tenth / 10, 170.0)
+        if k == 3:
+            found = air.status(t).agreement
+            assert found is not None
+            assert (found.state, found.words, found.belt_spm) == ("unknown", "", None)
+    found = air.status(NOW + 59.0).agreement
+    assert found is not None
+    assert (found.state, found.pod_rpm) == ("one foot", 85.0)
+    assert "counts one foot" in found.words
+
+
 # In the daemon.
 
 FOLLOW = apply(
@@ -301,13 +320,15 @@ def test_the_target_follows_the_pod_and_a_replay_agrees(tmp_path: Path, air: Air
 
 
 speeds = st.sampled_from([2.0, 2.0, 2.4, 2.8, 3.3, 0.0, 30.0])
-pods = st.lists(st.tuples(st.floats(0.1, 9.0), speeds), min_size=20, max_size=40)
+lags = st.sampled_from([0.0, 0.0, 0.0, 0.0, 3.0, 4.5])
+pods = st.lists(st.tuples(st.floats(0.1, 2.5), lags, speeds), min_size=30, max_size=40)
 
 
 @settings(max_examples=3, deadline=None)
+@example([(1.0, 0.0, 2.8)] * 30 + [(1.0, 4.5, 2.0)] * 12)
 @given(pods)
 def test_a_replay_decides_as_live_whatever_the_pod_sent(
-    tmp_path_factory: pytest.TempPathFactory, sent: list[tuple[float, float]]
+    tmp_path_factory: pytest.TempPathFactory, sent: list[tuple[float, float, float]]
 ) -> None:
     air = Air()
     try:
@@ -315,9 +336,9 @@ def test_a_replay_decides_as_live_whatever_the_pod_sent(
             tmp_path_factory.mktemp("pods"), SimulatedRunner(RUN), config=FOLLOW, radio=air.ours
         )
         t, readings = 6.0, list[tuple[float, Callable[[float], Reading]]]()
-        for wait_s, speed in sent:
+        for wait_s, lag_s, speed in sent:
             t += wait_s
-            readings.append((t, lambda now, speed=speed: pod(now, speed)))  # type: ignore[misc]
+            readings.append((t, functools.partial(_late, lag_s, speed)))
         bench.run(sent_at(bench, air, readings), 80.0)
         (path,) = bench.paths()
         live, again = decided(path, FOLLOW)
@@ -331,6 +352,11 @@ def test_a_replay_decides_as_live_whatever_the_pod_sent(
     finally:
         air.ours.close()
         air.theirs.close()
+
+
+def _late(lag_s: float, speed_ms: float, now_s: float) -> Pod:
+    """A reading that was held up for so long."""
+    return pod(now_s - lag_s, speed_ms)
 
 
 def _update(pipeline: Any, block: tuple[Any, Any, Any]) -> list[Cue | Withheld]:

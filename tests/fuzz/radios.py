@@ -164,7 +164,7 @@ def _reading(data: bytes, _folder: Path) -> None:
         raise InputFileError("No reading.")
     must(len(data) <= DATAGRAM_MAX, "longer than a datagram")
     for value in _numbers(json.loads(packed(found))):
-        must(math.isfinite(value) and abs(value) <= 1e9, f"a number is {value}")
+        must(math.isfinite(value) and abs(value) <= 2**53, f"a number is {value:.6g}")
     must(unpacked(packed(found)) == found, "unpacked otherwise")
     if isinstance(found, Heart):
         must(found.known_bpm is None or 20 <= found.known_bpm <= 250, "an odd heart")

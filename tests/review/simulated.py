@@ -10,6 +10,7 @@ from gaitpi.coach.policy import Coach
 from gaitpi.coach.types import Cue, Moment, StepTaken
 from gaitpi.config import CoachConfig, Config
 from gaitpi.runs.recorder import Recorder
+from gaitpi.runs.rows import PodRow
 from gaitpi.runs.writer import RunWriter
 from tests.coach.runner import Runner
 from tests.runs.sample import WALL_S, header
@@ -28,6 +29,7 @@ def record(
     wall_s: float = WALL_S,
     lean_from: int = 2,
     virtual: bool = False,
+    pods: Sequence[PodRow] = (),
 ) -> Path:
     """Let the coach live through a run and record it; samples between ``lost`` times are missing.
 
@@ -59,6 +61,8 @@ def record(
             else:
                 recorder.withheld(decision)
     recorder.seconds([_second(k, moments, lean_from) for k, moments in seconds.items()])
+    for row in pods:
+        recorder.reading(row)
     assert recorder.close({}) is None
     return path
 

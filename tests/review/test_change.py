@@ -24,7 +24,7 @@ from gaitpi.review.form import Form
 from gaitpi.review.metrics import METRICS
 from tests.review.made import USUAL, form, season
 
-KEYS = st.sampled_from(list(METRICS))
+KEYS = st.sampled_from(list(USUAL))
 
 
 def test_a_run_like_the_others_is_no_change() -> None:
@@ -167,3 +167,58 @@ def test_one_odd_run_does_not_move_the_usual() -> None:
     odd: list[Form] = [*runs[:4], form(4.0, cadence_spm=130.0), *runs[5:]]
     value = usual(form(30.0), odd, METRICS["cadence_spm"]).value
     assert value == pytest.approx(170.0, abs=1.0)
+
+
+# Speed.
+
+FASTER = {"speed_kmh": 12.0, "cadence_spm": 176.0, "step_length_m": 1.136}
+EASY = {"speed_kmh": 10.0, "cadence_spm": 170.0, "step_length_m": 0.98}
+
+
+def test_a_faster_run_is_compared_with_runs_as_fast() -> None:
+    easy = [form(float(day), u=0.001, **EASY) for day in range(10)]
+    fast = form(30.0, u=0.001, **FASTER)
+    change = against_usual(fast, easy)["cadence_spm"]
+    assert change.verdict == NOT_KNOWN
+    assert change.why == "0 of 3 earlier runs of like speed"
+    assert against_usual(fast, easy)["contact_ms"].why.endswith(" of like cadence and speed")
+    assert between_runs(fast, easy[0], easy)["cadence_spm"].why == "not at a like speed"
+    assert between_runs(fast, easy[0], easy)["speed_kmh"].difference == 2.0
+    before = [form(20.0 + k, u=0.001, **FASTER) for k in range(3)]
+    change = against_usual(fast, [*easy, *before])["cadence_spm"]
+    assert (change.verdict, change.runs, change.speed) == (NO_CHANGE, 3, "like")
+    # lean does not ask for speed
+    assert against_usual(fast, easy)["lean_deg"].runs == 10
+    assert against_usual(fast, easy)["lean_deg"].speed == ""
+
+
+def test_where_speed_is_not_known_it_is_said() -> None:
+    without = [form(float(day), u=0.001) for day in range(5)]
+    change = against_usual(form(30.0, u=0.001), without)["cadence_spm"]
+    assert (change.verdict, change.speed) == (NO_CHANGE, "not known")
+    assert change.as_json()["speed"] == "not known"
+    assert against_usual(form(30.0), without)["lean_deg"].as_json()["speed"] is None
+    # one of like speed is too few alone; two of unknown speed stand beside it
+    mixed = [*without[:2], form(8.0, u=0.001, **EASY)]
+    change = against_usual(form(30.0, u=0.001, **EASY), mixed)["cadence_spm"]
+    assert (change.runs, change.speed) == (3, "not known")
+    enough = [*mixed, form(9.0, u=0.001, **EASY), form(10.0, u=0.001, **EASY)]
+    change = against_usual(form(30.0, u=0.001, **EASY), enough)["cadence_spm"]
+    assert (change.runs, change.speed) == (3, "like")
+
+
+def test_nothing_is_said_of_what_no_run_has() -> None:
+    runs = season(5, 0.01)
+    assert set(against_usual(form(30.0), runs)) == set(USUAL)
+    assert set(between_runs(form(30.0), runs[0], runs)) == set(USUAL)
+    heart = form(30.0, heart_rate_bpm=150.0)
+    assert against_usual(heart, runs)["heart_rate_bpm"].why == "0 of 3 earlier runs"
+    assert between_runs(heart, runs[0], runs)["heart_rate_bpm"].why == "not known in both"
+
+
+def test_a_pace_that_was_chosen_is_a_change_beyond_its_scatter() -> None:
+    runs = [form(float(day), u=0.001, speed_kmh=9.0 + 0.7 * day) for day in range(6)]
+    a, b = form(30.0, u=0.001, speed_kmh=12.0), form(31.0, u=0.001, speed_kmh=11.5)
+    change = between_runs(a, b, runs)["speed_kmh"]
+    assert (change.verdict, change.bar.by) == (CHANGE, "scatter")
+    assert between_runs(a, b)["speed_kmh"].verdict == CHANGE

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibration.madeup import pod, strap
 from gaitpi.config import CoachConfig
 from gaitpi.review import charts
 from gaitpi.review.charts import LABEL, Series, Zero, column_s, draw, fits, plot, render, series
+from gaitpi.review.outside import outside
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import CueRow, SecondRow, StepMeans
-from tests.runs.sample import cue, second, write_run
+from gaitpi.runs.writer import RunWriter
+from tests.runs.sample import cue, header, second, write_run
 
 OPEN = (-math.inf, math.inf)
 NO_ZERO = Zero(2, 0.0, "from your standing", OPEN)
@@ -172,3 +175,48 @@ def test_which_terminals_show_blocks() -> None:
     assert not fits("latin-1", "xterm")
     assert not fits(None, "xterm")
     assert not fits("no such", "xterm")
+
+
+# Strap and pod.
+
+
+@pytest.mark.parametrize("height", [14, 18, 30])
+def test_heart_rate_and_speed_are_rows_with_holes(tmp_path: Path, height: int) -> None:
+    path = tmp_path / "r.gaitpi"
+    writer = RunWriter(path, header())
+    writer.seconds(second(float(k), cadence_spm=170.0) for k in range(700))
+    drops = [(297.0, 400.0)]
+    for heart in strap(700.0, lambda t: 130.0 + t / 20.0, drops):
+        writer.reading(heart)
+    for row in pod(700.0, lambda t: 2.5 + t / 1000.0, drops):
+        writer.reading(row)
+    writer.close({})
+    with RunReader(path) as run:
+        lines = draw(run, run.seconds(), outside(run), width=80, height=height)
+    rows = {line.split()[0]: line for line in lines if line[:1].isalpha() and "," not in line}
+    for name in ("heart", "speed"):
+        cells = rows[name][LABEL:]
+        assert len(cells) == 70
+        # 10 s a column; five seconds after the last word nothing is known any more, and of the
+        # column from 300 s on too little
+        assert {k for k, sign in enumerate(cells) if sign == " "} == set(range(30, 40))
+        assert cells[0] == "▁"
+        assert cells[-1] == "█"
+    assert "heart: ▁ 130, █ 165 bpm" in " ".join(lines)
+    assert "speed: ▁ 9, █ 12 km/h" in " ".join(lines)
+    assert not any("no room" in line for line in lines)
+
+
+def test_what_has_no_room_is_named() -> None:
+    values = [float(k) for k in range(30)]
+    found = Series(
+        1, [170.0] * 30, values, values, values, ["-"] * 30, [False] * 30, values, values
+    )
+    for height in range(10, 40):
+        lines = render(found, OPEN, NO_ZERO, width=80, height=height, unicode=True)
+        assert len(lines) <= max(14, height)
+        shown = [line.split()[0] for line in lines if line[:1].isalpha() and "," not in line]
+        left = [line.partition("no room: ")[2] for line in lines if "no room" in line]
+        names = [*shown, *(left[0].split(", ") if left else [])]
+        assert sorted(names) == ["bounce", "contact", "heart", "speed"]
+        assert shown[:2] in (["contact", "heart"], ["contact", "bounce"])

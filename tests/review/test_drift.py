@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from gaitpi.review.change import CHANGE, NO_CHANGE, NOT_KNOWN
 from gaitpi.review.drift import DRIFTS, LEAST_BLOCKS, drift, drifts
+from gaitpi.review.form import Block, Cell, Course
 from gaitpi.review.metrics import METRICS
-from tests.review.made import course_of
+from tests.review.made import course_of, form
 
 CADENCE, CONTACT, SYMMETRY = (
     METRICS[key] for key in ("cadence_spm", "contact_ms", "contact_symmetry_pct")
@@ -81,7 +83,7 @@ def test_a_cadence_that_explains_all_leaves_nothing_known() -> None:
 def test_too_short_and_unmeasured() -> None:
     made = course_of(range(3, 3 + LEAST_BLOCKS - 1), lambda m: 170.0 - m, "cadence_spm")
     found = drifts(made)
-    assert set(found) == set(DRIFTS)
+    assert set(found) == {key for key in DRIFTS if not METRICS[key].outside}
     assert {d.verdict for d in found.values()} == {NOT_KNOWN}
     assert json.loads(json.dumps(found["lean_deg"].as_json(), allow_nan=False))["change"] is None
 
@@ -126,3 +128,48 @@ def test_a_long_run_is_looked_at_in_longer_blocks() -> None:
     assert found.verdict == CHANGE
     assert found.minutes <= 65
     assert found.slope_h == pytest.approx(-1.2, abs=0.02)
+
+
+# Speed.
+
+
+def _slowing(speed_kmh: Callable[[int], float] | None) -> Course:
+    """A cadence that falls from minute 30 on by what the runner slows down."""
+    rng = random.Random(7)
+    blocks = []
+    for minute in range(3, 60):
+        slower = 0.04 * max(0, minute - 30)
+        cells = {"cadence_spm": Cell(160, 170.0 - 8.0 * slower + rng.gauss(0.0, 0.2), 3.0)}
+        if speed_kmh is not None:
+            cells["speed_kmh"] = Cell(60, speed_kmh(minute) - slower, 0.1)
+        blocks.append(Block(minute, 60, cells))
+    return Course(form(0.0), tuple(blocks))
+
+
+def test_what_speed_explains_is_no_drift() -> None:
+    cadence = METRICS["cadence_spm"]
+    alone = drift(_slowing(None).blocks, cadence)
+    assert (alone.verdict, alone.speed) == (CHANGE, "not known")
+    assert drift(_slowing(lambda _minute: 10.0).blocks, cadence).verdict != CHANGE
+    even = _slowing(lambda m: 10.0 + 0.04 * max(0, m - 30)).blocks  # as fast to the end
+    held = drift(even, cadence)
+    assert (held.verdict, held.speed) == (CHANGE, "like")
+    assert held.as_json()["speed"] == "like"
+
+
+def test_heart_rate_drifts_at_a_comparable_speed() -> None:
+    blocks = [
+        Block(
+            m,
+            60,
+            {
+                "cadence_spm": Cell(160, 170.0, 3.0),
+                "speed_kmh": Cell(60, 10.0 + 0.2 * math.sin(m), 0.1),
+                "heart_rate_bpm": Cell(60, 150.0 + 0.6 * max(0, m - 20) + math.sin(m), 2.0),
+            },
+        )
+        for m in range(3, 60)
+    ]
+    found = drifts(Course(form(0.0, heart_rate_bpm=150.0), tuple(blocks)))["heart_rate_bpm"]
+    assert (found.verdict, found.speed) == (CHANGE, "like")
+    assert found.change == pytest.approx(0.6 * 39, abs=3.0)

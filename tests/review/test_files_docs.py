@@ -8,7 +8,7 @@ import pytest
 
 from calibration.export import markdown
 from gaitpi.config import CoachConfig
-from gaitpi.review import fitexport, fitprofile, season, tables
+from gaitpi.review import fitexport, fitprofile, outside, season, tables
 from tests.runs import sample
 
 TEXT = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
@@ -25,7 +25,7 @@ def test_fields_of_a_record_are_those_that_are_written() -> None:
     assert named == {field.name for field in fitprofile.RECORD.fields} - {"timestamp"}
     assert f"{fitexport.BALANCE_S:.0f} s either way" in table
     assert f"{fitexport.BALANCE_STEPS} steps or more" in table
-    assert f"{fitexport.SPEED_S:.0f} s either way" in table
+    assert f"{outside.SPEED_S:.0f} s either way" in table
 
 
 def blocks(language: str) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from calibration.madeup import pod, strap
 from gaitpi.coach import programme
 from gaitpi.config import CoachConfig
 from gaitpi.errors import InputFileError
@@ -34,6 +35,7 @@ MESSAGES = (
     fit.DEVICE_INFO,
     fit.EVENT,
     fit.RECORD,
+    fit.HRV,
     fit.LAP,
     fit.SESSION,
     fit.ACTIVITY,
@@ -503,3 +505,71 @@ def test_long_and_hostile_text_is_cut_and_escaped(tmp_path: Path) -> None:
     event = next(e for e in _all(_activity(path), "event") if e["event"] == fit.MARKER)
     assert "\x1b" not in event["reason"]
     assert len(event["reason"].encode()) <= 79
+
+
+# Strap and pod.
+
+
+def _with_strap_and_pod(path: Path, drops: list[tuple[float, float]]) -> Path:
+    def readings(writer: RunWriter) -> None:
+        for heart in strap(120.0, lambda t: 140.0 + t / 10.0, drops):
+            writer.reading(heart)
+        for row in pod(120.0, lambda _t: 3.0, drops):
+            writer.reading(row)
+
+    return _write(
+        path,
+        seconds=[sample.second(float(k), cadence_spm=171.0) for k in range(120)],
+        steps=_steps(120.0),
+        more=readings,
+    )
+
+
+def test_what_strap_and_pod_sent_is_in_the_records(tmp_path: Path) -> None:
+    """As the three readers have it; nothing out of a hole of the link."""
+    messages = _activity(_with_strap_and_pod(tmp_path / "r.gaitpi", [(40.0, 60.0)]))
+    records = _all(messages, "record")
+    assert len(records) == 120
+    known = [record["timestamp"] - START for record in records if "heart_rate" in record]
+    assert known == [*range(44), *range(60, 120)]
+    assert [r["timestamp"] - START for r in records if "enhanced_speed" in r] == [
+        *range(1, 45),
+        *range(61, 120),
+    ]
+    ways = [r["timestamp"] - START for r in records if "distance" in r]
+    assert ways == [*range(1, 40), *range(61, 120)]
+    metres = [record["distance"] for record in records if "distance" in record]
+    assert metres == sorted(metres)
+    assert records[30]["heart_rate"] == 143
+    assert records[30]["enhanced_speed"] == 3.0
+    assert records[30]["step_length"] == pytest.approx(1000.0 * 3.0 * 60.0 / 171.0, abs=0.06)
+    assert records[30]["vertical_ratio"] == pytest.approx(7.6, abs=0.01)
+    (session,) = _all(messages, "session")
+    assert session["total_distance"] == pytest.approx(357.0, abs=1.5)
+    assert session["enhanced_avg_speed"] == 3.0
+    assert session["max_heart_rate"] == 152
+
+
+def test_rr_intervals_are_as_they_were_told(tmp_path: Path) -> None:
+    path = _with_strap_and_pod(tmp_path / "r.gaitpi", [(40.0, 60.0)])
+    found = [message["time"] for message in _all(_activity(path), "hrv")]
+    with RunReader(path) as run:
+        told = [rr_s for row in run.hearts() for rr_s in row.intervals_s]
+    assert len(told) > 200
+    assert found == pytest.approx(told, abs=0.0006)
+
+
+def test_intervals_without_skin_are_none(tmp_path: Path) -> None:
+    def readings(writer: RunWriter) -> None:
+        for row in strap(20.0, lambda _t: 140.0):
+            writer.reading(row._replace(contact=0.0))
+
+    path = _write(
+        tmp_path / "r.gaitpi",
+        seconds=[sample.second(float(k)) for k in range(20)],
+        steps=[],
+        more=readings,
+    )
+    messages = _activity(path)
+    assert not _all(messages, "hrv")
+    assert all("heart_rate" not in record for record in _all(messages, "record"))

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitpi.importfile import Imported, Imports
-from gaitpi.review.form import Block, Cell, Course, exposure, measure, read
+from calibration.madeup import pod, strap
+from gaitpi.review.form import Block, Cell, Course, Exposure, exposure, measure, read
 from gaitpi.review.metrics import METRICS
+from gaitpi.review.outside import Facts
 from gaitpi.runs.reader import RunReader
+from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.writer import RunWriter
 from tests.runs.sample import batches, counts, header, second, step
 
@@ -26,6 +29,7 @@ def course(
     *,
     seconds: Callable[[float], dict[str, Any]] = lambda _t: {},
     steps: Callable[[float, int], dict[str, Any]] = lambda _t, _side: {},
+    readings: Iterable[HeartRow | PodRow] = (),
     **header_args: Any,
 ) -> Course:
     """A run at 171.4 spm: contact 240 ms, bounce 80 mm, lean 6; with what is given instead."""
@@ -35,6 +39,8 @@ def course(
     usual = {"lean_deg": 6.0, "side_lean_deg": 0.5, "lean_from": 2}
     writer.seconds(second(float(t), **usual | seconds(t)) for t in range(60 * minutes))
     writer.steps(_steps(60.0 * minutes, steps))
+    for row in readings:
+        writer.reading(row)
     writer.close({})
     with RunReader(path) as run:
         return read(run)
@@ -53,7 +59,7 @@ def _steps(
 
 def test_what_was_recorded(tmp_path: Path) -> None:
     form = course(tmp_path / "a.gaitpi").form
-    means = {key: round(form[key].mean, 6) for key in METRICS}
+    means = {key: round(form[key].mean, 6) for key in METRICS if not METRICS[key].outside}
     assert means == {
         "cadence_spm": round(60 / 0.35, 6),
         "lean_deg": 6.0,
@@ -246,14 +252,30 @@ def test_another_unit_scales_all(cells: list[Cell], factor: float) -> None:
 def test_exposure(tmp_path: Path) -> None:
     form = course(tmp_path / "a.gaitpi").form
 
-    def imported(share: float, distance_m: float | None) -> Imports:
-        one = Imported(
-            wall_s=0.0, file="x", sha256="0", start_s=0, end_s=1, share=share, distance_m=distance_m
-        )
-        return Imports((one,))
+    def known(distance_m: float, unknown_s: float = 0.0) -> Exposure:
+        return exposure(replace(form, facts=Facts(distance_m=distance_m, unknown_s=unknown_s)))
 
-    known = exposure(form, imported(0.99, 2000.0))
-    assert known.steps_km == pytest.approx(form.steps / 2.0)
-    assert known.running_steps == form.running_steps
-    for nothing in (Imports(), imported(0.5, 2000.0), imported(0.99, None), imported(0.99, 0.0)):
-        assert math.isnan(exposure(form, nothing).steps_km)
+    assert known(2000.0).steps_km == pytest.approx(form.steps / 2.0)
+    assert known(2000.0, 30.0).running_steps == form.running_steps
+    assert known(2000.0, 30.0).steps_km > 0.0
+    for nothing in ((math.nan, 0.0), (0.0, 0.0), (2000.0, 60.0)):
+        assert math.isnan(known(*nothing).steps_km)
+
+
+def test_what_strap_and_pod_say_of_steady_running(tmp_path: Path) -> None:
+    """Minute by minute; what they did not send is no value."""
+    drops = [(300.0, 350.0)]
+    rows: list[HeartRow | PodRow] = [
+        *strap(720.0, lambda t: 140.0 + t / 60.0, drops),
+        *pod(720.0, lambda _t: 3.0, drops),
+    ]
+    found = course(tmp_path / "a.gaitpi", readings=rows)
+    assert found.form["speed_kmh"].mean == pytest.approx(10.8)
+    assert found.form["step_length_m"].mean == pytest.approx(3.0 * 60.0 / 170.0)
+    assert found.form["heart_rate_bpm"].mean == pytest.approx(147.5, abs=0.6)
+    assert found.form.facts.distance_m == pytest.approx(3.0 * 718.36, abs=0.2)
+    minutes = {block.minute: block for block in found.blocks}
+    assert 5 not in {m for m, block in minutes.items() if "heart_rate_bpm" in block.cells}
+    assert minutes[6].mean("heart_rate_bpm") == pytest.approx(146.5, abs=0.6)
+    # walking and warm-up are in what is said of the run, not in its form
+    assert found.form.facts.heart_rate_bpm < found.form["heart_rate_bpm"].mean

@@ -20,6 +20,7 @@ from gaitpi.review.overview import Beside, more, said, suggestion
 from gaitpi.review.verdict import judge
 from gaitpi.runs.reader import RunReader, list_runs, newest, resolve
 from tests.review.made import course_of, form
+from tests.review.test_outside import both, record
 from tests.runs.sample import WALL_S, second, write_run
 
 
@@ -161,7 +162,9 @@ def test_what_changed_over_weeks(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert sum(line.endswith(("a change", "no clear change")) for line in lines) == 10
     assert max(map(len, lines)) <= 80
     found = json.loads("\n".join(printed(capsys, ["compare", "--weeks", "12", "--json"])))
-    assert [one["metric"] for one in found["trends"]] == list(METRICS)
+    assert [one["metric"] for one in found["trends"]] == [
+        key for key, metric in METRICS.items() if not metric.outside
+    ]
     assert found["trends"][0]["days"] == 24
     early = printed(capsys, ["compare", "last-18", "--weeks", "12"])
     assert early[-1] == "No trend can be told yet: 6 of 8 days."
@@ -189,7 +192,12 @@ def test_steps_a_kilometre_where_a_distance_is_known(
         share=1.0,
         distance_m=1200.0,
     )
-    points = Points(sha256="0" * 64, time_s=(0.0,), heart_rate_bpm=(None,), distance_m=(1200.0,))
+    points = Points(
+        sha256="0" * 64,
+        time_s=(0.0, 395.0),
+        heart_rate_bpm=(None, None),
+        distance_m=(50.0, 1250.0),
+    )
     importfile.add(importfile.path_of(path), imported, points)
     found = json.loads("\n".join(printed(capsys, ["show", "--json"])))
     assert found["exposure"]["steps_km"] == pytest.approx(steps / 1.2)
@@ -244,3 +252,116 @@ def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
     assert resolve(tmp_path, "last-1") == paths[1]
     with pytest.raises(UsageError, match="only 4 runs"):
         resolve(tmp_path, "last-9")
+
+
+# Strap and pod.
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Path:
+    """The folder of four runs; the newest three with strap and pod, the last with a hole."""
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    runs.mkdir(parents=True)
+    hearts, pods = both([(100.0, 160.0)])
+    held = [p._replace(distance_m=p.distance_m - 180.0 * (p.time_s > 130.0)) for p in pods]
+    day = 86_400.0
+    record(runs / "20261120-1.gaitpi", wall_s=WALL_S - 3 * day)
+    record(runs / "20261121-2.gaitpi", *both(), wall_s=WALL_S - 2 * day)
+    record(runs / "20261122-3.gaitpi", *both(), wall_s=WALL_S - day)
+    record(runs / "20261123-4.gaitpi", hearts, held, wall_s=WALL_S)
+    return runs
+
+
+def test_distance_and_heart_rate_in_every_command(
+    four: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys, [])
+    short = "distance   at least 1.61 km, 5:33 /km (pod); heart 150, max 150 (strap)"
+    assert [line.split()[0] for line in lines[1:]] == [
+        *("cadence", "in", "lean", "distance", "quality", "next")
+    ]
+    assert short in lines
+    assert short in printed(capsys, ["show", "--chart"])
+    lines = printed(capsys, ["show"])
+    assert "heart      150 mean, 150 max bpm (strap, known for 91%)" in lines
+    assert (
+        "distance   at least 1.61 km, 5:33 /km, 1.06 m a step (pod, calibration unknown)" in lines
+    )
+    # what lacks a tenth of the way is no steps a kilometre
+    assert not any(line.startswith("exposure") for line in lines)
+    told = json.loads("\n".join(printed(capsys, ["show", "--json"])))["outside"]
+    assert told["at_least"] is True
+    assert told["unknown_s"] == pytest.approx(62.0)
+    assert told["pod_counts"] == "agrees"
+    assert told["doubts"] == []
+    whole = json.loads("\n".join(printed(capsys, ["show", "last-1", "--json"])))
+    assert whole["outside"]["distance_m"] == pytest.approx(1797.0, abs=0.3)
+    assert whole["exposure"]["steps_km"] == pytest.approx(whole["steps"] / 1.797, rel=1e-3)
+
+
+def test_the_list_has_distance_and_heart_rate(
+    four: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys, ["runs"])
+    assert lines[0].split()[-5:] == ["running", "steps", "cadence", "km", "bpm"]
+    assert [line.split()[-2:] for line in lines[1:5]] == [
+        [">1.6", "150"],
+        ["1.8", "150"],
+        ["1.8", "150"],
+        ["-", "-"],
+    ]
+    assert lines[5] == "> km: at least, a part of the way was not measured"
+    listed = json.loads("\n".join(printed(capsys, ["runs", "--json"])))
+    assert [one["outside"]["distance_from"] for one in listed] == ["pod", "pod", "pod", None]
+    # a list of runs without either is as it was
+    assert printed(capsys, ["runs", "--untrimmed"])[0].split()[2:4] == ["length", "running"]
+
+
+def test_a_pod_that_counts_one_foot_is_named(
+    four: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hearts, pods = both()
+    record(
+        four / "20261124-5.gaitpi",
+        hearts,
+        [pod._replace(cadence_rpm=85) for pod in pods],
+        wall_s=WALL_S + 86_400.0,
+    )
+    lines = " ".join(" ".join(printed(capsys, ["show"])).split())
+    assert "doubt the foot pod counts one foot: 85 a minute, where the belt counts 170." in lines
+    told = json.loads("\n".join(printed(capsys, ["show", "--json"])))["outside"]
+    assert told["pod_counts"] == "one foot"
+    # named, and not made right: what the pod says of speed and distance stands
+    assert told["distance_m"] == pytest.approx(1797.0, abs=0.3)
+
+
+def test_what_is_of_like_speed_is_said(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = " ".join(" ".join(printed(capsys, ["compare", "last", "last-1"])).split())
+    assert "At a like speed (within 5%): cadence" in lines
+    other = " ".join(" ".join(printed(capsys, ["compare", "last", "last-3"])).split())
+    assert "Speed not known, so it may be one of pace: cadence" in other
+    assert "Not compared: " in other
+    found = json.loads("\n".join(printed(capsys, ["compare", "last", "last-1", "--json"])))
+    speeds = {one["metric"]: one["speed"] for one in found["changes"]}
+    assert speeds["cadence_spm"] == "like"
+    assert speeds["lean_deg"] is None
+    assert {"speed_kmh", "step_length_m", "heart_rate_bpm"} <= set(speeds)
+
+
+def test_an_import_counts_at_once(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is kept of forms is not that of before the import."""
+    printed(capsys, ["show", "last-3"])
+    times = tuple(float(k) for k in range(600))
+    imported = Imported(
+        wall_s=WALL_S, file="w.fit", sha256="1", start_s=WALL_S, end_s=WALL_S + 599.0, share=1.0
+    )
+    points = Points(
+        sha256="1",
+        time_s=times,
+        heart_rate_bpm=(140.0,) * 600,
+        distance_m=tuple(2.5 * k for k in times),
+    )
+    importfile.add(importfile.path_of(four / "20261120-1.gaitpi"), imported, points)
+    lines = printed(capsys, ["show", "last-3"])
+    assert "distance   1.50 km, 6:40 /km, 0.88 m a step (imported)" in lines
+    assert "heart      140 mean, 140 max bpm (imported)" in lines

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibration.madeup import pod, strap
 from gaitpi import importfile, tagfile
 from gaitpi.cli import main
 from gaitpi.config import CoachConfig
@@ -23,7 +24,9 @@ from gaitpi.errors import UsageError
 from gaitpi.importfile import Imported, Points
 from gaitpi.outfile import new_file
 from gaitpi.review import csvtable, parquet, season, tables
+from gaitpi.review.outside import outside
 from gaitpi.runs.reader import RunReader
+from gaitpi.runs.view import RunView, Window
 from gaitpi.runs.writer import RunWriter
 from tests.runs import sample
 
@@ -149,7 +152,7 @@ def test_the_values_are_those_of_the_run_file(folder: Path) -> None:
         found = [dict(zip(tables.STEPS.names, row, strict=True)) for row in tables.steps(run)]
         rows = [
             dict(zip(tables.SECONDS.names, row, strict=True))
-            for row in tables.seconds(run, tables.beside(path).imports)
+            for row in tables.seconds(run, outside(run, tables.beside(path).imports))
         ]
         start = run.started.astimezone(UTC)
     assert [row["ic_s"] for row in found] == [step.ic_s for step in steps]
@@ -515,3 +518,77 @@ def test_every_column_says_what_it_is() -> None:
             if column.kind == "real" and "metric" not in column.unit:
                 assert column.unit or column.name == "belt_value"
     assert not [name for name in _names() if name.endswith("_rpm")]
+
+
+# Strap and pod.
+
+
+@pytest.fixture
+def strapped(folder: Path) -> Path:
+    """A run of two minutes with a strap and a pod, whose links were lost for twenty seconds."""
+    path = folder / f"{RUN}.gaitpi"
+    writer = RunWriter(path, sample.header())
+    for batch in sample.batches(sample.counts(208), size=208, time_s=119.0):
+        writer.batch(batch)
+    writer.seconds(sample.second(float(k), cadence_spm=170.0) for k in range(120))
+    writer.steps(sample.step(0.35 * k) for k in range(int(120 / 0.35)))
+    for heart in strap(120.0, lambda _t: 150.0, [(40.0, 60.0)]):
+        writer.reading(heart._replace(contact=math.nan) if heart.time_s > 100 else heart)
+    for row in pod(120.0, lambda _t: 3.0, [(40.0, 60.0)], first_m=700.0):
+        writer.reading(row)
+    writer.close({})
+    return path
+
+
+@pytest.mark.parametrize("name", ["heart", "rr", "pod", "steps", "seconds"])
+def test_what_strap_and_pod_sent_goes_out(
+    strapped: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    table = tables.TABLES[name]
+    with RunReader(strapped) as run:
+        rows = list(tables.made(name, run))
+    said(capsys, "export", "last", "--csv", "t.csv", "--parquet", "t.parquet", "--table", name)
+    found = [tuple(row.values()) for row in pq.read_table("t.parquet").to_pylist()]
+    assert found == rows
+    lines = list(csv.reader(io.StringIO(Path("t.csv").read_text())))
+    assert tuple(lines[0]) == table.names
+    assert len(lines) == len(rows) + 1
+
+
+def test_raw_tables_are_what_was_sent(strapped: Path) -> None:
+    with RunReader(strapped) as run:
+        hearts, pods = run.hearts(), run.pods()
+        assert [row[:3] for row in tables.hearts(run)] == [row[:3] for row in hearts]
+        assert {row[3] for row in tables.hearts(run)} == {True, None}
+        assert [row[:6] for row in tables.pods(run)] == [row[:6] for row in pods]
+        rr = [row[1] for row in tables.intervals(run)]
+    assert rr == [one for row in hearts for one in row.intervals_s]
+    with RunView(strapped, Window(30.0, 90.0)) as run:
+        times: list[Any] = [row[0] for row in [*tables.hearts(run), *tables.pods(run)]]
+    assert times
+    assert all(30.0 <= time_s < 90.0 for time_s in times)
+
+
+def test_a_hole_is_empty_and_the_way_goes_on_behind_it(strapped: Path) -> None:
+    with RunReader(strapped) as run:
+        rows: list[dict[str, Any]] = [
+            dict(zip(tables.SECONDS.names, row, strict=True)) for row in tables.made("seconds", run)
+        ]
+        steps: list[dict[str, Any]] = [
+            dict(zip(tables.STEPS.names, row, strict=True)) for row in tables.made("steps", run)
+        ]
+        whole: dict[str, Any] = dict(
+            zip(tables.RUNS.names, tables.whole_run(run, outside(run), ()), strict=True)
+        )
+    for row in rows:
+        assert (row["heart_rate_bpm"] is None) == (44.0 <= row["time_s"] < 60.0)
+        assert (row["speed_ms"] is None) == (45.0 <= row["time_s"] < 61.0 or row["time_s"] == 0.0)
+    assert rows[30]["distance_m"] == pytest.approx(29.86 * 3.0, abs=0.1)
+    assert rows[61]["distance_m"] == pytest.approx(60.86 * 3.0, abs=0.1)
+    assert rows[30]["step_length_m"] == pytest.approx(3.0 * 60.0 / 170.0)
+    assert steps[100]["step_length_m"] == pytest.approx(3.0 * 0.35)
+    assert {s["speed_ms"] for s in steps if 46.0 < s["ic_s"] < 60.0} == {None}
+    assert whole["distance_m"] == pytest.approx(357.0, abs=1.5)
+    assert whole["distance_lacks_s"] == 0.0
+    assert (whole["distance_from"], whole["heart_rate_from"]) == ("pod", "strap")
+    assert whole["heart_rate_share"] == pytest.approx(105.0 / 120.0, abs=0.02)

@@ -234,3 +234,26 @@ def test_a_run_that_was_cut_off_and_went_on_says_so(tmp_path: Path) -> None:
     assert verdict.counters == {"resumed": 1}
     assert verdict.faults == 1
     assert any("once gaitpi stopped and went on" in line for line in lines(verdict))
+
+
+def test_a_target_that_followed_is_what_each_second_is_held_to(tmp_path: Path) -> None:
+    """The same cadence is in band at the slow end and below it at the quick one."""
+    rows = [
+        second(float(t), cadence_spm=166.0, target_spm=168.0 if t < 600 else 176.0)
+        for t in range(1000)
+    ]
+    coach = CoachConfig(target_spm=172.0)
+    write_run(tmp_path / "a.gaitpi", seconds=rows, coach=coach)
+    write_run(tmp_path / "b.gaitpi", seconds=[r | {"target_spm": 172.0} for r in rows], coach=coach)
+    with RunReader(tmp_path / "a.gaitpi") as run:
+        v = judge(run)
+    assert (v.target_low_spm, v.target_spm, v.target_high_spm) == (168.0, 171.2, 176.0)
+    assert v.in_band == pytest.approx(420.0 / 820.0)
+    words = lines(v)[1]
+    assert words.endswith("vs your target 168.0 to 176.0 (by speed)")
+    assert len(words) <= 80
+    with RunReader(tmp_path / "b.gaitpi") as run:
+        v = judge(run)
+    assert (v.target_spm, v.in_band) == (172.0, 0.0)
+    assert math.isnan(v.target_low_spm)
+    assert lines(v)[1].endswith("vs your target 172.0")

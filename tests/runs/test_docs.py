@@ -31,7 +31,10 @@ def path(tmp_path: Path) -> Path:
         heart(62.0, contact=0.0),
     ]
     write_run(
-        path, seconds=[second(float(i)) for i in range(70)], cues=[cue(30.0)], readings=iter(readings)
+        path,
+        seconds=[second(float(i)) for i in range(70)],
+        cues=[cue(30.0)],
+        readings=iter(readings),
     )
     return path
 

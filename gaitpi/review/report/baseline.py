@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from gaitpi.review.change import Bar, Change, Usual, alike, comparable, judge
+from gaitpi.review.change import (
+    Bar,
+    Change,
+    Usual,
+    alike,
+    comparable,
+    judge,
+    lacking,
+    like_words,
+    said,
+    speed_of,
+)
 from gaitpi.review.form import Form
 from gaitpi.review.metrics import METRICS, Metric
 from gaitpi.review.uncertainty import Z95, between, t95
@@ -69,7 +80,11 @@ def then_and_now(found: Groups) -> dict[str, Change]:
     """Every metric of now against then, by key; empty without groups."""
     if not found.now:
         return {}
-    return {key: _change(found, metric) for key, metric in METRICS.items()}
+    return {
+        key: _change(found, metric)
+        for key, metric in METRICS.items()
+        if said(metric, (*found.then, *found.now))
+    }
 
 
 def _change(found: Groups, metric: Metric) -> Change:
@@ -83,11 +98,11 @@ def _change(found: Groups, metric: Metric) -> Change:
     u = math.hypot(usual.u, new.u) * (t95(freedom) / Z95 if freedom else math.nan)
     why = ""
     if math.isnan(last[metric.key].mean):
-        why = "too little steady running"
+        why = lacking(metric)
     elif len(then) < len(found.then) or len(now) < len(found.now):
-        like = "of like cadence" if metric.by_cadence else "that measured it alike"
+        like = like_words(last, metric) or " that measured it alike"
         n = len(then) + len(now), len(found.then) + len(found.now)
-        why = f"{n[0]} of {n[1]} runs {like}"
+        why = f"{n[0]} of {n[1]} runs{like}"
     elif math.isnan(sd):
         why = "too few runs to know what they differ by"
     difference = math.nan if why else new.value - usual.value
@@ -99,7 +114,8 @@ def _change(found: Groups, metric: Metric) -> Change:
         bar = Bar(Z95 * u, "own")
     verdict = judge(difference, bar)
     runs = min(len(then), len(now))
-    return Change(metric, new.value, usual.value, difference, u, bar, runs, verdict, why)
+    speed = speed_of(last, (*then, *now), metric)
+    return Change(metric, new.value, usual.value, difference, u, bar, runs, verdict, why, speed)
 
 
 def _median(runs: Sequence[Form], metric: Metric, sd: float, freedom: float) -> Usual:

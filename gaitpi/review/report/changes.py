@@ -152,6 +152,8 @@ def drift_part(drifts: Mapping[str, Drift]) -> Content:
     if rows:
         heads = "measure", "change to the end ± 95 %", "real only beyond", "since", "so"
         caption = "Change from the level before to the end of the run, at comparable cadence"
+        if any(d.speed == "like" for d in told):
+            caption += " and speed"
         made.append(table(caption, heads, rows, key="drift-table", numbers=(1, 2), wide=True))
     return [*made, *_not_known(d for d in drifts.values() if not math.isfinite(d.change))]
 

@@ -45,15 +45,20 @@ _RUN: Final[Mapping[str, Callable[[Told], Any]]] = {
     "quality": lambda r: r.verdict.quality,
     "symmetry_doubt": lambda r: r.doubt,
     "pain_marks": lambda r: len(r.pains),
-    "distance_m": lambda r: r.distance_m,
-    "heart_rate_bpm": lambda r: r.heart_rate_bpm,
+    "distance_m": lambda r: r.form.facts.distance_m,
+    "distance_from": lambda r: r.form.facts.distance_from or None,
+    "distance_lacks_s": lambda r: r.form.facts.unknown_s if r.form.facts.distance_from else None,
+    "speed_all_ms": lambda r: r.form.facts.speed_ms,
+    "heart_rate_all_bpm": lambda r: r.form.facts.heart_rate_bpm,
+    "heart_rate_max_bpm": lambda r: r.form.facts.heart_rate_max_bpm,
+    "heart_rate_share": lambda r: r.form.facts.heart_share,
 }
 """Columns of a run, before its metrics: mean of steady running and standard uncertainty of that."""
 
 _MINUTE: Final = (
     *("start_s", "running_s", "cadence_spm", "cadence_low_spm", "cadence_high_spm"),
     *("lean_change_deg", "steps", "contact_ms", "bounce_mm", "cues", "answered"),
-    *("gap_s", "belt_bad_s", "hill_s"),
+    *("gap_s", "belt_bad_s", "hill_s", "heart_bpm", "speed_kmh", "step_length_m"),
 )
 
 

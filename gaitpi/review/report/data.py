@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-from gaitpi import importfile, tagfile
+from gaitpi import tagfile
 from gaitpi.coach.ground import HILL_CLEAR
 from gaitpi.coach.slope import log_ratio
 from gaitpi.config import CoachConfig
@@ -21,6 +21,13 @@ from gaitpi.review import form
 from gaitpi.review.edited import Edited, of_run
 from gaitpi.review.form import Course
 from gaitpi.review.ledger import CORRECTIONS, Entry, ledger
+from gaitpi.review.outside import (
+    NOTHING_OUTSIDE,
+    Outside,
+    imported,
+    mean_step_m,
+    outside,
+)
 from gaitpi.review.programme import coach_of
 from gaitpi.review.quality import BELT_BAD
 from gaitpi.review.report.chart import Point, Zone, ZoneKind
@@ -53,6 +60,8 @@ class Minute:
     ``lean_change_deg`` is against ``lean_origin`` of its run; ``gap_s`` time without samples,
     ``belt_bad_s`` running with a loose or moved belt, whose lean is left out; ``hill_s`` running
     that looks like a slope; ``steps`` running steps; ``contact_ms`` and ``bounce_mm`` their means.
+    ``heart_bpm`` and ``speed_kmh`` are of all of the minute that they are known of (``heart_s`` and
+    ``speed_s``), ``step_length_m`` of its running.
     """
 
     start_s: float
@@ -72,13 +81,19 @@ class Minute:
     gap_s: float
     belt_bad_s: float
     hill_s: float
+    heart_bpm: float = math.nan
+    heart_s: float = 0.0
+    speed_kmh: float = math.nan
+    speed_s: float = 0.0
+    step_length_m: float = math.nan
 
 
 @dataclass(frozen=True)
 class Run:
     """A run as a report needs it, all read at once: the file is closed again.
 
-    ``coach`` is its configuration, None where this version cannot read it;
+    ``coach`` is its configuration, None where this version cannot read it; ``around`` what strap,
+    pod or an imported file know;
     ``course`` is its form, block by block; ``software`` the version that recorded it; ``sensor``
     the chip; ``problems`` what beside the run could not be read.
     """
@@ -98,6 +113,7 @@ class Run:
     going_on: bool
     tags: Sequence[str] = ()
     imports: Imports = field(default_factory=Imports)
+    around: Outside = NOTHING_OUTSIDE
     problems: Sequence[str] = ()
     edited: Edited | None = None
 
@@ -141,6 +157,19 @@ class Run:
             (s.time_s, math.nan if s.belt in BELT_BAD else _sane(s.lean_deg - zero))
             for s in self.running
         ]
+
+    @cached_property
+    def heart(self) -> list[Point]:
+        """Heart rate by the second, running or not, beats/min."""
+        begin, end = math.floor(self.around.start_s), math.ceil(min(self.around.end_s, LONGEST_S))
+        points = ((float(k), self.around.heart.at(k + 0.5)) for k in range(begin, end))
+        return [point for point in points if math.isfinite(point[1])]
+
+    @cached_property
+    def speed(self) -> list[Point]:
+        """Speed of running by the second, km/h."""
+        points = ((s.time_s, 3.6 * self.around.speed.at(s.time_s + 0.5)) for s in self.running)
+        return [point for point in points if math.isfinite(point[1])]
 
     @cached_property
     def running_steps(self) -> list[StepRow]:
@@ -200,6 +229,7 @@ class Run:
     ) -> Minute:
         running = [s for s in seconds if s.activity == RUNNING]
         cadence = [s.cadence_spm for s in running if math.isfinite(_sane(s.cadence_spm))]
+        end_s = min(start_s + length_s, self.around.end_s)
         leans = (s.lean_deg - self.lean_zero_deg for s in running if s.belt not in BELT_BAD)
         lean = [value for value in leans if math.isfinite(_sane(value))]
         return Minute(
@@ -220,6 +250,13 @@ class Run:
             gap_s=sum(s.gap_s for s in seconds if s.gap_s > 0),
             belt_bad_s=float(sum(s.belt in BELT_BAD for s in running)),
             hill_s=float(sum(int(s.time_s) in self.hills for s in running)),
+            heart_bpm=self.around.heart.mean(start_s, end_s),
+            heart_s=self.around.heart.known_s(start_s, end_s),
+            speed_kmh=3.6 * self.around.speed.mean(start_s, end_s),
+            speed_s=self.around.speed.known_s(start_s, end_s),
+            step_length_m=mean_step_m(
+                (self.around.speed.at(s.time_s + 0.5), s.cadence_spm) for s in running
+            ),
         )
 
     def zones(self) -> list[Zone]:
@@ -253,11 +290,13 @@ def read(
     with opened(path, part, untrimmed=untrimmed, said=problems.append) as run:
         verdict = judge(run)
         seconds = run.seconds()
+        imports = imported(path, problems.append)
+        around = outside(run, imports)
         found = Run(
             path=path,
             name=path.name.removesuffix(SUFFIX) + (f".{part}" if part else ""),
             verdict=verdict,
-            course=form.read(run),
+            course=form.read(run, imports),
             seconds=seconds,
             steps=run.steps(),
             events=run.events(),
@@ -268,11 +307,9 @@ def read(
             format=run.version,
             going_on=run.going_on,
             edited=of_run(run),
+            imports=imports,
+            around=around,
         )
-    try:
-        imports = importfile.load(importfile.path_of(path))
-    except GaitpiError as error:
-        imports, problems = Imports(), [*problems, str(error)]
     try:
         tags = tagfile.load(tagfile.path_in(path.parent)) if tags is None else tags
     except GaitpiError as error:
@@ -280,7 +317,6 @@ def read(
     return replace(
         found,
         tags=tags.of(path.name.removesuffix(SUFFIX)),
-        imports=imports,
         problems=tuple(problems),
     )
 

@@ -17,6 +17,7 @@ from gaitpi.review.change import CHANGE, Change
 from gaitpi.review.drift import Drift, drifts
 from gaitpi.review.form import Form
 from gaitpi.review.metrics import METRICS
+from gaitpi.review.outside import SOURCES
 from gaitpi.review.programme import (
     SURE,
     Standing,
@@ -75,8 +76,6 @@ class Told:
     software: str
     sensor: str
     going_on: bool
-    distance_m: float
-    heart_rate_bpm: float
     problems: Sequence[str] = ()
 
     @property
@@ -87,7 +86,6 @@ class Told:
 
 def told(run: Run) -> Told:
     """A run in short."""
-    last = run.imports.files[-1] if run.imports.files else None
     return Told(
         name=run.name,
         verdict=run.verdict,
@@ -99,8 +97,6 @@ def told(run: Run) -> Told:
         software=run.software,
         sensor=run.sensor,
         going_on=run.going_on,
-        distance_m=_number(last.distance_m if last else None),
-        heart_rate_bpm=_number(last.heart_rate_bpm if last else None),
         problems=run.problems,
     )
 
@@ -189,6 +185,7 @@ def _facts(found: Dossier, changes: Mapping[str, Change]) -> Iterator[tuple[str,
     running_s = sum(run.verdict.running_s for run in runs)
     steps = sum(run.verdict.steps for run in runs)
     yield "Runs", str(len(runs)), f"{clock(running_s)} of running, {steps:,} steps"
+    yield from _distance(runs)
     at = found.programme
     if at is not None:
         kept = adherence(at)
@@ -216,6 +213,18 @@ def _facts(found: Dossier, changes: Mapping[str, Change]) -> Iterator[tuple[str,
         else:
             value = f"{plus_minus(change.difference, change.u, metric.digits)} {metric.unit}"
             yield what, value, "a real change" if change.verdict == CHANGE else change.verdict
+
+
+def _distance(runs: Sequence[Told]) -> Iterator[tuple[str, str, str]]:
+    """The sum of the distances that are known; nothing where none is."""
+    known = [run.form.facts for run in runs if math.isfinite(run.form.facts.distance_m)]
+    if not known:
+        return
+    metres = math.fsum(found.distance_m for found in known)
+    lacking = len(known) < len(runs) or any(found.at_least for found in known)
+    sources = " and ".join(sorted({SOURCES[found.distance_from] for found in known}))
+    value = f"{'at least ' * lacking}{metres / 1000.0:.1f} km"
+    yield "Distance", value, f"known in {len(known)} of {len(runs)} runs ({sources})"
 
 
 def _response(answered: int, judged: int) -> tuple[str, str]:
@@ -425,8 +434,9 @@ def _weeks(found: Dossier, forms: Sequence[Form]) -> Content:
         made.append(trend_part([over[key] for key in TREND_KEYS if key in over]))
     rows = [_run_row(run) for run in found.runs]
     heads = (
-        "date", "running", "steps", "cadence, spm", "target", "in band", "cues", "answered",
-        "lean change, deg", "contact, ms", "bounce, mm", "pain marks", "data",
+        "date", "running", "distance, km", "speed, km/h", "heart rate, bpm", "steps",
+        "cadence, spm", "target", "in band", "cues", "answered", "lean change, deg",
+        "contact, ms", "bounce, mm", "pain marks", "data",
     )  # fmt: skip
     shown = [k for k in range(len(heads)) if any(row[k] != "–" for row in rows)]
     kept = [[row[k] for k in shown] for row in rows]
@@ -440,9 +450,13 @@ def _weeks(found: Dossier, forms: Sequence[Form]) -> Content:
 
 def _run_row(run: Told) -> tuple[str, ...]:
     v, form = run.verdict, run.form
+    km = value_words(form.facts.distance_m / 1000.0, "", 1)
     return (
         f"{v.started:%d %b %H:%M}",
         clock(v.running_s),
+        f"≥ {km}" if form.facts.at_least else km,
+        value_words(3.6 * form.facts.speed_ms, "", 1),
+        value_words(form.facts.heart_rate_bpm, "", 0),
         f"{v.steps:,}",
         value_words(v.cadence_spm, "", 1),
         value_words(v.target_spm, "", 1),
@@ -549,7 +563,8 @@ def _within(found: Dossier) -> Content:
         if drift.verdict == CHANGE
     ]
     words = [
-        "Drift at comparable cadence, from the level before to the end of a run, is looked for in"
+        "Drift at comparable cadence (and speed, where it is known), from the level before to the"
+        " end of a run, is looked for in"
         f" runs with 12 min of steady level running: {len(looked)} of {len(found.runs)} here."
     ]
     if not rows:
@@ -605,7 +620,9 @@ def _method(found: Dossier) -> Content:
         " after a start, nor what looks like a slope (one sensor tells slopes of 6 % and more,"
         " hardly less).",
         "Contact, flight, bounce and impact change with cadence and speed: runs are compared only"
-        " at a like cadence (3 %). Speed, shoes, ground and weather are not known.",
+        " at a like cadence (3 %), and not with runs known to be of another speed (5 %). Shoes,"
+        " ground and weather are not known.",
+        *_outside_method(found),
     ]
     limits = [
         "No loading rate, no spine load, no posture score, no comparison with other people: one"
@@ -622,6 +639,20 @@ def _method(found: Dossier) -> Content:
         bullets(limits),
         *_versions(found),
     ]
+
+
+def _outside_method(found: Dossier) -> Iterator[str]:
+    """What distance, speed and heart rate rest on."""
+    facts = [run.form.facts for run in found.runs]
+    n, speeds = len(facts), sum(bool(one.speed_from) for one in facts)
+    if not speeds:
+        yield "Speed and distance are not known: the pack has no GPS. A change may be one of pace."
+        return
+    yield (
+        f"Speed is known in {speeds} of {n} runs, by a foot pod as the runner calibrated it, or by"
+        " a file of a watch. A distance with ≥ lacks parts of the way; where speed is not known a"
+        " change may be one of pace."
+    )
 
 
 def _versions(found: Dossier) -> Iterator[Html]:

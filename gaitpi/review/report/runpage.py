@@ -20,6 +20,7 @@ from gaitpi.review.ledger import (
     ticked_words,
 )
 from gaitpi.review.metrics import METRICS
+from gaitpi.review.outside import SOURCES, pace
 from gaitpi.review.report.changes import SYMMETRY, change_table, drift_part, symmetry_doubt
 from gaitpi.review.report.chart import Chart, Line, Mark, MarkKind, Zone, draw
 from gaitpi.review.report.data import BIN_S, Minute, Pain, Run, pains
@@ -35,7 +36,7 @@ from gaitpi.review.report.page import (
     table,
 )
 from gaitpi.review.report.words import CARE, NOT_KNOWN, OUTCOMES, value_words
-from gaitpi.review.verdict import Verdict
+from gaitpi.review.verdict import Verdict, target_words
 from gaitpi.runs.reader import clock
 
 ROWS: Final = 90
@@ -107,7 +108,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if math.isnan(v.target_spm):
         against = "no target was set: this run listened"
     else:
-        against = f"target {v.target_spm:.1f}, so {v.cadence_spm - v.target_spm:+.1f}"
+        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+.1f}"
+        if math.isfinite(v.target_low_spm):
+            against += " against its mean: it followed the speed"
     known = math.isfinite(v.cadence_spm)
     yield "Cadence", value_words(v.cadence_spm, "spm", 1), against if known else ""
     if math.isnan(v.in_band):
@@ -126,6 +129,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     else:
         band = f"; band ±{v.lean_band_deg:.0f}" if v.lean_against == "usual" else ""
         yield "Belt lean", f"{v.lean_change_deg:+.1f} deg", f"against {run.lean_origin}{band}"
+    yield from _outside_facts(run)
     yield "Steps", f"{v.steps:,}", _step_words(run)
     yield "Data", *_data_words(run)
     if v.programme:
@@ -138,12 +142,30 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
         yield "Note", note, ""
 
 
+def _outside_facts(run: Run) -> Iterator[tuple[str, str, str]]:
+    """Distance, speed and heart rate, where any is known."""
+    found = run.course.form.facts
+    if math.isfinite(found.distance_m):
+        least = "at least " if found.at_least else ""
+        lacks = f"; {clock(found.unknown_s)} of moving are missing" if found.at_least else ""
+        more = f"{SOURCES[found.distance_from]}{lacks}"
+        yield "Distance", f"{least}{found.distance_m / 1000.0:.2f} km", more
+    if words := pace(found.speed_ms):
+        step = value_words(found.step_m, "m a step", 2)
+        known = "" if found.speed_share > 0.995 else f"; known for {whole(found.speed_share)}"
+        yield "Pace", words, f"of running, {3.6 * found.speed_ms:.1f} km/h, {step}{known}"
+    if math.isfinite(found.heart_rate_bpm):
+        share = f"known for {whole(found.heart_share)} of the run"
+        more = f"highest {found.heart_rate_max_bpm:.0f}; {found.heart_from}, {share}"
+        yield "Heart rate", f"{found.heart_rate_bpm:.0f} bpm", more
+
+
 def _step_words(run: Run) -> str:
     """How many of them were running, and for each kilometre where the distance is known."""
     v = run.verdict
     words = f"{v.running_steps:,} of running"
-    exposed = exposure(run.course.form, run.imports).words()
-    return f"{words}; {exposed} (imported)" if exposed else words
+    exposed = exposure(run.course.form).words()
+    return f"{words}; {exposed}" if exposed else words
 
 
 def _data_words(run: Run) -> tuple[str, str]:
@@ -177,6 +199,10 @@ def _charts(run: Run) -> Content:
             class_="two",
         ),
     ]
+    beside = [chart for chart in _outside_charts(run, zones) if not chart.empty]
+    if beside:
+        drawn = (draw(chart, _outside_table(minutes, chart)) for chart in beside)
+        made.append(el("div", *drawn, class_="two"))
     return [paragraphs(words), *made]
 
 
@@ -187,6 +213,8 @@ def _nothing(run: Run) -> bool:
 
 def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     v, target = run.verdict, run.verdict.target_spm
+    if math.isfinite(v.target_low_spm):
+        target = math.nan  # it followed the speed: no line
     low = target * (1.0 - run.coach.band_low) if run.coach else math.nan
     banded = math.isfinite(low) and v.focus == "cadence"
     says = [
@@ -194,6 +222,8 @@ def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
     ]
     if banded:
         says.append(f"A cue may come below {low:.1f} spm.")
+    if math.isfinite(v.target_low_spm):
+        says.append(f"The target followed the speed: {target_words(v)}.")
     marks = list(_marks(run, "cadence"))
     said = sum(mark.kind in _OUTCOME_MARKS.values() for mark in marks)
     if said:
@@ -271,6 +301,60 @@ def _step_charts(run: Run, zones: Sequence[Zone]) -> tuple[Chart, Chart]:
             15.0,
         ),
     )
+
+
+def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
+    """Heart rate of all of the run, speed of its running; a hole in them is a hole."""
+    found, around = run.course.form.facts, run.around
+    still = [zone for zone in zones if zone.kind == "still"]
+    yield Chart(
+        "heart",
+        "Heart rate",
+        "beats/min",
+        f"By the {SOURCES[around.heart.source] or 'strap'}: mean"
+        f" {value_words(found.heart_rate_bpm, 'bpm', 0)}, highest"
+        f" {value_words(found.heart_rate_max_bpm, 'bpm', 0)}. Nothing is drawn where none was"
+        " received, or where the strap felt no skin.",
+        Line("heart rate, second by second", run.heart),
+        run.end_s,
+        zones=still,
+        spread=30.0,
+    )
+    yield Chart(
+        "speed",
+        "Speed",
+        "km/h",
+        f"Running only, by the {SOURCES[around.speed.source] or 'pod'}: mean"
+        f" {value_words(3.6 * found.speed_ms, 'km/h', 1)}. Nothing is drawn where none was"
+        " received.",
+        Line("speed, second by second", run.speed),
+        run.end_s,
+        zones=still,
+        spread=3.0,
+    )
+
+
+def _outside_table(minutes: Sequence[Minute], chart: Chart) -> Html:
+    rows: list[tuple[str, ...]]
+    if chart.key == "heart":
+        rows = [
+            (clock(m.start_s), f"{m.heart_s:.0f}", value_words(m.heart_bpm, "", 0)) for m in minutes
+        ]
+        heads: tuple[str, ...] = "from", "known, s", "mean, bpm"
+    else:
+        rows = [
+            (
+                clock(m.start_s),
+                f"{m.speed_s:.0f}",
+                value_words(m.speed_kmh, "", 1),
+                value_words(m.step_length_m, "", 2),
+            )
+            for m in minutes
+        ]
+        heads = "from", "known, s", "mean, km/h", "step length, m"
+    caption = f"{chart.title}, {_pieces(minutes)}"
+    made = table(caption, heads, rows, key=f"{chart.key}-table", numbers=range(1, len(heads)))
+    return folded(f"{chart.title} as a table", made)
 
 
 def _marks(run: Run, metric: str) -> Iterator[Mark]:
@@ -478,6 +562,8 @@ def pain_table(rows: Iterable[Sequence[str]]) -> Html:
 def quality_words(run: Run) -> Iterator[str]:
     """What is right and wrong with the data, in sentences."""
     v = run.verdict
+    for doubt in run.course.form.facts.doubts:
+        yield f"Two sources disagree: {doubt}."
     if v.samples == 0:
         yield "No samples were recorded, so nothing is known of how well it was measured."
         return
@@ -526,9 +612,15 @@ def _basis(run: Run) -> Content:
 def _unknown(run: Run) -> Iterator[str]:
     """What this run does not tell."""
     v = run.verdict
-    if all(one.distance_m is None for one in run.imports.files):
-        yield "distance and speed: the pack has no GPS, and nothing was imported"
-    if all(one.heart_rate_bpm is None for one in run.imports.files):
+    around = run.around
+    if not around.way.source:
+        yield "distance and speed: the pack has no GPS, no pod was connected, nothing was imported"
+    elif run.course.form.facts.at_least:
+        lacks_s = run.course.form.facts.unknown_s
+        yield f"distance of {clock(lacks_s)} in which the runner moved, or may have"
+    if around.speed.source == "pod":
+        yield "how well the pod was calibrated: distance and speed are as it says"
+    if not around.heart.source:
         yield "heart rate"
     if not run.slopes_known:
         yield "slopes of the ground"

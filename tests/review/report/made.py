@@ -2,12 +2,14 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from calibration.madeup import pod, strap
 from gaitpi.coach.types import Cue
 from gaitpi.config import CoachConfig, Config
+from gaitpi.runs.rows import HeartRow, PodRow
 from gaitpi.runs.writer import RunWriter
 from tests.runs.sample import batches, counts, cue, header, second, step, withheld
 
@@ -25,6 +27,7 @@ def write(
     coach: CoachConfig = TARGET,
     finish: bool = True,
     kept_back: Sequence[float] = (),
+    readings: Iterable[HeartRow | PodRow] = (),
     **header_args: Any,
 ) -> Path:
     """A run file with these tables."""
@@ -39,6 +42,8 @@ def write(
         writer.withheld(withheld(time_s))
     for time_s, kind, text in events:
         writer.event(time_s, kind, text)
+    for row in readings:
+        writer.reading(row)
     if finish:
         writer.close({})
     else:
@@ -91,7 +96,10 @@ def seconds_of(
 
 
 def eventful(path: Path, minutes: float = 20.0, **header_args: Any) -> Path:
-    """A run with everything in it: cues of every outcome, a gap, a hill, a loose belt, pain."""
+    """A run with everything in it: cues of every outcome, a gap, a hill, a loose belt, pain.
+
+    And a strap and a pod whose links were lost twice, once for long.
+    """
     rows = seconds_of(minutes)
     for row in rows:
         at = row["time_s"]
@@ -119,8 +127,22 @@ def eventful(path: Path, minutes: float = 20.0, **header_args: Any) -> Path:
         cues=sorted(heard, key=lambda one: one.time_s),
         events=events,
         kept_back=[310.0, 330.0],
+        readings=outside_of(30.0 + 60.0 * minutes),
         **header_args,
     )
+
+
+def outside_of(length_s: float) -> list[HeartRow | PodRow]:
+    """What strap and pod send of a run that begins with half a minute of standing."""
+    drops = [(400.0, 415.0), (700.0, 790.0)]
+
+    def speed_ms(at_s: float) -> float:
+        return 0.0 if at_s < 30.0 else 2.9 + 0.1 * math.sin(at_s / 60.0)
+
+    def bpm(at_s: float) -> float:
+        return 160.0 - 70.0 * math.exp(-at_s / 120.0) + 3.0 * math.sin(at_s / 45.0)
+
+    return [*strap(length_s, bpm, drops), *pod(length_s, speed_ms, drops)]
 
 
 def season(

@@ -129,7 +129,7 @@ def test_everything_has_a_name_and_a_place(
         if value(node, "role") in named | {"heading", "DisclosureTriangle"}:
             assert value(node, "name").strip(), node
     pictures = [node for node in nodes if value(node, "role") in ("image", "img")]
-    assert len(pictures) == {"run": 4, "physio": 2, "empty": 0}[name]
+    assert len(pictures) == {"run": 6, "physio": 2, "empty": 0}[name]
     assert all(len(value(node, "description")) > 20 for node in pictures)
     heads = [value(n, "role") for n in nodes if value(n, "role") in ("columnheader", "rowheader")]
     if name != "empty":
@@ -151,7 +151,7 @@ def test_language_and_title(desk: Chromium, pages: dict[str, Path]) -> None:
 def test_keys_alone_are_enough(desk: Chromium, pages: dict[str, Path]) -> None:
     desk.open(pages["run"])
     whole = desk.run(ZOOMED)
-    assert len(whole) == 4
+    assert len(whole) == 6
     desk.press("Tab")
     assert desk.run("document.activeElement.textContent") == "To the content"
     assert desk.run("document.activeElement.getBoundingClientRect().left") >= 0
@@ -225,7 +225,7 @@ def test_without_script_the_charts_are_there(desk: Chromium, pages: dict[str, Pa
     assert desk.run("document.querySelectorAll('button').length") == 0
     lines = "[...document.querySelectorAll('.plot .line')]"
     heights = desk.run(f"{lines}.map(line => line.getBoundingClientRect().height)")
-    assert len(heights) == 4
+    assert len(heights) == 6
     assert min(heights) > 20
     assert desk.run("document.querySelector('.xlabels').textContent").startswith("00:00")
 

@@ -28,6 +28,7 @@ from gaitpi.review.report.csvfiles import minutes_csv, runs_csv
 from gaitpi.review.report.physio import Dossier, physio_page, told, wilson
 from gaitpi.review.report.runpage import run_page
 from gaitpi.runs.header import RunHeader
+from gaitpi.runs.rows import PodRow
 from gaitpi.runs.writer import RunWriter
 from tests.review.report import made
 from tests.review.report.test_html import seen
@@ -183,7 +184,10 @@ def test_a_run_page_says_what_it_rests_on(both: dict[str, str], eventful: Path) 
         f"recorded by gaitpi {run.software}",
         "sensor lsm6dsox",
         "The pack sat on the pelvis",
-        "Not known in this run: distance and speed",
+        "Distance 3.48 km pod, calibration unknown",
+        "Pace 5:45 /km of running, 10.4 km/h, 1.02 m a step; known for 92 %",
+        "Heart rate 153 bpm highest 163; strap, known for 92 % of the run",
+        "Not known in this run: how well the pod was calibrated",
         "felt it here",
         "Quality of the data",
         "6.0 s of samples are missing, in 1 gap",
@@ -200,7 +204,7 @@ def test_a_run_page_says_what_it_rests_on(both: dict[str, str], eventful: Path) 
 
 def test_every_chart_has_name_description_and_table(both: dict[str, str]) -> None:
     html = both["run"]
-    for key in ("cadence", "lean", "contact", "bounce"):
+    for key in ("cadence", "lean", "contact", "bounce", "heart", "speed"):
         figure = re.search(rf'(?s)<figure class="chart" id="{key}">.*?</figure>', html)
         assert figure is not None
         assert re.search(r'<svg class="plot" role="img" aria-labelledby', figure[0])
@@ -411,7 +415,9 @@ def test_tables_beside_it_are_whole(eventful: Path) -> None:
     runs = [told(data.read(eventful))]
     row = next(csv.DictReader(io.StringIO(runs_csv(runs))))
     assert (row["id"], row["segment"], row["pain_marks"]) == ("one", "pelvis", "2")
-    assert row["distance_m"] == ""
+    assert float(row["distance_m"]) == pytest.approx(3484.0, abs=2.0)
+    assert (row["distance_from"], row["distance_lacks_s"]) == ("pod", "0")
+    assert float(row["heart_rate_max_bpm"]) == 163.0
     assert float(row["cadence_spm"]) == pytest.approx(170.0, abs=1.0)
     minutes = list(csv.DictReader(io.StringIO(minutes_csv(runs))))
     assert len(minutes) == 21
@@ -501,3 +507,55 @@ def test_contrast(scheme: str) -> None:
             assert contrast(colour[line], colour[ground]) >= 3.0, (line, ground)
     assert contrast(colour["hill-edge"], colour["hill"]) >= 3.0
     assert contrast(colour["belt-edge"], colour["belt"]) >= 3.0
+
+
+# Strap and pod.
+
+
+def test_a_lost_link_is_a_hole_in_chart_and_table(both: dict[str, str], eventful: Path) -> None:
+    run = data.read(eventful)
+    for points in (run.heart, run.speed):
+        times = [time_s for time_s, _ in points]
+        assert not [t for t in times if 405.0 <= t < 415.0 or 706.0 <= t < 790.0]
+        assert [t for t in times if 300.0 <= t < 400.0] == [float(k) for k in range(300, 400)]
+    for key, unit in (("heart", "beats/min"), ("speed", "km/h")):
+        figure = re.search(rf'(?s)<figure class="chart" id="{key}">.*?</figure>', both["run"])
+        assert figure is not None
+        assert f"({unit})" in figure[0]
+        line = re.search(r'<path d="([^"]*)" class="line"', figure[0])
+        assert line is not None
+        # two holes; the running also stops for missing samples and for walking
+        assert line[1].count("M") == (3 if key == "heart" else 5)
+    minutes = {minute.start_s: minute for minute in run.minutes()}
+    assert math.isnan(minutes[720.0].heart_bpm)
+    assert minutes[720.0].speed_s == 0.0
+    assert minutes[300.0].heart_s == 60.0
+    assert minutes[300.0].step_length_m == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_run_without_them_says_so_and_draws_nothing_of_it(tmp_path: Path) -> None:
+    rows = made.seconds_of(5.0)
+    path = made.write(tmp_path / "alone.gaitpi", seconds=rows, steps=made.steps_of(rows))
+    text = page_of(path)
+    assert 'id="heart"' not in text
+    assert 'id="speed"' not in text
+    assert "no pod was connected, nothing was imported" in text_of(text)
+    assert "Speed and distance are not known" in text_of(physio_of(path))
+
+
+def test_the_physio_page_has_the_distance(both: dict[str, str], tmp_path: Path) -> None:
+    text = text_of(both["physio"])
+    assert "Distance 3.5 km known in 1 of 1 runs (pod, calibration unknown)" in text
+    assert "Speed is known in 1 of 1 runs" in text
+    rows = made.seconds_of(5.0)
+    stopped = [row for row in made.outside_of(330.0) if not 100.0 < row.time_s < 200.0]
+    held = [
+        row._replace(distance_m=row.distance_m - 290.0 * (row.time_s > 150.0))
+        if isinstance(row, PodRow)
+        else row
+        for row in stopped
+    ]
+    path = made.write(tmp_path / "r.gaitpi", seconds=rows, steps=made.steps_of(rows), readings=held)
+    assert "At least" not in text
+    assert "at least 0.6 km known in 1 of 1 runs" in text_of(physio_of(path))
+    assert "distance of 01:" in text_of(page_of(path))
