@@ -94,7 +94,12 @@ class Central:
 
     async def run(self) -> int:
         """Until it is cancelled, or there is nobody to tell; the exit code."""
-        work = [self._tell(), self._look(), *(self._keep(seat) for seat in self._seats.values())]
+        work = [
+            self._tell(),
+            self._look(),
+            self._watch(),
+            *(self._keep(seat) for seat in self._seats.values()),
+        ]
         tasks = [asyncio.ensure_future(one) for one in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -214,6 +219,20 @@ class Central:
         self._problem = problem
         for seat in self._seats.values():
             seat.machine.radio(time.monotonic(), problem)
+            self._changed(seat)
+
+    async def _watch(self) -> int:
+        """Notice at once when BlueZ is gone: of the links it takes along nothing is told."""
+        while True:
+            with contextlib.suppress(RadioError):
+                await self._radio.watch(self._gone)
+            await asyncio.sleep(self._times.radio_s)
+
+    def _gone(self) -> None:
+        self._radio.restarted = True
+        self._concerns_all(trouble.NO_BLUEZ)
+        for seat in self._seats.values():
+            seat.machine.ended(time.monotonic())
             self._changed(seat)
 
     async def _wait(self, seconds: float | None) -> None:

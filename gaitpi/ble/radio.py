@@ -122,6 +122,7 @@ _BY_NAME: Final = {
     "org.freedesktop.DBus.Error.TimedOut": trouble.NO_BLUEZ,
     "org.freedesktop.DBus.Error.Disconnected": trouble.NO_DBUS,
     "org.freedesktop.DBus.Error.UnknownObject": trouble.NOT_SEEN,
+    "org.freedesktop.DBus.Error.UnknownMethod": trouble.NOT_SEEN,
     "org.bluez.Error.DoesNotExist": trouble.NOT_SEEN,
     "org.bluez.Error.NotAvailable": trouble.REFUSED,
     "org.bluez.Error.NotPermitted": trouble.NEEDS_BOND,
@@ -207,6 +208,8 @@ class Radio:
     def __init__(self, adapter: str = "", limits: Limits = USUAL) -> None:
         self.adapter = adapter
         self.limits = limits
+        self.restarted = False
+        """BlueZ was started anew since: what bleak remembers as connected is not."""
 
     async def look(
         self,
@@ -228,13 +231,20 @@ class Radio:
             if heard(Heard(device, deviceinfo.short(device.name or ""), rssi, uuids_)):
                 done.set()
 
-        scanner = await limited(self._scanner(found, announced), self.limits.call_s)
-        for device in await limited(self._connected(), self.limits.call_s):
-            props = device.details["props"]
-            uuids_ = tuple(sorted({uuid.lower() for uuid in props.get("UUIDs", [])[:64]}))
-            if heard(Heard(device, deviceinfo.short(device.name or ""), None, uuids_)):
-                return
-        await limited(scanner.start(), self.limits.call_s)
+        adapter = await limited(self._chosen(), self.limits.call_s)
+        try:
+            scanner = await limited(_scanner(found, announced, adapter), self.limits.call_s)
+            for device in await limited(_connected(adapter), self.limits.call_s):
+                props = device.details["props"]
+                uuids_ = tuple(sorted({uuid.lower() for uuid in props.get("UUIDs", [])[:64]}))
+                name = deviceinfo.short(device.name or "")
+                if not self.restarted and heard(Heard(device, name, None, uuids_)):
+                    return
+            await limited(scanner.start(), self.limits.call_s)
+        except RadioError as error:
+            if error.trouble is trouble.NOT_SEEN:  # the object that is unknown is the adapter
+                raise RadioError(trouble.NO_ADAPTER) from error
+            raise
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -265,20 +275,115 @@ class Radio:
             raise
         return connection
 
-    async def _scanner(self, found: Any, announced: bool) -> Any:
-        from bleak import BleakScanner
+    async def _chosen(self) -> str:
+        """The adapter to use: the lowest of those that are on, "" where BlueZ shows none.
 
-        return BleakScanner(
-            found,
-            service_uuids=SERVICES if announced else None,
-            bluez={"adapter": self.adapter} if self.adapter else {},
+        bleak takes any of several, and tells a BlueZ that is gone as one without an adapter. Raises
+        RadioError where BlueZ does not run.
+        """
+        from dbus_fast import BusType, Message, MessageType
+        from dbus_fast.aio import MessageBus
+
+        bus = MessageBus(bus_type=BusType.SYSTEM)
+        try:
+            await bus.connect()
+            reply = await bus.call(_of_bus("NameHasOwner", _BLUEZ))
+            if reply is not None and reply.body == [False]:
+                raise RadioError(trouble.NO_BLUEZ)
+            if self.adapter:
+                return self.adapter
+            reply = await bus.call(
+                Message(
+                    destination=_BLUEZ,
+                    path="/",
+                    interface="org.freedesktop.DBus.ObjectManager",
+                    member="GetManagedObjects",
+                )
+            )
+            if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+                return ""  # bleak is about to be told the same, and says what it is
+            return first_on(reply.body[0])
+        finally:
+            bus.disconnect()
+
+    async def watch(self, gone: Callable[[], None]) -> None:
+        """Tell each time BlueZ is gone, as long as the bus lives. Raises RadioError."""
+        bus = await limited(_watched(gone), self.limits.call_s)
+        try:
+            with contextlib.suppress(Exception):
+                await bus.wait_for_disconnect()
+        finally:
+            bus.disconnect()
+
+
+_BLUEZ: Final = "org.bluez"
+
+
+def _of_bus(member: str, argument: str) -> Any:
+    """A call of the bus itself."""
+    from dbus_fast import Message
+
+    return Message(
+        destination="org.freedesktop.DBus",
+        path="/org/freedesktop/DBus",
+        interface="org.freedesktop.DBus",
+        member=member,
+        signature="s",
+        body=[argument],
+    )
+
+
+async def _watched(gone: Callable[[], None]) -> Any:
+    """A connection to the bus that calls ``gone`` when BlueZ has let go of its name."""
+    from dbus_fast import BusType
+    from dbus_fast.aio import MessageBus
+
+    def heard(message: Any) -> None:
+        # name, owner before, owner now
+        if message.member == "NameOwnerChanged" and message.body[::2] == [_BLUEZ, ""]:
+            gone()
+
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+    try:
+        await bus.connect()
+        bus.add_message_handler(heard)
+        rule = (
+            f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{_BLUEZ}'"
         )
+        await bus.call(_of_bus("AddMatch", rule))
+    except BaseException:
+        bus.disconnect()
+        raise
+    return bus
 
-    async def _connected(self) -> "list[BLEDevice]":
-        from bleak import BleakAdapter
 
-        adapter = await BleakAdapter.get(bluez={"adapter": self.adapter} if self.adapter else {})
-        return await adapter.get_connected_devices(SERVICES)
+def first_on(objects: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """The lowest adapter that is on, of what BlueZ shows; "" without one."""
+    found = []
+    for path, interfaces in objects.items():
+        on = interfaces.get("org.bluez.Adapter1", {}).get("Powered")
+        name = path.rpartition("/")[2]
+        if on is not None and on.value and name.removeprefix("hci").isdigit():
+            found.append((int(name.removeprefix("hci")), name))
+    return min(found)[1] if found else ""
+
+
+def _options(adapter: str) -> Any:
+    return {"adapter": adapter} if adapter else {}
+
+
+async def _scanner(found: Any, announced: bool, adapter: str) -> Any:
+    from bleak import BleakScanner
+
+    services = SERVICES if announced else None
+    return BleakScanner(found, service_uuids=services, bluez=_options(adapter))
+
+
+async def _connected(adapter: str) -> "list[BLEDevice]":
+    from bleak import BleakAdapter
+
+    found = await BleakAdapter.get(bluez=_options(adapter))
+    return await found.get_connected_devices(SERVICES)
 
 
 @dataclass(slots=True)

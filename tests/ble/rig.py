@@ -242,10 +242,10 @@ class Rig:
         self.folder = folder
         self.paired = folder / "ble.jsonl"
         self._ends: list[Callable[[], object]] = []
-        self.bus = self._opened(Bus(folder))
-        self.bluez = self._opened(Fake(self.bus.environ))
+        self.bus = self.opened(Bus(folder))
+        self.bluez = self.opened(Fake(self.bus.environ))
 
-    def _opened(self, one: T) -> T:
+    def opened(self, one: T) -> T:
         self._ends.append(getattr(one, "close"))  # noqa: B009
         return one
 
@@ -259,7 +259,7 @@ class Rig:
 
     def central(self, *more: str, usual: bool = False) -> Central:
         """Start the process."""
-        return self._opened(Central(self.bus.environ, self.paired, *more, usual=usual))
+        return self.opened(Central(self.bus.environ, self.paired, *more, usual=usual))
 
     def close(self) -> None:
         for end in reversed(self._ends):

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gaitpi import pairedfile
 from gaitpi.ble.link import RETURN_S
+from gaitpi.ble.radio import first_on
 from gaitpi.ble.readings import Heart, Link, Reading
 from tests.ble.rig import (
     DENY,
@@ -220,6 +222,47 @@ def test_calls_that_hang(made: Rig) -> None:
     central.until(told("no-answer"))
     made.bluez("hang", methods=[])
     central.until(is_heart)
+
+
+def test_a_bluez_that_is_killed_and_started_again(made: Rig) -> None:
+    """It takes the links along and tells nothing of it."""
+    made.bluez.strap()
+    made.pair("heart")
+    central = made.central(usual=True)
+    central.until(is_heart)
+    made.bluez.close()
+    killed_s = time.monotonic()
+    gone = central.until(link("heart", "off", "no-bluez"))
+    assert gone.since_s - killed_s < 4.0, "sooner than by silence"
+    made.bluez = made.opened(Fake(made.bus.environ))
+    made.bluez.strap()
+    back_s = time.monotonic()
+    assert central.until(is_heart).time_s - back_s < RETURN_S
+
+
+def test_a_bluez_that_is_stopped_in_order_is_not_called_an_adapter(made: Rig) -> None:
+    """It takes the adapters out before it goes."""
+    made.bluez.strap()
+    made.pair("heart")
+    central = made.central()
+    central.until(is_heart)
+    made.bluez("adapter", there=False)
+    made.bluez.close()
+    central.until(told("no-bluez"))
+    central.hear(0.3)
+    links = [r for r in central.hear(1.5) if isinstance(r, Link) and r.role == "heart"]
+    assert {one.reason for one in links} == {"no-bluez"}
+
+
+def test_of_several_adapters_the_lowest_that_is_on_is_taken() -> None:
+    dbus_fast = pytest.importorskip("dbus_fast")
+
+    def adapter(on: bool) -> dict[str, dict[str, Any]]:
+        return {"org.bluez.Adapter1": {"Powered": dbus_fast.Variant("b", on)}}
+
+    some = {"/org/bluez/hci10": adapter(True), "/org/bluez/hci2": adapter(True)}
+    assert first_on({**some, "/org/bluez/hci0": adapter(False), "/org/bluez": {}}) == "hci2"
+    assert first_on({"/org/bluez/hci0": adapter(False)}) == ""
 
 
 def test_a_peer_that_does_not_answer_costs_the_other_no_link(made: Rig) -> None:
