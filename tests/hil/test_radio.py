@@ -4,6 +4,7 @@ bluetoothd, bleak and the daemon under its unit are real; the air is guest/radio
 here has Bluetooth: the other scenarios run as a pack without it does.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -44,7 +45,7 @@ from tests.hil.radio import (
 from tests.hil.report import Report
 from tests.hil.station import BUZZER, CONFIG, GAITPI, Station, longest_gap, runner
 
-MINUTES: Final = float(os.environ.get("GAITPI_RADIO_MINUTES", "1.5"))
+MINUTES: Final = float(os.environ.get("GAITPI_RADIO_MINUTES", "1"))
 """How long strap and pod are listened to."""
 DROPS: Final = int(os.environ.get("GAITPI_TRIALS", "5"))
 """How often one of them is lost meanwhile."""
@@ -62,6 +63,8 @@ TRAP_S: Final = 6.0 if MINUTES < 10.0 else 30.0
 """So long after its wish was refused a strap gives up, s."""
 LATEST_S: Final = 2.0
 """What the pack sends is of the last second and what it took, s."""
+OWN: Final = f'{CONFIG}\n[ble]\nadapter = "hci0"\n'
+"""With the pack's own controller named: there is another one."""
 STATUS_S: Final = 3.0
 """A status is written once a second, and read a little later, s."""
 TARGET_SPM: Final = 172.0
@@ -101,9 +104,9 @@ def bare(station: Station) -> Air:
 def found(station: Station, bare: Air) -> Found:
     """What the commands said as somebody pairs strap and pod."""
     said = {"before": station.machine.run(*AS_GAITPI, GAITPI, "ble", "status").out}
-    said["scan"] = gaitpi(station, "ble", "scan", "--seconds", "4", "--json")
+    said["scan"] = gaitpi(station, "ble", "scan", "--seconds", "3", "--json")
     for role in ("heart", "pod"):
-        said[role] = gaitpi(station, "ble", "pair", role, "--seconds", "4", "--json")
+        said[role] = gaitpi(station, "ble", "pair", role, "--seconds", "3", "--json")
     return Found(bare, said)
 
 
@@ -129,12 +132,12 @@ def test_scan_and_pair(station: Station, found: Found, report: Report) -> None:
         assert paired["battery"] == 83
         assert paired["paired"]["information"].keys() >= {"model"}
         assert reading_key(role, paired["reading"]) in sent
-    test = gaitpi(station, "ble", "test", "--seconds", "6")
+    test = gaitpi(station, "ble", "test", "--seconds", "4")
     assert "Bench Strap" in test
     assert "Bench Pod" in test
     assert "Forgotten: Bench Pod" in gaitpi(station, "ble", "forget", "pod")
     assert "Bench Pod" not in station.machine.run(*AS_GAITPI, GAITPI, "ble", "status").out
-    gaitpi(station, "ble", "pair", POD, "--seconds", "4")
+    gaitpi(station, "ble", "pair", POD, "--seconds", "3")
     report(
         "gaitpi ble status, scan, pair heart, pair pod, test, forget pod, pair ADDRESS",
         "both named with their services; model, battery and a value of each, as they sent it",
@@ -317,11 +320,11 @@ def test_ill_radio(station: Station, air: Air, report: Report) -> None:
     report("all of that in one run", str(verdict))
 
 
-def test_trap(station: Station, air: Air, report: Report) -> None:
-    """A strap whose wish for other connection parameters is refused."""
-    _begin(station, air)
-    air.tell(f"strap trap {TRAP_S:.0f}")
+def test_odd_sensors(station: Station, air: Air, report: Report) -> None:
+    """A strap refused its wish, and measurements that are none."""
+    _begin(station, air, OWN)
     since_s = air.now_s()
+    air.tell(f"strap trap {TRAP_S:.0f}")
     air.tell("strap hang-up")
     traps = 1 if MINUTES < 10.0 else 3
     for _ in range(traps):
@@ -332,72 +335,72 @@ def test_trap(station: Station, air: Air, report: Report) -> None:
         _sent_again(air, "strap", since)
     air.tell("strap trap 0")
     took = returns(air.log(), "strap", since_s)
-    path = station.run_file()
-    verdict = _judged(path, air)
-    assert max(took) <= RETURN_S
-    report(
-        f"refused by Linux, silent {TRAP_S:.0f} s later, then it ends the link; {traps} times",
-        f"linked again after {max(took):.1f} s at most; {verdict}",
-    )
-
-
-def test_malformed(station: Station, air: Air, report: Report) -> None:
-    """Measurements that are none."""
-    _begin(station, air)
     for who in ("strap", "pod"):
         air.tell(f"{who} malformed 50", 30.0)
-    time.sleep(3.0)
+    with _watch(air):
+        assert json.loads(_listened(station, 5.0))["heard"] == 0  # nobody has asked for ble.out
     links = _radio(station)["links"]
     path = station.run_file()
     verdict = _judged(path, air)
     malformed = sum(link["malformed"] for link in links)
     left_out = sum(link["left_out"] for link in links)
+    report(
+        f"other parameters refused by Linux, silent {TRAP_S:.0f} s later, then the link ended by "
+        f"the strap, {traps} times; 50 measurements of each cut off at every place",
+        f"linked again {max(took):.1f} s later at most; {malformed} refused, {left_out} came too "
+        f"fast, none in the run; {verdict}",
+    )
+    assert max(took) <= RETURN_S
     assert malformed > 10
     assert longest_gap(path) < 0.05
-    report(
-        "50 of each, cut off at every place",
-        f"{malformed} refused as such, {left_out} came too fast; none in the run; {verdict}",
-    )
+
+
+@contextlib.contextmanager
+def _watch(air: Air) -> Iterator[None]:
+    """Another controller, as hci1; bluetoothd is that of the guest."""
+    air.tell("watch plug")
+    air.powered("hci1")
+    try:
+        yield
+    finally:
+        air.tell("watch pull")
 
 
 def test_out(station: Station, air: Air, report: Report) -> None:
     """The belt as a foot pod for somebody else."""
-    air.tell("watch plug")
-    air.powered("hci1")
-    adapter = '[ble]\nadapter = "hci0"\n'
-    _begin(station, air, f"{CONFIG}\n{adapter}")
-    assert json.loads(_listened(station, 6.0))["heard"] == 0
     source = runner(
-        Phase("run", 45.0, cadence_spm=TARGET_SPM), Phase("run", 900.0, cadence_spm=158.0)
+        Phase("run", 35.0, cadence_spm=TARGET_SPM), Phase("run", 900.0, cadence_spm=158.0)
     )
-    _begin(station, air, f"{CONFIG}\n{adapter}out = true\nrelay_heart_rate = true\n", source)
-    time.sleep(15.0)
-    heard = json.loads(_listened(station, 40.0))
+    _begin(station, air, f"{OWN}out = true\nrelay_heart_rate = true\n", source)
+    with _watch(air):
+        heard = json.loads(_listened(station, 35.0))
     path = station.run_file()
-    air.tell("watch pull")
     live = [(at, cadence) for at, cadence in heard["live"] if cadence is not None]
     speeds = [(at, bytes.fromhex(octets)) for at, octets in heard["rsc"]]
-    assert len(speeds) >= 30
-    wrong, said = [], set()
+    wrong, said, running = [], set(), 0
     for at, octets in speeds:
         flags, _, cadence = struct.unpack_from("<BHB", octets)
         near = [value for time_s, value in live if -LATEST_S <= time_s - at <= 0.2]
-        said.add(cadence)
-        if not any(abs(cadence - value) <= 0.5 + 1e-6 for value in near):
+        if cadence:
+            said.add(cadence)
+            running += bool(flags & 0x04)
+        # the estimator does not know the cadence of one who has just begun to run: 0 then
+        if near and not any(abs(cadence - value) <= 0.5 + 1e-6 for value in near):
             wrong.append((at, octets.hex(), near))
-        assert flags & 0x04  # running
+    assert len(speeds) >= 25
     assert not wrong
+    assert running >= 20
     assert {round(TARGET_SPM), 158} <= said
     bpm = {entry["bpm"] for entry in air.sent("strap")}
     hearts = [bytes.fromhex(octets)[1] for _, octets in heard["heart"]]
-    assert len(hearts) >= 30
+    assert len(hearts) >= 25
     assert set(hearts) <= bpm
     assert longest_gap(path) < 0.05
     report(
-        "bleak as a central on another controller, 40 s; 172 steps/min, then 158",
+        "bleak as a central on another controller, 35 s; 172 steps/min, then 158",
         f"{len(speeds)} RSC Measurements, each cadence that of the pack at that moment to its "
         f"resolution, 1/min; {len(hearts)} heart rates passed on, all of them the strap's; "
-        "nothing of it without ble.out",
+        "without ble.out nothing is heard of it",
     )
 
 
