@@ -68,6 +68,26 @@ def test_load_in_steps_then_in_kilometres(runs: Path, capsys: Capture) -> None:
     assert told(capsys, "load")["distance_m"]["ceiling"] == pytest.approx(1.1 * 960.0, rel=0.01)
 
 
+def test_a_severe_pain_goes_before_the_next_run(runs: Path, capsys: Capture) -> None:
+    """Nobody is told how far to run while cues rest; what is lower of that place ends it."""
+    assert "load       next run" in printed(capsys)
+    printed(capsys, "pain", "7", "lower-left", "morning")
+    out = printed(capsys)
+    assert "pain       Cues rest, because of pain 7 (lower-left)" in out
+    assert "next       See a clinician if there is" in out
+    assert "load " not in out
+    found = told(capsys)
+    assert found["load"] is None
+    assert found["next"].startswith("See a clinician")
+    assert "Cues rest, because of pain 7" in found["cues_rest"]
+    assert "See a clinician" in printed(capsys, "load")
+    assert told(capsys, "load")["cues_rest"] == found["cues_rest"]
+    printed(capsys, "pain", "2", "lower-left", "after", "today")
+    assert "load       next run" in printed(capsys)
+    assert told(capsys)["cues_rest"] is None
+    assert "clinician" not in printed(capsys, "load")
+
+
 def test_load_without_a_run(runs: Path, capsys: Capture) -> None:
     for path in runs.iterdir():
         path.unlink()

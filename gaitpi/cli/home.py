@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitpi.cli import complain, load_config, print_json
+from gaitpi.cli.resting import resting
 from gaitpi.cli.show import ending, fitting
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
@@ -42,15 +43,22 @@ def run(args: argparse.Namespace) -> int:
     most = None if recording else _ceiling(directory, known)
     if morning and not recording:
         then = morning
+    rests, see = resting(directory)
+    if rests:
+        then, most = see, None  # no run is suggested
     if args.json:
-        load_json = {"load": most.as_json() if most else None}
-        print_json(verdict.as_json() | other.as_json() | load_json | {"next": then})
+        more = {"load": most.as_json() if most else None, "cues_rest": rests or None}
+        print_json(verdict.as_json() | other.as_json() | more | {"next": then})
         return EXIT_OK
     words = overview.said(
         verdict, other, then=then, ending=ending(verdict.run_id, verdict.finished)
     )
     if most is not None:
         words.insert(-1, fitted(f"load       {load.short(most)}"))
+    if rests:
+        from gaitpi.cli.journaling import row
+
+        words[-1:] = [*row("pain       ", rests), *row("next       ", see)]
     print("\n".join(fitting(words)))
     return EXIT_OK
 

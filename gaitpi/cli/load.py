@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitpi.cli import complain, load_config, print_json
+from gaitpi.cli.resting import resting
 from gaitpi.config import runs_directory
 from gaitpi.device.status import recorded_run
 from gaitpi.errors import EXIT_OK, RunFileError
@@ -39,14 +40,16 @@ def run(args: argparse.Namespace) -> int:
     day, clock_set = load.today()
     most = load.ceiling(found.sessions, day, clock_set=clock_set)
     last = _last(directory, found)
+    rests = resting(directory)
     if args.json:
-        print_json(_as_json(most, found, last))
+        print_json(_as_json(most, found, last) | {"cues_rest": rests[0] or None})
         return EXIT_OK
     for run_id, problem in found.problems.items():
         complain(f"{run_id} is left out: {problem}")
     words = [*load.lines(most), *load.said(most, found)]
     if last is not None:
         words += [f"last run, {last.steps:,} running steps:", *exposed.lines(last)]
+    words += filter(None, rests)
     for line in words:
         indent = " " * (24 if "  " in line[:24] else 0)
         for part in textwrap.wrap(plain(line), _WIDTH, subsequent_indent=indent[:18]):

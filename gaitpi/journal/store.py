@@ -27,9 +27,9 @@ import msgspec
 from gaitpi.config import make_folder, sync_folder
 from gaitpi.errors import GaitpiError
 from gaitpi.hostclock import boot_id
+from gaitpi.journal import NAME as NAME
 from gaitpi.journal.entries import AnyEntry, Kind, Note, Pain, Shoe, Strength, Use, Worn, is_name
 
-NAME: Final = "journal.db"
 APPLICATION_ID: Final = 0x47414A4E
 """SQLite application_id: the letters GAJN."""
 SCHEMA_VERSION: Final = 1

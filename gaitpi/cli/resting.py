@@ -1,0 +1,26 @@
+"""That cues rest because of a pain: said wherever a next run is spoken of."""
+
+from pathlib import Path
+
+from gaitpi.cli import complain
+from gaitpi.errors import GaitpiError
+from gaitpi.journal import NAME
+
+
+def resting(directory: Path) -> tuple[str, str]:
+    """That cues rest in a run of now, and when to see a clinician; "" where they do not.
+
+    The journal takes long to load: only where there is one beside the runs of ``directory``.
+    """
+    path = directory / NAME
+    if not path.exists():
+        return "", ""
+    from gaitpi.journal import days, rest, store, texts
+
+    try:
+        journal = store.load(path)
+    except GaitpiError as error:
+        complain(str(error))
+        return "", ""
+    found = rest.resting(journal, days.today(store.stamp()))
+    return ("", "") if found is None else (texts.resting(*found), texts.SEE)
