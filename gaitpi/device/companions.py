@@ -1,16 +1,18 @@
 """Programs beside the daemon that it can do without: the radio's.
 
-The keeper starts them once the daemon is at work, minds them, and ends them when it ends. Whatever
-they do, nobody waits for them: a start is a fork and an exec, what they print is read a little at a
-time, and what looks whether one is wanted is a process of its own, since that reads the card. They
-go last on a busy machine, and first where memory is short. What they know they send over a socket
-that outlives them and the daemon's worker alike.
+They are started once the daemon is at work, minded, and ended when it ends. Whatever they do,
+nobody waits for them: a start is a fork and an exec, what they print is read a little at a time,
+and what looks whether one is wanted is a process of its own, since that reads the card. So is who
+minds them, forked by the keeper while that is small: forking all that it loads would take time.
+They go last on a busy machine, and first where memory is short. What they know they send over a
+socket that outlives them and the daemon's worker alike.
 """
 
 import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -34,6 +36,10 @@ LIVED_S: Final = 60.0
 """One that ended after so long is begun anew as the first time, s."""
 END_S: Final = 2.0
 """So long one has to end in order, s."""
+TICK_S: Final = 0.2
+"""How often they are minded, s."""
+ANEW_S: Final = 10.0
+"""How long it is waited before a minder that is gone is forked anew, s."""
 READ_MAX: Final = 2048
 """So much of what one prints is read at a time, bytes."""
 SAID_MAX: Final = 30
@@ -104,9 +110,123 @@ class Companions:
             one.bury()
 
     @property
+    def any(self) -> bool:
+        """Whether there is something to mind."""
+        return bool(self._minded)
+
+    @property
     def pids(self) -> list[int]:
         """Of those that run."""
         return [one.pid for one in self._minded if one.pid]
+
+
+class Minder:
+    """A process that minds ``companions``: :meth:`fork` it early, it waits until :meth:`begin`.
+
+    It ends them, and itself, when this process ends it or is gone.
+    """
+
+    def __init__(self, companions: Companions) -> None:
+        self._companions = companions
+        self._pid = 0
+        self._line = -1
+        self._begun = False
+        self._anew_s = 0.0
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 while there is none."""
+        return self._pid
+
+    def fork(self) -> None:
+        """Begin it, where there is something to mind. Raises OSError."""
+        if not self._companions.any:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        keeper = os.getpid()
+        theirs, ours = os.pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os.close(ours)
+                    for number in _SIGNALS:  # it ends after the daemon, by the pipe
+                        signal.signal(number, signal.SIG_IGN)
+                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                    _humbled(keeper)
+                    _mind(self._companions, theirs)
+                finally:
+                    os._exit(0)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(theirs)
+        self._pid, self._line = pid, ours
+
+    def begin(self) -> None:
+        """The daemon is at work: what is wanted may be started."""
+        self._begun = True
+        self._tell()
+
+    def tick(self, now: float) -> None:
+        """Fork it anew where it is gone. Never an error."""
+        if self._line < 0 or (self._pid and _ended(self._pid) is None):
+            return
+        if self._pid:
+            self._pid, self._anew_s = 0, now + ANEW_S
+        elif now >= self._anew_s:
+            self._anew_s = now + ANEW_S
+            self._close()
+            with contextlib.suppress(OSError):
+                self.fork()
+            if self._begun:
+                self._tell()
+
+    def forked(self) -> None:
+        """In a process that was forked from this one: let go of what is not its own."""
+        self._close()
+        self._companions.forked()
+
+    def end(self) -> None:
+        """Have it end them, and itself."""
+        self._close()
+        end = time.monotonic() + END_S + 1.0
+        while self._pid and time.monotonic() < end:
+            if _ended(self._pid) is not None:
+                self._pid = 0
+            else:
+                time.sleep(0.02)
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)  # and they die of it
+            self._pid = 0
+
+    def _tell(self) -> None:
+        if self._line >= 0:
+            with contextlib.suppress(OSError):  # it is gone, and forked anew
+                os.write(self._line, b"B")
+
+    def _close(self) -> None:
+        if self._line >= 0:
+            os.close(self._line)
+            self._line = -1
+
+
+def _mind(companions: Companions, line: int) -> None:
+    """In the minder: wait for the word to begin, mind them, end them when the pipe is closed."""
+    begun = False
+    try:
+        while True:
+            if select.select([line], [], [], TICK_S if begun else None)[0]:
+                if not os.read(line, 1):
+                    return
+                begun = True
+            companions.tick()
+            sys.stdout.flush()
+    finally:
+        companions.end()
+        sys.stdout.flush()
 
 
 class _Minded:

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from gaitpi.device.companions import Companions, die_with
+from gaitpi.device.companions import Companions, Minder, die_with
 from gaitpi.device.notify import Watcher
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError
 
@@ -96,7 +96,7 @@ class Keeper:
         self._said = said
         self._look = look
         self._load = load
-        self._companions = companions or Companions([], said)
+        self._minder = Minder(companions or Companions([], said))
         self._stall_s = stall_s
         self._start_s = start_s
         self._stop = False
@@ -108,11 +108,13 @@ class Keeper:
         """Keep a worker alive; the exit code of the one that ended in order."""
         before = {n: signal.signal(n, self._asked) for n in _ASKED}
         try:
+            with contextlib.suppress(OSError):  # the daemon does without
+                self._minder.fork()
             code = self._prepare()
             return self._keep() if code is None else code
         finally:
             self._manager.send("STOPPING=1")
-            self._companions.end()  # what they told last is in the run, or never will be
+            self._minder.end()  # what they told last is in the run, or never will be
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -147,7 +149,7 @@ class Keeper:
     def _keep(self) -> int:
         quick = 0
         while not self._stop:
-            worker = _Worker(self._work, self._companions.forked)
+            worker = _Worker(self._work, self._minder.forked)
             self._watch(worker)
             if worker.code is not None and (worker.returned or not self._told_ready):
                 return worker.code
@@ -177,7 +179,7 @@ class Keeper:
         end = time.monotonic() + seconds
         while not self._stop and (left := end - time.monotonic()) > 0:
             self._manager.send("WATCHDOG=1")
-            self._companions.tick()
+            self._minder.tick(time.monotonic())
             time.sleep(min(left, 0.2))
 
     def _watch(self, worker: "_Worker") -> None:
@@ -201,7 +203,7 @@ class Keeper:
             for state in worker.states(min(limit - now, 0.2)):
                 self._told(worker, state)
             if worker.ready and ends_s == math.inf:
-                self._companions.tick()
+                self._minder.tick(now)
             if not worker.ready or ends_s < math.inf:
                 self._manager.send("WATCHDOG=1")  # it begins or ends, within the limit above
         worker.end("")
@@ -212,6 +214,7 @@ class Keeper:
             if self._told_ready:
                 return
             self._told_ready = True
+            self._minder.begin()
         if state == b"STOPPING=1":
             worker.ends_s = time.monotonic()
             if not self._stop:

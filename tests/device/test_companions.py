@@ -197,9 +197,15 @@ def test_nobody_reads_and_nobody_waits() -> None:
         end.close()
 
 
+def parent_of(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
 KEEPER = """
 import os, signal, sys, time
 from pathlib import Path
+from gaitpi.device import companions
 from gaitpi.device.companions import Companion, Companions, socket_pair
 from gaitpi.device.keeper import Keeper
 from gaitpi.device.notify import Notifier
@@ -235,9 +241,10 @@ def worker(keeper):
     (folder / "worker-ended").write_text(str(time.monotonic()))
     return 0
 
-companions = Companions([Companion("Radio", [sys.executable, "-c", PROGRAM], end=theirs)], print)
+companions.ANEW_S = 0.5
+minded = Companions([Companion("Radio", [sys.executable, "-c", PROGRAM], end=theirs)], print)
 print(len(os.listdir("/proc/self/task")), flush=True)
-sys.exit(Keeper(worker, Notifier(), print, companions=companions, stall_s=30.0).run())
+sys.exit(Keeper(worker, Notifier(), print, companions=minded, stall_s=30.0).run())
 """
 
 
@@ -268,6 +275,12 @@ def test_the_keeper_minds_it_across_workers_and_ends_it(tmp_path: Path) -> None:
         assert heard()[-1][1] == radio
         os.kill(radio, signal.SIGKILL)
         until(lambda: heard()[-1][1] != radio)
+        radio = heard()[-1][1]
+        minder = parent_of(radio)
+        assert parent_of(minder) == keeper.pid
+        os.kill(minder, signal.SIGKILL)
+        until(lambda: heard()[-1][1] != radio)
+        until(lambda: not Path(f"/proc/{radio}").exists())  # it died of that
         radio = heard()[-1][1]
         keeper.terminate()
         out, _ = keeper.communicate(timeout=60.0)
