@@ -72,7 +72,7 @@ def test_list_names_every_sound_and_light(shell: Shell) -> None:
         assert f"  {name}" in out
     data = json.loads(shell("list", "--json").stdout)
     assert [one["name"] for one in data["sounds"]] == [*PATTERNS, "metronome"]
-    assert sum(one["on_a_run"] for one in data["sounds"]) == 9
+    assert sum(one["on_a_run"] for one in data["sounds"]) == 10
     assert data["lights"][0]["colour"] == "white"
     assert data == json.loads(shell("--json").stdout)
 
@@ -154,16 +154,16 @@ def test_the_blind_test_asks_and_scores(capsys: pytest.CaptureFixture[str]) -> N
     listener, speaker = session(typed)
     score = blind_test(listener, RUNNING, 5, rhythm_only=False)
     assert score is not None
-    assert (score.right, len(score.answers), score.passed) == (15, 16, True)
+    assert (score.right, len(score.answers), score.passed) == (17, 18, True)
     assert [sound.name for sound in speaker.sounds] == order
     out = capsys.readouterr().out
     assert f"it was {order[0]}" in out
-    assert out.count("          right") == 15
+    assert out.count("          right") == 17
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_by_rhythm_alone_all_have_one_pitch() -> None:
-    listener, speaker = session(["1"] * 16)
+    listener, speaker = session(["1"] * len(questions(RUNNING, 5)))
     blind_test(listener, RUNNING, 5, rhythm_only=True)
     tones = [tone for sound in speaker.sounds for tone in sound.tones if tone.level > 0]
     assert {(tone.start_hz, tone.end_hz, tone.level) for tone in tones} == {(2700.0, 2700.0, 1.0)}
@@ -175,22 +175,22 @@ def test_the_test_broken_off_has_no_score(capsys: pytest.CaptureFixture[str]) ->
     listener, _ = session(["fanfare", "1", "2"])
     assert blind_test(listener, RUNNING, 5, rhythm_only=False) is None
     out = capsys.readouterr().out
-    assert "a number from 1 to 8, or a name" in out
-    assert "Ended after 2 of 16: nothing is kept." in out
+    assert "a number from 1 to 9, or a name" in out
+    assert "Ended after 2 of 18: nothing is kept." in out
 
 
 def test_the_lesson_plays_each_again_on_demand_and_the_nearest_pairs() -> None:
     listener, speaker = session(["", "r", ""] + [""] * 20)
     assert lesson(listener)
     names = [sound.name for sound in speaker.sounds]
-    assert names[:9] == ["step-up", "beat", *RUNNING[1:]]
-    assert len(names) == 9 + 2 * 3
+    assert names[:10] == ["step-up", "beat", *RUNNING[1:]]
+    assert len(names) == 10 + 2 * 3
     listener, speaker = session(["", "q"])
     assert not lesson(listener)
     assert [sound.name for sound in speaker.sounds] == ["step-up", "beat"]
 
 
-@pytest.mark.parametrize(("right", "code"), [(13, 0), (12, 1)])
+@pytest.mark.parametrize(("right", "code"), [(15, 0), (14, 1)])
 def test_a_kept_result_is_shown(shell: Shell, right: int, code: int) -> None:
     order = questions(RUNNING, 5)
     score = Score([(name, name if k < right else "mark") for k, name in enumerate(order)])
@@ -199,7 +199,7 @@ def test_a_kept_result_is_shown(shell: Shell, right: int, code: int) -> None:
     assert shell.kept()[0]["seed"] == 5
     shown = shell("test", "--last")
     assert shown.returncode == code
-    assert f"{right} of 16 right" in shown.stdout
+    assert f"{right} of 18 right" in shown.stdout
     assert (": passed" in shown.stdout) is (code == 0)
     assert json.loads(shell("test", "--last", "--json").stdout)["right"] == right
 
