@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -287,15 +287,34 @@ def last_sample_s(path: Path) -> float:
         return run.header.anchor.mono_s + float(list(run.blocks())[-1].times()[-1])
 
 
-def longest_gap(path: Path) -> float:
-    """Longest time between two samples of a run file, s; each that is longer than usual is said."""
+GAP_S: Final = 0.05
+"""Longer between two samples is a gap, s."""
+STILL_S: Final = 0.2
+"""A guest that stood still for so long may have lost samples by that, s."""
+FIFO_S: Final = 0.5
+"""What is lost was measured at most so long after the reading stopped, s."""
+
+
+def longest_gap(path: Path, still: Iterable[tuple[float, float]] = ()) -> float:
+    """Longest time between two samples of a run file, s; each that is longer than usual is said.
+
+    Not counted is one while the guest as a whole stood ``still`` (from, to, by its clock; s) for
+    ``STILL_S``: less than that the sensor's memory bridges.
+    """
     with RunReader(path) as run:
         zero_s = run.header.anchor.mono_s
         times = np.concatenate([block.times() for block in run.blocks()])
     gaps = np.diff(times)
-    for at in np.flatnonzero(gaps > 0.05):
-        print(f"gap of {gaps[at]:.3f} s at {zero_s + times[at]:.2f} by the guest's clock")
-    return float(gaps.max())
+    longest = float(gaps[gaps <= GAP_S].max())
+    for at in np.flatnonzero(gaps > GAP_S):
+        begin, end = zero_s + times[at], zero_s + times[at + 1]
+        stood = [b - a for a, b in still if b - a >= STILL_S and a < end and b > begin - FIFO_S]
+        print(
+            f"gap of {gaps[at]:.3f} s at {begin:.2f} by the guest's clock; it stood still: {stood}"
+        )
+        if not stood:
+            longest = max(longest, float(gaps[at]))
+    return longest
 
 
 def events(path: Path, kind: str) -> list[dict[str, Any]]:
