@@ -530,8 +530,8 @@ def _begin(
     station.configure(config)
     since = len(air.log())
     station.machine.shell(
-        "pkill -f guest/[p]ulse || true; "
-        f"nohup python3 -S {PULSE} >{PULSES} 2>/dev/null </dev/null &"
+        "systemctl stop pulse 2>/dev/null || true; systemctl reset-failed pulse 2>/dev/null || true; "
+        f"systemd-run -q --unit=pulse -p StandardOutput=truncate:{PULSES} python3 -S {PULSE}"
     )
     length = MINUTES * 60.0 + 900.0
     station.start(source or runner(Phase("run", length, cadence_spm=TARGET_SPM)))
@@ -541,7 +541,7 @@ def _begin(
 
 def _still(station: Station) -> list[tuple[float, float]]:
     """When the guest as a whole stood still since the run began, from and to, s by its clock."""
-    text = station.machine.shell(f"pgrep -f guest/[p]ulse >/dev/null; cat {PULSES}")
+    text = station.machine.shell(f"systemctl is-active -q pulse; cat {PULSES}")
     rows = [line.split() for line in text.splitlines()]
     return [(float(row[0]), float(row[1])) for row in rows]
 
