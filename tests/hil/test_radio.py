@@ -530,7 +530,8 @@ def _begin(
     station.configure(config)
     since = len(air.log())
     station.machine.shell(
-        "systemctl stop pulse 2>/dev/null || true; systemctl reset-failed pulse 2>/dev/null || true; "
+        "systemctl stop pulse 2>/dev/null || true; "
+        "systemctl reset-failed pulse 2>/dev/null || true; "
         f"systemd-run -q --unit=pulse -p StandardOutput=truncate:{PULSES} python3 -S {PULSE}"
     )
     length = MINUTES * 60.0 + 900.0
