@@ -178,7 +178,10 @@ def csv_raw_replayed(walk: Walk) -> Pairs:
 def csv_of_report(walk: Walk) -> Pairs:
     made = walk.json("report", "--physio", walk.run_id, "--out", str(walk.folder))
     runs, minutes = (
-        list(csv.DictReader(io.StringIO(Path(path).read_text()))) for path in made["tables"]
+        list(csv.DictReader(io.StringIO(Path(path).read_text())))
+        for name in ("runs", "minutes")
+        for path in made["tables"]
+        if path.endswith(f"-{name}.csv")
     )
     yield _number(runs[0]["cadence_all_spm"]), _mean(walk)
     yield _number(runs[0]["target_spm"]), 185.0

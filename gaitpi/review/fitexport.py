@@ -22,7 +22,7 @@ from gaitpi.review import fitprofile as fit
 from gaitpi.review.fitprofile import Field, Message
 from gaitpi.review.fitwriter import FitWriter, Value
 from gaitpi.review.ledger import CORRECTIONS
-from gaitpi.review.outside import outside
+from gaitpi.review.outside import outside, step_m
 from gaitpi.review.phases import WARM_UP, Phase, phases
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, CueRow, EventRow, SecondRow, StepRow
@@ -110,7 +110,7 @@ class _Sums:
 
     @property
     def cadence_spm(self) -> float:
-        return 60.0 * self.timed / self.step_s if self.timed else math.nan
+        return 60.0 * self.timed / self.step_s if self.step_s > 0.0 else math.nan
 
     @property
     def bounce_mm(self) -> float:
@@ -408,7 +408,7 @@ def _in_order(seconds: Iterable[SecondRow], end_s: float) -> Iterator[SecondRow]
 
 def _dynamics(sums: _Sums, speed_ms: float, cadence_spm: float) -> dict[str, Value]:
     """The running dynamics of some steps; a step's length is known by the speed alone."""
-    length_mm = 1000.0 * speed_ms / (cadence_spm / 60.0) if cadence_spm > 0.0 else math.nan
+    length_mm = 1000.0 * step_m(speed_ms, cadence_spm)
     ratio = 100.0 * sums.bounce_mm / length_mm if length_mm > 0.0 else math.nan
     return {
         "vertical_oscillation": sums.bounce_mm,

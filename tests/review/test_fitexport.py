@@ -423,6 +423,15 @@ def test_no_date_and_no_second_are_said(tmp_path: Path) -> None:
         assert caught.value.todo
 
 
+def test_next_to_nothing_divides_nothing(tmp_path: Path) -> None:
+    """The least numbers there are: no minute can be divided by such a cadence, or such a step."""
+    tiny = 5e-324
+    seconds = [sample.second(float(k), activity=3, cadence_spm=tiny) for k in range(12)]
+    steps = [sample.step(5.0, known_s=5.1, activity=3, step_s=tiny, side=1)]
+    path = _write(tmp_path / "a.gaitpi", seconds=seconds, steps=steps)
+    assert all("step_length" not in record for record in _all(_activity(path), "record"))
+
+
 @given(st.data())
 @settings(max_examples=40, phases=(Phase.explicit, Phase.generate))
 def test_any_run_is_read_the_same_by_all_and_keeps_its_cadence(
