@@ -40,6 +40,7 @@ from calibration.validation.report import Row
 from gaitpi.config import Config, apply
 from gaitpi.device.pipeline import Pipeline
 from gaitpi.device.replay import open_recording, replay
+from gaitpi.device.unpack import unpack
 from gaitpi.device.virtual import play
 from gaitpi.device.warmup import warm_up
 from gaitpi.gait import GaitEstimator, estimator, kernel
@@ -327,6 +328,7 @@ READY = """
 import json, sys, tempfile
 from pathlib import Path
 from gaitpi.config import Config
+from gaitpi.device.unpack import unpack
 from gaitpi.device.virtual import play
 from gaitpi.device.warmup import warm_up
 from gaitpi.gait._jit import compilations
@@ -423,7 +425,7 @@ def replaying(size: Sizes) -> list[Row]:
             nonlocal samples
             samples = 0
             with RunReader(path) as run:
-                for raw in run.blocks():
+                for raw in run.blocks(unpack=unpack):
                     samples += len(raw.counts)
 
         def si() -> Iterator[tuple[Floats, Floats, Floats]]:
