@@ -41,6 +41,7 @@ run: $(BASE)
 # What failed is run once more where it is little: much of this runs in real time, on machines shared
 # with others. The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
 test: $(DEV)
+	@rm -f .pytest_cache/v/cache/lastfailed
 	$(PY) -m pytest $(ARGS) || $(PY) -m tests.again $$? $(ARGS)
 	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m nojit)
 

@@ -328,20 +328,20 @@ def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:
     seen: dict[float, str] = {}
     with Server(path, bench.board), Client(path) as client:
         stream = client.live()
-        looking = threading.Event()
+        moments = (5.0, 40.0, 120.0, 152.0, 175.0)
+        due = iter(moments)
 
         def pause() -> None:
-            looking.wait(5.0)
-            time.sleep(0.35)
+            moment, end = next(due), time.monotonic() + 20.0
+            while max(seen, default=0.0) < moment - 0.5 and time.monotonic() < end:
+                time.sleep(0.01)
 
         def watch() -> None:
-            looking.set()
             for live in stream:
                 seen[live["time_s"] or 0.0] = line(live)
 
         watcher = threading.Thread(target=watch_until_closed, args=(watch,), daemon=True)
         watcher.start()
-        moments = (5.0, 40.0, 120.0, 152.0, 175.0)
         bench.run(dict.fromkeys(moments, pause), until_s=180.0)
     watcher.join(5.0)
     said = "\n".join(seen.values())

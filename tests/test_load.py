@@ -49,7 +49,7 @@ def test_the_loop_and_the_threads_it_starts_go_first_and_nothing_does_afterwards
         seen.update(
             {t.name: os.sched_getscheduler(t.native_id or 0) for t in threading.enumerate()}
         )
-        return twin.ended or "gaitpi-recorder" in seen
+        return twin.ended or seen.get("gaitpi-recorder") == first  # it begins, then goes first
 
     daemon = Daemon(
         Config(),
