@@ -30,7 +30,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from calibration import season as madeup
-from calibration.change import SPM, START, one_run
+from calibration.change import SPM, START, one_run, shown
 from calibration.sounds import written
 from gaitpi import tagfile
 from gaitpi.journal import store
@@ -412,18 +412,6 @@ def _share(n: int, of: int) -> str:
     return f"{100.0 * n / of:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def _shown(rows: Iterator[Row]) -> list[str]:
-    lines: list[str] = []
-    for row in rows:
-        new = ["| " + " | ".join(row) + " |"]
-        if not lines:
-            new.append("|---" * len(row) + "|")
-        print("\n".join(new), flush=True)
-        lines += new
-    print()
-    return lines
-
-
 PARTS: Final[Mapping[str, Callable[[Sequence[Sequence[Form]]], Iterator[Row]]]] = {
     "recovered": recovered,
     "sizes": sizes,
@@ -447,7 +435,7 @@ def main() -> int:
     pools = pool(20 if args.small else 200)
     print(f"{len(pools)} seasons of {RUNS} runs; ceiling x {FACTOR}\n")
     names = args.parts or list(PARTS)
-    found = {name: _shown(PARTS[name](pools)) for name in names}
+    found = {name: shown(PARTS[name](pools)) for name in names}
     if args.documents:
         text = DOCUMENT.read_text(encoding="utf-8")
         DOCUMENT.write_text(written(text, found), encoding="utf-8")

@@ -418,7 +418,7 @@ def _share(n: int, of: int) -> str:
     return f"{100.0 * n / of:.1f} %" if of else "-"
 
 
-def _shown(rows: Iterator[Row]) -> list[str]:
+def shown(rows: Iterator[Row]) -> list[str]:
     """A Markdown table, printed as it grows."""
     lines: list[str] = []
     for row in rows:
@@ -454,13 +454,13 @@ def main() -> int:
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="compare halves of recordings")
     args = parser.parse_args()
     if args.data:
-        _shown(halves(args.data))
+        shown(halves(args.data))
         return 0
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"no such table: {', '.join(sorted(unknown))}")
     n = 40 if args.small else 400
     chosen = {name: part for name, part in PARTS.items() if not args.parts or name in args.parts}
-    found = {name: _shown(make(n // share)) for name, (make, share) in chosen.items()}
+    found = {name: shown(make(n // share)) for name, (make, share) in chosen.items()}
     if args.documents:
         text = DOCUMENT.read_text(encoding="utf-8")
         DOCUMENT.write_text(written(text, found), encoding="utf-8")

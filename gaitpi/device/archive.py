@@ -49,6 +49,7 @@ _CHUNK: Final = 1 << 20
 _SIDE: Final = "-journal"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises on archives that are cut short, packed in an unknown way, or made up."""
 
 Fate = Literal["new", "same", "grown", "differs", "replaced"]
 """Of a file in a backup: not there yet; there, the same; there, with more lines at its end; there,
