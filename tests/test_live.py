@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -327,22 +328,28 @@ def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:
     path = path_beside(device.own_path())
     seen: dict[float, str] = {}
     with Server(path, bench.board), Client(path) as client:
-        stream = client.live()
-        moments = (5.0, 40.0, 120.0, 152.0, 175.0)
-        due = iter(moments)
+        looking = threading.Event()
 
-        def pause() -> None:
-            moment, end = next(due), time.monotonic() + 20.0
-            while max(seen, default=0.0) < moment - 0.5 and time.monotonic() < end:
-                time.sleep(0.01)
+        def wait_for(moment: float) -> None:
+            """Hold the loop up, but let it turn: it tells only what happens while one looks."""
+            looking.set()  # asked before, it waits for the estimator to be loaded, and gives up
+            end = time.monotonic() + 0.5
+            while max(seen, default=0.0) < moment and time.monotonic() < end:
+                time.sleep(0.005)
 
         def watch() -> None:
-            for live in stream:
+            looking.wait()
+            for live in client.live():
                 seen[live["time_s"] or 0.0] = line(live)
 
         watcher = threading.Thread(target=watch_until_closed, args=(watch,), daemon=True)
         watcher.start()
-        bench.run(dict.fromkeys(moments, pause), until_s=180.0)
+        actions: dict[float, Callable[[], None]] = {
+            moment + 0.1 * k: partial(wait_for, moment)
+            for moment in (5.0, 40.0, 120.0, 152.0, 175.0)
+            for k in range(40)
+        }
+        bench.run(actions, until_s=180.0)
     watcher.join(5.0)
     said = "\n".join(seen.values())
     for words in (

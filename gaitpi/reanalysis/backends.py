@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +30,8 @@ CONNECT_S: Final = 10.0
 """A scheduler that does not answer, or has no worker, for this long is not there, s."""
 AHEAD: Final = 2
 """Recordings sent to a cluster for each of its threads: one in work, one that waits."""
+_DEAD_S: Final = 2.0
+"""How long it is waited for word of how a process died, s."""
 
 _LARGE: Final = {"distributed.admin.large-graph-warning-threshold": "1GB"}
 """A recording in a task is meant; ``sources.SEND_MAX`` bounds it."""
@@ -106,7 +109,11 @@ class _Worker:
     def why(self) -> str:
         """How the process died."""
         for process in self._processes:
-            process.join(1.0)
+            until_s = time.monotonic() + _DEAD_S
+            # the pool's own thread may have asked the system first, and not yet kept the answer
+            while process.exitcode is None and time.monotonic() < until_s:
+                process.join(0.01)
+                time.sleep(0.001)
             if process.exitcode is not None and process.exitcode < 0:
                 name = signal.Signals(-process.exitcode).name
                 return f"died of {name}" + (
