@@ -39,11 +39,12 @@ run: $(BASE)
 	@$(PY) -m gaitpi.cli.makerun $(ARGS)
 
 # What failed is run once more where it is little: much of this runs in real time, on machines shared
-# with others. The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out.
+# with others. The second pass runs the compiled kernels as plain Python; a narrowed run leaves it out,
+# and the processes side by side (tests/conftest.py says how many).
 test: $(DEV)
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(PY) -m pytest $(ARGS) || $(PY) -m tests.again $$? $(ARGS)
-	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -m nojit)
+	$(PY) -m pytest $(or $(ARGS),-n auto --dist loadfile) || $(PY) -m tests.again $$? $(ARGS)
+	$(if $(ARGS),,NUMBA_DISABLE_JIT=1 $(PY) -m pytest -n auto --dist loadfile -m nojit)
 
 # Guest and scenarios: docs/hil.md. The first time builds a kernel (about ten minutes).
 hil: $(DEV)

@@ -19,6 +19,16 @@ settings.load_profile("gaitpi")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
+WORKER_BYTES = 2 << 30
+"""What a process of tests may need."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of ``make test``: one a core, up to four, and no more than the memory holds."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(os.cpu_count() or 1, 4, memory // WORKER_BYTES))
+
 
 @pytest.fixture(autouse=True)
 def _same_folder() -> Iterator[None]:
