@@ -35,7 +35,7 @@ ANSWERS: Final = (
     "--no-answers he ignores them."
 )
 NO_ANSWERS: Final = "The simulated runner ignores the cues."
-BAR = 12
+BAR = 8
 ACTIVITIES = ("?", "still", "walk", "run")
 SMOOTH_ROWS_S = 60
 
@@ -169,6 +169,13 @@ def _config(args: argparse.Namespace, name: str) -> Config:
     return apply(config, args.set)
 
 
+def within(text: str, width: int = 79) -> str:
+    """``text`` in ``width`` columns, cut between words and so marked: half a number is none."""
+    if len(text) <= width:
+        return text
+    return text[: width - 2].rpartition(" ")[0].rstrip(" ,;:") + " .."
+
+
 class LiveLine:
     """One line that is rewritten on a terminal; elsewhere a line a minute."""
 
@@ -188,10 +195,10 @@ class LiveLine:
         lean = f"{p.lean_deg:+5.1f}" if p.lean_deg == p.lean_deg else "  -  "
         share = min(1.0, p.time_s / self._duration_s) if self._duration_s > 0 else 1.0
         full = round(BAR * share)
-        text = (
+        text = within(
             f"{minutes:4d}:{seconds:02d} [{'#' * full}{'.' * (BAR - full)}] "
             f"{ACTIVITIES[p.activity]:<5} {cadence} spm {lean} deg  {p.coach}"
-        )[:79]
+        )
         if self._tty:
             sys.stdout.write("\r" + text.ljust(len(self._shown)))
             self._shown = text
