@@ -210,6 +210,12 @@ def test_notes_on_days_and_on_runs(capsys: pytest.CaptureFixture[str], runs: Pat
     notes = as_json(capsys, "note")["notes"]
     assert [n["text"] for n in notes] == ["stood all day", "2 coffees, left/right fine"]
     assert notes[0]["day"] == (date.today() - timedelta(days=1)).isoformat()
+    said(capsys, "note", "last", "night", "slept", "badly")  # no run, though it begins as one
+    notes = as_json(capsys, "note")["notes"]
+    assert [n["day"] for n in notes if n["text"] == "slept badly"] == [notes[0]["day"]]
+    said(capsys, "note", "last", "night run with friends")
+    assert as_json(capsys, "note", "last")["notes"][-1]["text"] == "night run with friends"
+    assert "is no day" in said(capsys, "note", "last", "week", "was", "long", code=2)
     assert "501 signs" in said(capsys, "note", "x" * 501, code=2)
     assert "There is no run" in said(capsys, "note", "20200101-1", "words", code=2)
 
