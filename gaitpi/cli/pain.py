@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("How much it is was not said, from 0 (none) to 10.", words.PAIN_FORM)
     site = words.site(args.site) if args.site is not None else said.site
     moment = said.moment or _moment(when)
-    if moment == "morning" and when.run and not when.morning:
+    if moment == "morning" and when.run and not when.by_day:
         raise UsageError(
             "The morning of a run may be the one before it or the one after.",
             "Say the day: gaitpi pain 3 yesterday morning",

@@ -142,6 +142,13 @@ def test_last_is_the_last_run(capsys: pytest.CaptureFixture[str], runs: Path) ->
     assert "the one before it or the one after" in said(
         capsys, "pain", "1", "morning", "last", code=2
     )
+    # a run goes on past midnight and a morning comes after it, but not a week later or before
+    after = (date.today() - timedelta(days=1)).isoformat()
+    assert as_json(capsys, "pain", "1", "morning", "last", after)["entry"]["run"] == RUN
+    for other in (TODAY, (date.today() - timedelta(days=3)).isoformat()):
+        assert f"is of {day}, and {other} is said" in said(
+            capsys, "pain", "2", "during", "last", other, code=2
+        )
     # during a run of that day, of which there was one
     assert as_json(capsys, "pain", "5", "during", day)["entry"]["run"] == RUN
     assert as_json(capsys, "pain", "5", "before", day)["entry"]["run"] == ""
