@@ -78,7 +78,8 @@ class Told:
 def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Level]:
     """What pain was noted of each run, by id, of several sites or times the highest.
 
-    A pain that names a run is of that one. One that names none: before a run it is of the first of
+    A pain that names a run is of that one, or of none where that is not among them. One that names
+    none: before a run it is of the first of
     its day, during or after one of the last; of a morning it is of the last run of the day before.
     Where a day had two runs nobody can tell which of them a morning follows: it is of neither
     unless it names one. Days of a clock that was wrong are left out.
@@ -107,13 +108,26 @@ def _placed(sessions: Sequence[Session], pains: Iterable[Pain]) -> Iterator[tupl
     by_day: dict[date, list[Session]] = {}
     for session in sorted(sessions, key=lambda s: s.started.timestamp()):
         by_day.setdefault(session.day, []).append(session)
-    names = {s.run_id for s in sessions}
+    names = [s.run_id for s in sorted(sessions, key=lambda s: s.started.timestamp())]
     for pain in pains:
         moment = {"after": "during"}.get(pain.moment, pain.moment)
-        if not moment or not pain.sure:
+        if not moment:
             yield pain, "", moment
+        elif pain.run:
+            yield pain, _named(names, pain.run, moment), moment
         else:
-            yield pain, pain.run if pain.run in names else _run_of(by_day, pain, moment), moment
+            yield pain, _run_of(by_day, pain, moment) if pain.sure else "", moment
+
+
+def _named(names: Sequence[str], run: str, moment: str) -> str:
+    """The run that a pain names; of one that was split its first or last part; "" where it is gone.
+
+    It is never another of that day: the one it names may be damaged or was deleted.
+    """
+    if run in names:
+        return run
+    parts = [name for name in names if name.partition(".")[0] == run]
+    return "" if not parts else parts[0 if moment == "before" else -1]
 
 
 def _run_of(by_day: Mapping[date, Sequence[Session]], pain: Pain, moment: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,23 @@ def test_two_runs_of_a_day() -> None:
     assert found == {"run-0-7": Level(before=2), "run-0-19": Level(during=3)}
     named = levels(both, [pain(1, 5, "morning", run="run-0-7")])
     assert named == {"run-0-7": Level(morning=5)}
+
+
+def test_a_pain_of_a_run_that_is_gone_is_of_no_other() -> None:
+    """The run it names may be damaged, deleted or simulated; another of that day is not meant."""
+    noted = [pain(0, 6, "during", run="run-0-7"), pain(1, 5, "morning", run="run-0-7")]
+    assert levels([session(0, 19)], noted) == {}
+    assert apart([session(0, 19)], noted, DAY, DAY + timedelta(days=1)) == [6, 5]
+    # a run that is named needs no clock
+    unsure = [pain(9, 6, "during", run="run-0-19", sure=False)]
+    assert levels([session(0, 19)], unsure) == {"run-0-19": Level(during=6)}
+
+
+def test_a_pain_of_a_run_that_was_split_is_of_its_first_or_last_part() -> None:
+    parts = [replace(session(0, hour), run_id=f"run.{k}") for k, hour in enumerate((7, 8, 9), 1)]
+    noted = [pain(0, 1, "before", run="run"), pain(0, 4, "after", run="run")]
+    found = levels(parts, [*noted, pain(1, 2, "morning", run="run")])
+    assert found == {"run.1": Level(before=1), "run.3": Level(during=4, morning=2)}
 
 
 def test_what_nobody_said_when_or_a_wrong_clock_dated_is_left_out() -> None:
