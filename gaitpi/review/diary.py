@@ -136,7 +136,8 @@ def _run_of(by_day: Mapping[date, Sequence[Session]], pain: Pain, moment: str) -
         runs = by_day.get(pain.date, ())
         return "" if not runs else runs[0 if moment == "before" else -1].run_id
     runs = by_day.get(pain.date - timedelta(days=1), ())
-    return runs[0].run_id if len(runs) == 1 else ""
+    files = {run.run_id.partition(".")[0] for run in runs}  # parts of one run are one run here
+    return runs[-1].run_id if len(files) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

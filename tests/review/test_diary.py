@@ -67,6 +67,7 @@ def test_a_pain_of_a_run_that_was_split_is_of_its_first_or_last_part() -> None:
     noted = [pain(0, 1, "before", run="run"), pain(0, 4, "after", run="run")]
     found = levels(parts, [*noted, pain(1, 2, "morning", run="run")])
     assert found == {"run.1": Level(before=1), "run.3": Level(during=4, morning=2)}
+    assert levels(parts, [pain(1, 2, "morning")]) == {"run.3": Level(morning=2)}
 
 
 def test_what_nobody_said_when_or_a_wrong_clock_dated_is_left_out() -> None:
