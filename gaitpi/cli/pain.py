@@ -9,7 +9,7 @@ from gaitpi.errors import UsageError
 from gaitpi.journal import days, store, tell, texts, words
 from gaitpi.journal.entries import Moment, Pain
 from gaitpi.journal.marks import Mark, begun_on, marks
-from gaitpi.journal.rest import resting
+from gaitpi.journal.rest import Rest, resting, severe, worst
 from gaitpi.journal.store import Put
 from gaitpi.journal.when import When
 
@@ -64,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
     entry = Pain(**desk.base(when), level=said.level, site=site, moment=moment, run=run_id)
     done = store.change(desk.path, lambda journal: [Put(entry, _again(journal, entry))], desk.now)
     change = done.rows[0]
-    more = texts.pain(entry.level)
+    mine = Rest(entry.level, entry.site, entry.day, entry.sure)
+    rests = mine in severe(done.journal) and worst([mine], desk.today) is not None
+    more = texts.pain(entry.level, rests=rests, sure=entry.sure)
     if args.json:
         print_json(
             {

@@ -180,6 +180,12 @@ def test_a_severe_pain_says_the_rule_and_when_to_see_a_clinician(
     assert "Cues rest, because of pain 6 (knee-right)" in " ".join(said(capsys, "pain").split())
     said(capsys, "pain", "2", "knee", "right")
     assert "Cues rest" not in said(capsys, "pain")
+    # of days ago, or before a lower one: nothing rests, and it is not said that something does
+    for line in ("7 knee right 3 weeks ago", "7 knee right yesterday"):
+        out = " ".join(said(capsys, "pain", *line.split()).split())
+        assert "Cues rest" not in out
+        assert texts.SEE in out
+        assert "Cues rest" not in said(capsys, "pain")
 
 
 def test_pairs(capsys: pytest.CaptureFixture[str], runs: Path) -> None:

@@ -63,6 +63,24 @@ def test_a_lower_pain_ends_it_of_that_place_and_then_or_later() -> None:
     assert rests(pain(level=1, site="knee-left"), pain(level=7, site="knee-left"))
 
 
+def test_no_days_pass_for_a_pain_whose_day_is_not_sure() -> None:
+    """A Pi that is switched on without a network: then the clock is set, and is weeks on."""
+    unsure = pain(level=7, site="knee-left", day="2026-04-11", sure=False)
+    assert rests(unsure, on=date(2026, 4, 11))
+    assert rests(unsure, on=DAY)
+    assert rests(pain(level=7, day="1970-01-02", sure=False), on=DAY)
+    assert not rests(unsure, pain(level=2, site="knee-left"))
+    # entered later by a clock that is wrong in another way
+    assert not rests(unsure, pain(level=2, day="1970-01-02", sure=False))
+    assert not rests(pain(level=7), pain(level=2, day="2026-04-11", sure=False))
+    # entered before it, or said by its date to be before it
+    assert rests(pain(level=2, day="2026-04-30"), unsure)
+    assert rests(unsure, pain(level=2, day="2026-04-10"))
+    said = " ".join(texts.resting(7, "", "2026-04-11", False).split())
+    assert "days at most" not in said
+    assert "days at most" not in " ".join(texts.pain(7, sure=False))
+
+
 def test_the_worst_is_told() -> None:
     journal = in_memory(Put(pain(level=6, site="hip-left")), Put(pain(level=8, site="knee-left")))
     assert resting(journal, DAY) == Rest(8, "knee-left", "2026-05-03")
