@@ -71,6 +71,11 @@ def marks(number: int) -> list[str]:
     return [f"You felt it {number} times in one run: cues rested from the second on.", RULE, SEE]
 
 
+def resting_not_known(problem: str) -> str:
+    """That cues rest in a run of now, since it is not known whether they should."""
+    return f"Cues rest: whether a pain asks for it is not known. {problem}"
+
+
 def _end(sure: bool) -> str:
     """When rest ends by itself."""
     return f", for {REST_DAYS} days at most" if sure else " (its day is not sure: no days count)"

@@ -188,6 +188,32 @@ def test_a_severe_pain_says_the_rule_and_when_to_see_a_clinician(
         assert "Cues rest" not in said(capsys, "pain")
 
 
+def _told_that_cues_rest(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    """By every command that speaks of the next run."""
+    for command, code in ((["load"], 0), ([], 0), (["status"], 1)):
+        assert main(command) == code
+        out = " ".join(capsys.readouterr().out.split())
+        assert "Cues rest" in out, command
+        assert what in out, command
+        assert main([*command, "--json"]) == code
+        assert what in json.loads(capsys.readouterr().out)["cues_rest"], command
+
+
+def test_that_cues_rest_is_told_wherever_the_next_run_is_spoken_of(
+    capsys: pytest.CaptureFixture[str], runs: Path
+) -> None:
+    add_run(runs, days_ago=1)
+    said(capsys, "pain", "7", "knee", "right")
+    _told_that_cues_rest(capsys, "pain 7 (knee-right)")
+    # the belt is silent as well where it is not known
+    path = store.path_in(runs)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b'"level":7', b'"level":1'))
+    _told_that_cues_rest(capsys, "not known. A row of journal.db is damaged.")
+    path.write_bytes(b"no journal" * 100)
+    _told_that_cues_rest(capsys, "not known.")
+
+
 def test_pairs(capsys: pytest.CaptureFixture[str], runs: Path) -> None:
     add_run(runs, days_ago=3)
     out = said(capsys, "shoe", "add", "Ghost 15", "--km", "120")
