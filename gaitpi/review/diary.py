@@ -6,15 +6,16 @@ for :func:`gather`; no numpy.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from gaitpi import tagfile
 from gaitpi.errors import GaitpiError, RunFileError
+from gaitpi.hostclock import CLOCK_SET_S
 from gaitpi.journal import store
-from gaitpi.journal.entries import Pain
+from gaitpi.journal.entries import Pain, Strength
 from gaitpi.journal.store import Journal
 from gaitpi.review import load
 from gaitpi.review.drift import Drift, drifts
@@ -53,7 +54,8 @@ class Told:
 
     ``form`` None where it could not be read; ``shoe`` the name of the pair in words, "" = not
     known; ``surface`` the tags that say on what, joined, "" = none; ``drift`` by key of
-    ``DRIFT_KEYS``; ``cues``, ``answered`` and ``judged`` of the coach.
+    ``DRIFT_KEYS``; ``cues``, ``answered`` and ``judged`` of the coach, not known where it is
+    ``unread``: its file could not be read for them.
     """
 
     session: Session
@@ -65,6 +67,7 @@ class Told:
     cues: int = 0
     answered: int = 0
     judged: int = 0
+    unread: bool = False
 
     @property
     def speed_ms(self) -> float:
@@ -98,9 +101,26 @@ def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Leve
 def apart(
     sessions: Sequence[Session], pains: Iterable[Pain], since: date, until: date
 ) -> list[int]:
-    """The levels noted from ``since`` to ``until`` that are of none of the runs."""
-    placed = _placed(sessions, pains)
-    return [pain.level for pain, run, _ in placed if not run and since <= pain.date <= until]
+    """The levels noted from ``since`` to ``until`` that are of none of the runs.
+
+    Those of a day that is not sure may be of other weeks: :func:`unsure` counts them.
+    """
+    return [
+        pain.level
+        for pain, run, _ in _placed(sessions, pains)
+        if not run and pain.sure and since <= pain.date <= until
+    ]
+
+
+def unsure(sessions: Sequence[Session], journal: Journal, since: date, until: date) -> int:
+    """How many pains and strength sessions may be of these days, but their day is not sure.
+
+    Of a clock that had never been set all may.
+    """
+    found: list[Pain | Strength] = [p for p, run, _ in _placed(sessions, journal.pains) if not run]
+    days = [one.date for one in (*found, *journal.strength) if not one.sure]
+    never = date.fromtimestamp(CLOCK_SET_S)
+    return sum(day < never or since <= day <= until for day in days)
 
 
 def _placed(sessions: Sequence[Session], pains: Iterable[Pain]) -> Iterator[tuple[Pain, str, str]]:
@@ -205,7 +225,7 @@ def _whole(directory: Path, one: Told, said: Callable[[str], None]) -> Told:
             marks = sum(event.kind == "pain" for event in run.events())
     except RunFileError as error:
         said(str(error))
-        return one
+        return replace(one, unread=True)
     made = drifts(course)
     pain = one.pain
     return Told(

@@ -15,10 +15,11 @@ from gaitpi import tagfile
 from gaitpi.editfile import Split, path_of
 from gaitpi.editfile import add as edit
 from gaitpi.journal import store
-from gaitpi.journal.entries import Moment, Pain, Shoe, Use, Worn
-from gaitpi.review.diary import Level, apart, gather, levels
+from gaitpi.journal.entries import Moment, Pain, Shoe, Strength, Use, Worn
+from gaitpi.review.diary import Level, apart, gather, levels, unsure
 from gaitpi.review.load import Session
 from gaitpi.tagfile import Tag
+from tests.journal.made import in_memory
 
 DAY = date(2026, 5, 12)
 
@@ -50,6 +51,19 @@ def test_two_runs_of_a_day() -> None:
     assert found == {"run-0-7": Level(before=2), "run-0-19": Level(during=3)}
     named = levels(both, [pain(1, 5, "morning", run="run-0-7")])
     assert named == {"run-0-7": Level(morning=5)}
+
+
+def test_what_is_of_a_day_that_is_not_sure_is_counted_apart() -> None:
+    noted = [
+        pain(0, 9, "", sure=False),
+        pain(0, 9, "during", run="run-0-18", sure=False),  # its run is known
+        pain(-40, 9, "before", sure=False),
+        Pain(day="1970-01-02", entered_s=0.0, level=3, sure=False),
+        Strength(day=DAY.isoformat(), entered_s=0.0, what="legs", sure=False),
+        Strength(day=DAY.isoformat(), entered_s=0.0, what="legs"),
+    ]
+    assert unsure([session(0)], in_memory(*map(store.Put, noted)), DAY, DAY) == 3
+    assert apart([session(0)], [n for n in noted if isinstance(n, Pain)], DAY, DAY) == []
 
 
 def test_a_pain_of_a_run_that_is_gone_is_of_no_other() -> None:
