@@ -202,6 +202,8 @@ def gather(
             continue
         file_id = session.run_id.partition(".")[0]
         form = forms.get(session.run_id)
+        if form is None and not whole:
+            form = _form(directory, session.run_id, said)
         worn = journal.worn(file_id, session.started.timestamp()).shoe
         one = Told(
             session,
@@ -213,6 +215,18 @@ def gather(
         runs.append(_whole(directory, one, said) if whole else one)
     problems = tuple(f"{run_id} is left out: {why}" for run_id, why in found.problems.items())
     return Diary(tuple(runs), journal, found, problems)
+
+
+def _form(directory: Path, run_id: str, said: Callable[[str], None]) -> Form | None:
+    """Of a part of a run that was split: the folder's forms are of whole runs."""
+    name, _, part = run_id.partition(".")
+    path = directory / f"{name}{SUFFIX}"
+    try:
+        with opened(path, int(part or "0")) as run:
+            return read(run, imported(path)).form
+    except RunFileError as error:
+        said(str(error))
+        return None
 
 
 def _whole(directory: Path, one: Told, said: Callable[[str], None]) -> Told:

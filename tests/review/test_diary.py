@@ -171,6 +171,8 @@ def test_parts_are_worn_as_the_run_was(tmp_path: Path) -> None:
     assert [r.session.run_id[-2:] for r in made] == [".1", ".2"]
     assert {r.shoe for r in made} == {"Ghost 15"}
     assert all(r.form is not None for r in made)
+    # without it a part would be in no comparison of shoes, and nothing would say so
+    assert all(r.form is not None for r in gather(tmp_path, whole=False).runs)
 
 
 def test_a_damaged_run_is_said_and_the_others_are_read(tmp_path: Path) -> None:
