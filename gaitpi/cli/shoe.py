@@ -122,7 +122,7 @@ def _add(args: argparse.Namespace, desk: Desk) -> tuple[store.Done, str]:
                 f"{there[0][1].name} is there already.", "Another pair of it needs another name."
             )
         new = secrets.token_hex(5)
-        puts = [Put(Shoe(**base, name=name, km=args.km or 0.0), new)]
+        puts = [Put(Shoe(**base, name=name, km=args.km), new)]
         if journal.in_use(desk.now.wall_s).shoe is None:
             puts.append(Put(Use(**base, shoe=new, from_s=base["entered_s"])))
         return puts
@@ -285,7 +285,8 @@ def _list(args: argparse.Namespace) -> int:
     for name, shoe in journal.shoes.items():
         mark = "*" if name == used else " "
         runs = ran.get(name, ())
-        begin = f"{mark:<2}{shoe.day:<12}{len(runs):>5}{_steps(runs):>10,}{shoe.km:>11g}  "
+        before = "-" if shoe.km is None else f"{shoe.km:g}"
+        begin = f"{mark:<2}{shoe.day:<12}{len(runs):>5}{_steps(runs):>10,}{before:>11}  "
         gone = f" (retired {shoe.retired})" if shoe.retired else ""
         print("\n".join(row(begin, shoe.name + gone)))
     without = len(ran.get("", ()))

@@ -256,7 +256,7 @@ def _entry(
         what = line.get("what", "").lower()
         entry = Strength(**base, what=what, minutes=minutes or None, sets=sets or None)
     elif kind == "shoe":
-        km = _value(line, "km", 0, 100_000) if line.get("km") else 0.0
+        km = _value(line, "km", 0, 100_000) if line.get("km") else None
         retired = _day(line["retired"], "retired") if line.get("retired") else ""
         entry = Shoe(**base, name=line.get("shoe", ""), km=km, retired=retired)
     elif kind == "note":
