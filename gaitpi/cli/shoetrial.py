@@ -29,6 +29,7 @@ def compare(args: argparse.Namespace, desk: Desk) -> int:
                 "pairs": [_pair_json(pair, desk) for pair in pairs.values()],
                 "comparisons": [one.as_json() for one in made],
                 "simulated": found.found.simulated,
+                "older_runs_not_read": found.found.others,
             }
         )
         return ending(found.journal, desk.path)
@@ -51,6 +52,8 @@ def compare(args: argparse.Namespace, desk: Desk) -> int:
     if made:
         print()
         say(*texts.shoes(by_speed=any(one.alike == "speed" for one in made)))
+    if found.found.others:
+        say(f"The newest {len(found.found.forms)} runs; {found.found.others} older are not read.")
     if found.found.simulated:
         say(texts.LOAD_SIMULATED)
     return ending(found.journal, desk.path)

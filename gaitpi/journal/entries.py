@@ -103,8 +103,9 @@ class Strength(Entry, frozen=True, kw_only=True, tag="strength"):
 
 
 class Shoe(Entry, frozen=True, kw_only=True, tag="shoe"):
-    """A pair: ``km`` it had run before (None = not said); ``retired`` the day from which it is not
-    worn ("" = is).
+    """A pair: ``km`` it had run before (None = not said).
+
+    ``retired`` the day from which it is not worn ("" = is).
     """
 
     name: str

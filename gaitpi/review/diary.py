@@ -180,14 +180,16 @@ def gather(
     but: str = "",
     newest: int = SEASON,
     whole: bool = True,
+    reach: date | None = None,
     said: Callable[[str], None] = lambda _text: None,
 ) -> Diary:
     """Read the runs from ``since`` on, beside the journal. Raises JournalError, RunFileError.
 
     ``whole``: drifts, cues and marks too, for which every run file is read. What is wrong with one
-    is ``said``.
+    is ``said``. Without ``since`` the ``newest`` runs are read, and those since ``reach``:
+    ``found.others`` says how many are not.
     """
-    found = load.gather(directory, but=but, newest=newest)
+    found = load.gather(directory, but=but, newest=newest, since=since or reach)
     journal = store.load(store.path_in(directory))
     try:
         tags = tagfile.load(tagfile.path_in(directory))

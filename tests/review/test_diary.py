@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,6 +174,24 @@ def test_parts_are_worn_as_the_run_was(tmp_path: Path) -> None:
     assert all(r.form is not None for r in made)
     # without it a part would be in no comparison of shoes, and nothing would say so
     assert all(r.form is not None for r in gather(tmp_path, whole=False).runs)
+
+
+def test_as_many_runs_are_read_as_the_weeks_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first weeks of a long table would be said to have none."""
+    monkeypatch.setattr("gaitpi.review.load.SEASON", 1)
+    for day in (0, 40, 80, 120, 121):
+        write(tmp_path, WALL_S + day * 86_400.0, 60, seed=day)
+    assert gather(tmp_path, newest=1).found.others == 4
+    first = DAY + timedelta(days=40)
+    whole = gather(tmp_path, first, newest=1)
+    assert [(r.session.day - DAY).days for r in whole.runs] == [40, 80, 120, 121]
+    # those of the days before count for the ceiling of the first of them
+    near = gather(tmp_path, first + timedelta(days=30), newest=1)
+    assert (len(near.runs), near.found.others) == (3, 0)
+    assert gather(tmp_path, DAY + timedelta(days=119), newest=1).found.others == 1
+    assert len(gather(tmp_path, newest=1, reach=DAY).runs) == 5
 
 
 def test_a_damaged_run_is_said_and_the_others_are_read(tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def _read(paths: Iterable[Path]) -> tuple[list[Told], dict[str, str]]:
 def beside(directory: Path, chosen: Chosen) -> Beside:
     """The journal of ``directory`` beside those of the chosen runs that lie in it."""
     try:
-        found = diary.gather(directory, whole=False)
+        first = min((run.verdict.started.date() for run in chosen.runs), default=None)
+        found = diary.gather(directory, whole=False, reach=first)
     except GaitpiError as error:
         return Beside(problem=str(error))
     kept = {run.name: run for run in chosen.runs}
