@@ -48,6 +48,18 @@ def told(capsys: Capture, *arguments: str) -> dict[str, Any]:
     return found
 
 
+def test_what_was_trimmed_away_was_not_run_in_a_pair(runs: Path, capsys: Capture) -> None:
+    """As in ``load``, ``back`` and ``shoe compare``."""
+    printed(capsys, "shoe", "add", "Ghost 15")
+    printed(capsys, "shoe", "use", "ghost", "9", "days", "ago")
+    before = told(capsys, "shoe")["shoes"][0]["steps"]
+    assert main(["trim", "last", "--end", "2:00"]) == 0
+    capsys.readouterr()
+    after = told(capsys, "shoe")["shoes"][0]["steps"]
+    assert 0 < after < before
+    assert after == told(capsys, "shoe", "compare")["pairs"][0]["running_steps"]
+
+
 def test_load_in_steps_then_in_kilometres(runs: Path, capsys: Capture) -> None:
     out = printed(capsys, "load")
     assert out.startswith("longest run in 30 days  ")

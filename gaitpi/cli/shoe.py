@@ -16,6 +16,7 @@ from gaitpi.journal.entries import KM_MAX, NAME_MAX, Shoe, Use, Worn, is_text
 from gaitpi.journal.store import Journal, Put
 from gaitpi.journal.words import nearest
 from gaitpi.runs.reader import RunEntry, list_runs
+from gaitpi.runs.view import as_edited
 
 HELP: Final = (
     "Keep pairs of shoes: add one, say which is in use from now on (or from a day), retire one, say"
@@ -297,9 +298,9 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _runs(directory: Path, journal: Journal) -> dict[str, list[RunEntry]]:
-    """The runs of each pair, by the name of its entry; "" those of none that is known."""
+    """The real runs of each pair, as they were trimmed, by its name; "" those of none."""
     found: dict[str, list[RunEntry]] = {}
-    for entry in list_runs(directory):
+    for entry in as_edited(list_runs(directory), directory):
         if entry.started is None or entry.totals is None or entry.recording:
             continue
         wearing = journal.worn(entry.run_id, entry.started.timestamp())
@@ -308,4 +309,6 @@ def _runs(directory: Path, journal: Journal) -> dict[str, list[RunEntry]]:
 
 
 def _steps(runs: Sequence[RunEntry]) -> int:
-    return sum(one.totals.running_steps for one in runs if one.totals is not None)
+    """Running steps; of a run that was split, those of its parts."""
+    parts = [part for one in runs for part in one.parts or (one,)]
+    return sum(part.totals.running_steps for part in parts if part.totals is not None)
