@@ -50,7 +50,7 @@ def marks(
 
 def _before(path: Path, since: date) -> bool:
     """Whether the file was last written long before that day began anywhere."""
-    with contextlib.suppress(OSError, OverflowError):
+    with contextlib.suppress(OSError, OverflowError, ValueError):  # of the year 1: all of them
         first = datetime(since.year, since.month, since.day).timestamp()
         return path.stat().st_mtime < first - 2 * _DAY_S
     return False

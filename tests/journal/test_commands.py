@@ -161,6 +161,7 @@ def test_the_marks_of_the_button_are_among_them(
 ) -> None:
     add_run(runs, pains=(3.0, 7.0))
     for command in ("pain", "journal"):
+        assert "felt it here" in said(capsys, command, "--since", "all")
         assert f"felt it here at 0:03 of {RUN}" in " ".join(said(capsys, command).split())
         assert [m["time_s"] for m in as_json(capsys, command)["marks"]] == [3.0, 7.0]
     assert texts.ASK_MORNING in said(capsys)
