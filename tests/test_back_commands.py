@@ -157,9 +157,26 @@ def test_shoes_are_compared_and_a_trial_is_planned(runs: Path, capsys: Capture) 
     found = told(capsys, "shoe", "compare")
     assert {pair["pair"]: pair["runs"] for pair in found["pairs"]} == {"Ghost 15": 2, "Pegasus": 2}
     assert {one["verdict"] for one in found["comparisons"]} == {"not known"}
+    # a third pair is among "the others", but not where two are named
+    printed(capsys, "shoe", "add", "Racer 2")
+    printed(capsys, "shoe", "run", ids[0], "racer")
+    assert "Ghost 15 less the others" in printed(capsys, "shoe", "compare")
+    out = printed(capsys, "shoe", "compare", "pegasus", "and", "ghost", "15")
+    assert "Ghost 15 less Pegasus:" in out
+    assert "Racer" not in out
+    assert "the others" not in out
+    for line, why in (
+        (["compare", "ghost"], "Two pairs are needed. gaitpi shoe compare"),
+        (["compare", "ghost", "ghost", "15"], "Ghost 15 is one pair"),
+        (["plan", "ghost", "racr"], "No pair is called 'racr'"),
+        (["plan", "gost", "racer"], "No pair is called 'gost'"),
+    ):
+        assert main(["shoe", *line]) == 2
+        assert why in capsys.readouterr().err
     plan = printed(capsys, "shoe", "plan", "ghost", "15", "pegasus", "--pairs", "4", "--seed", "3")
     assert "A trial of Ghost 15 and Pegasus: 4 pairs of runs" in plan
     assert plan.count(", then ") == 4
+    assert "At the end: gaitpi shoe compare Ghost 15 Pegasus" in " ".join(plan.split())
     assert (
         printed(capsys, "shoe", "plan", "ghost", "pegasus", "--pairs", "4", "--seed", "3") == plan
     )
@@ -174,9 +191,9 @@ def test_shoes_are_compared_and_a_trial_is_planned(runs: Path, capsys: Capture) 
     ("words", "said"),
     [
         (["shoe", "plan", "ghost"], "Two pairs are needed."),
-        (["shoe", "plan", "ghost", "ghost"], "A trial needs two pairs."),
+        (["shoe", "plan", "ghost", "ghost"], "Ghost is one pair, and two are needed."),
         (["shoe", "plan", "ghost", "pegasus", "--pairs", "0"], "--pairs 0 is no trial."),
-        (["shoe", "compare", "ghost"], "All pairs are compared: no words are needed."),
+        (["shoe", "compare", "ghost"], "Two pairs are needed. gaitpi shoe compare"),
     ],
 )
 def test_what_is_no_trial(words: list[str], said: str, runs: Path, capsys: Capture) -> None:

@@ -30,7 +30,8 @@ EPILOG: Final = """examples:
   gaitpi shoe run last ghost
   gaitpi shoe run last unknown
   gaitpi shoe retire ghost
-  gaitpi shoe compare           how you ran in each, side by side
+  gaitpi shoe compare           how you ran in each, against the others
+  gaitpi shoe compare ghost pegasus    of these two alone
   gaitpi shoe plan ghost pegasus    a fair trial of two
   gaitpi shoe
 
@@ -95,12 +96,19 @@ def _trial(args: argparse.Namespace) -> int:
     from gaitpi.cli import shoetrial
 
     desk = open_desk(args)
-    if args.action.lower() == "compare":
-        if args.words:
-            raise UsageError("All pairs are compared: no words are needed.", "gaitpi shoe compare")
-        return shoetrial.compare(args, desk)
     journal = desk.journal
-    a, b = shoetrial.two(args.words, lambda words: journal.shoes[_which(words, journal)].name)
+    comparing = args.action.lower() == "compare"
+    if comparing and not args.words:
+        return shoetrial.compare(args, desk)
+    a, b = shoetrial.two(
+        args.words, lambda words: journal.shoes[_which(words, journal)].name, args.action.lower()
+    )
+    if a == b:
+        raise UsageError(
+            f"{a} is one pair, and two are needed.", f"gaitpi shoe {args.action.lower()} NAME NAME"
+        )
+    if comparing:
+        return shoetrial.compare(args, desk, (a, b))
     return shoetrial.plan(args, desk, a, b)
 
 

@@ -139,12 +139,16 @@ BACK_FIRST: Final = "In your first 30 days a ceiling rests on the few runs there
 BACK_FEW: Final = "Too few to say more."
 BACK_COUNTED: Final = "Counted, not explained."
 SHOES_NONE: Final = "No run in a pair that is known. Say which: gaitpi shoe run last NAME"
-SHOE_TRIAL: Final = (
-    "The same route, surface and kind of run for both, at an easy pace, the belt in the same place;"
-    " nothing else new meanwhile, and no run beyond 'gaitpi load'. Stop where it hurts.",
-    "Before each run: gaitpi shoe use NAME. On the next morning: gaitpi pain LEVEL morning. At the"
-    " end: gaitpi shoe compare",
-)
+
+
+def shoe_trial(a: str, b: str) -> list[str]:
+    """What has to be said below a plan to try the pairs ``a`` and ``b``."""
+    return [
+        "The same route, surface and kind of run for both, at an easy pace, the belt in the same"
+        " place; nothing else new meanwhile, and no run beyond 'gaitpi load'. Stop where it hurts.",
+        "Before each run: gaitpi shoe use NAME. On the next morning: gaitpi pain LEVEL morning. At"
+        f" the end: gaitpi shoe compare {a} {b}",
+    ]
 
 
 def shoes(*, by_speed: bool) -> list[str]:
