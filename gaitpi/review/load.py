@@ -202,7 +202,9 @@ def use(session: Session, before: Ceiling) -> Use:
         return Use(session.distance_m / before.distance_m.most, "distance")
     if before.steps is None or before.minutes_s is None:
         return Use()
-    shares = session.steps / before.steps.most, session.running_s / before.minutes_s.most
+    shares = [session.steps / before.steps.most]
+    if before.minutes_s.most > 0.0:  # some steps may be within no second of running
+        shares.append(session.running_s / before.minutes_s.most)
     return Use(max(shares), "steps")
 
 
