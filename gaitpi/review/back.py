@@ -73,8 +73,8 @@ class Week:
 
     ``km`` is known where it is of all ``runs``, ``known_km`` is of how many; ``use`` the largest
     run over its ceiling; ``strength`` sessions noted, None = none noted; ``marks`` of the button;
-    ``cues`` None where a run could not be read for them; ``shoes`` runs by pair, "" = not known
-    which.
+    ``cues`` None where a run was not read for them, ``marks`` and answers; ``shoes`` runs by pair,
+    "" = not known which.
     """
 
     monday: date
@@ -96,6 +96,7 @@ class Week:
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""
+        read = self.cues is not None
         return {
             "week": self.monday.isoformat(),
             "runs": self.runs,
@@ -108,11 +109,11 @@ class Week:
             "pain_before": self.before.as_json(),
             "pain_during": self.during.as_json(),
             "pain_next_morning": self.morning.as_json(),
-            "felt_it_here": self.marks,
+            "felt_it_here": self.marks if read else None,
             "drift": {key: one.as_json() for key, one in self.drift.items()},
             "cues": self.cues,
-            "answered": self.answered,
-            "judged": self.judged,
+            "answered": self.answered if read else None,
+            "judged": self.judged if read else None,
             "shoes": {name or "not known": n for name, n in sorted(self.shoes.items())},
         }
 
