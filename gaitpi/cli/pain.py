@@ -4,7 +4,7 @@ import argparse
 from typing import Any, Final
 
 from gaitpi.cli import complain, print_json
-from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, row, say, since, told
+from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, rested, row, say, since, told
 from gaitpi.errors import UsageError
 from gaitpi.journal import days, store, tell, texts, words
 from gaitpi.journal.entries import Moment, Pain
@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        say(told(change, done.journal), when.doubt, *more)
+        over = rested(desk.journal, done.journal, desk.today)
+        say(told(change, done.journal), when.doubt, *more, over if over == texts.RESTED else "")
     return ending(done.journal, desk.path)
 
 

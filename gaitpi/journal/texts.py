@@ -71,6 +71,10 @@ def marks(number: int) -> list[str]:
     return [f"You felt it {number} times in one run: cues rested from the second on.", RULE, SEE]
 
 
+RESTED: Final = "No pain has cues rest any more: the next run has them again."
+"""What is said when that is over."""
+
+
 def resting_not_known(problem: str) -> str:
     """That cues rest in a run of now, since it is not known whether they should."""
     return f"Cues rest: whether a pain asks for it is not known. {problem}"

@@ -179,8 +179,15 @@ def test_a_severe_pain_says_the_rule_and_when_to_see_a_clinician(
     assert texts.SEE in out
     assert "Cues rest" in out
     assert "Cues rest, because of pain 6 (knee-right)" in " ".join(said(capsys, "pain").split())
-    said(capsys, "pain", "2", "knee", "right")
+    assert texts.RESTED in said(capsys, "pain", "2", "knee", "right")
+    assert texts.RESTED not in said(capsys, "pain", "1", "knee", "right")
+    said(capsys, "journal", "--undo")
     assert "Cues rest" not in said(capsys, "pain")
+    # taken back, it rests again; and that too taken back, no more
+    assert "Cues rest, because of pain 6" in said(capsys, "journal", "--undo")
+    assert texts.RESTED in said(capsys, "journal", "--undo")
+    said(capsys, "journal", "--redo")
+    assert texts.RESTED in said(capsys, "journal", "--redo")
     # of days ago, or before a lower one: nothing rests, and it is not said that something does
     for line in ("7 knee right 3 weeks ago", "7 knee right yesterday"):
         out = " ".join(said(capsys, "pain", *line.split()).split())

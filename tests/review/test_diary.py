@@ -55,7 +55,7 @@ def test_two_runs_of_a_day() -> None:
 
 
 def test_what_is_of_a_day_that_is_not_sure_is_counted_apart() -> None:
-    noted = [
+    noted: list[Pain | Strength] = [
         pain(0, 9, "", sure=False),
         pain(0, 9, "during", run="run-0-18", sure=False),  # its run is known
         pain(-40, 9, "before", sure=False),
