@@ -14,6 +14,7 @@ from gaitpi.device.resume import _controls
 from gaitpi.journal import store, texts
 from gaitpi.journal.days import local
 from gaitpi.journal.entries import Pain
+from gaitpi.journal.ofrun import pains
 from gaitpi.journal.rest import Rest, resting, unknown
 from gaitpi.journal.store import Journal, Put
 from gaitpi.review.explain import explain, sentences
@@ -183,6 +184,30 @@ def test_read_in_a_thread_it_is_known_soon_after(tmp_path: Path) -> None:
         keeps.look()
         time.sleep(0.01)
     assert keeps.why() == ""
+
+
+def test_the_red_flags_are_those_of_the_survey_and_stand_in_every_text_of_pain() -> None:
+    """Pain at night, numbness of a leg, a fall: three, the same for everybody."""
+    night, leg, fall = texts.FLAGS
+    assert "night" in night
+    assert "numbness" in leg
+    assert "leg" in leg
+    assert "fall or another injury" in fall
+    for flag in texts.FLAGS:
+        assert flag in texts.SEE
+    for level in range(texts.EASE_LEVEL, 11):
+        assert texts.SEE in texts.pain(level)
+        assert texts.RULE in texts.pain(level)
+    assert texts.SEE in texts.marks(texts.MARKS_MANY)
+
+
+def test_a_pain_of_a_day_that_is_not_sure_is_told_of_no_run_of_that_day() -> None:
+    day = DAY.isoformat()
+    sure, unsure = pain(level=2, day=day), pain(level=5, day=day, sure=False)
+    named = pain(level=6, day="1970-01-01", run="run-1", sure=False)
+    journal = in_memory(Put(sure), Put(unsure), Put(named))
+    assert sorted(p.level for p in pains(journal, "run-1", day)) == [2, 6]
+    assert [p.level for p in pains(journal, "run-2", day)] == [2]
 
 
 def test_no_text_tells_anybody_to_run_on() -> None:
