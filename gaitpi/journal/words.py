@@ -236,4 +236,7 @@ def _joined_units(words: Sequence[str]) -> list[str]:
             out[-1] += word
         else:
             out.append(word)
+    for k in range(len(out) - 1, 0, -1):  # an hour and minutes are one length
+        if re.fullmatch(r"[0-9]+h\w*", out[k - 1]) and re.fullmatch(r"[0-9]{1,2}m\w*", out[k]):
+            out[k - 1 : k + 1] = [out[k - 1] + out[k]]
     return out
