@@ -1,6 +1,7 @@
 """``gaitpi pain``: how much, where and when, in one line."""
 
 import argparse
+from datetime import timedelta
 from typing import Any, Final
 
 from gaitpi.cli import complain, print_json
@@ -28,6 +29,8 @@ EPILOG: Final = """examples:
 
 'gaitpi journal --undo' takes the last entry back."""
 
+JUST_S: Final = 6 * 3600.0
+"""A run that ended no longer ago is the one that is meant past midnight, s."""
 WEEKS: Final = 4
 """Weeks that are listed without ``--since``."""
 
@@ -90,10 +93,16 @@ def _moment(when: When) -> Moment:
 
 
 def _only_run(desk: Desk, when: When, moment: Moment) -> str:
-    """The run of a pain during or after one: that of the day, if there was one alone."""
+    """The run of a pain during or after one: that of the day, if there was one alone.
+
+    Who enters it past midnight without a day may mean the run of last evening.
+    """
     if moment not in ("during", "after") or not when.sure:
         return ""
     ran = begun_on(desk.directory, when.date)
+    if not ran and not when.by_day:
+        before = when.date - timedelta(days=1)
+        ran = begun_on(desk.directory, before, until_s=desk.now.wall_s - JUST_S)
     return ran[0] if len(ran) == 1 else ""
 
 

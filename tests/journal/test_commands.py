@@ -1,7 +1,8 @@
 """The commands of the journal as a runner meets them."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,45 @@ def test_last_is_the_last_run(capsys: pytest.CaptureFixture[str], runs: Path) ->
     assert f"pain 4 knee-left, after a run ({RUN})" in " ".join(shown.split())
 
 
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An hour ahead of UTC in winter, as the clock of the runs made here."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("line", "hours", "run"),
+    [
+        ("3 after", 0.2, RUN),
+        ("3 during", 5.0, RUN),
+        ("3 after", 9.0, ""),  # that may be another one, without the belt
+        ("3 after today", 0.2, ""),
+        ("3 before", 0.2, ""),
+    ],
+)
+def test_past_midnight_the_run_of_the_evening_is_meant(
+    capsys: pytest.CaptureFixture[str],
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    hours: float,
+    run: str,
+) -> None:
+    midnight = datetime(2026, 11, 25).timestamp()
+    path = runs / f"{RUN}.gaitpi"
+    path.parent.mkdir(parents=True)
+    seconds = [second(float(k)) for k in range(10)]
+    write_run(path, run_id=RUN, wall_s=midnight - 600.0, virtual=False, seconds=seconds)
+    monkeypatch.setattr("time.time", lambda: midnight + 3600.0 * hours)
+    entry = as_json(capsys, "pain", *line.split())["entry"]
+    assert (entry["day"], entry["run"]) == ("2026-11-25", run)
+
+
 def test_the_marks_of_the_button_are_among_them(
     capsys: pytest.CaptureFixture[str], runs: Path
 ) -> None:
@@ -303,7 +343,7 @@ def test_one_entry_is_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_clock_that_was_never_set_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.time", lambda: 86_400.0 * 400)
+    monkeypatch.setattr("time.time", lambda: 86_400.0 * 400.5)  # noon: a day in every zone
     out = " ".join(said(capsys, "pain", "3", "knee").split())
     assert "The day is not sure: this machine's clock says 1971-02-05" in out
     assert "1971-02-05?" in out
