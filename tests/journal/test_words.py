@@ -26,8 +26,8 @@ def test_strength_in_any_order() -> None:
         if line.index("min") == line.index("30") + 1:
             assert words.strength(line) == words.StrengthSaid("legs-core", 30.0, None)
     assert words.strength(["3x10", "leg"]) == words.StrengthSaid("legs", None, 3)
-    for line in ("1h 30m yoga", "yoga 1 h 30 min", "1 hour 30 minutes yoga", "1h30m yoga"):
-        assert words.strength(line.split()) == words.StrengthSaid("yoga", 90.0, None)
+    for text in ("1h 30m yoga", "yoga 1 h 30 min", "1 hour 30 minutes yoga", "1h30m yoga"):
+        assert words.strength(text.split()) == words.StrengthSaid("yoga", 90.0, None)
     assert words.strength(["1h30", "yoga"]) == words.StrengthSaid("yoga", 90.0, None)
 
 
