@@ -58,6 +58,9 @@ SIZES: Final = (0.5, 1.0, 1.25, 1.5, 2.0)
 SPEED_MS: Final = 2.8
 SPM_A_MS: Final = 12.0
 """Steps a minute more for a metre a second more (van Oeveren et al. 2017, PLoS ONE 0184273)."""
+ASKED_FIRST: Final = 12
+ASKED_EVERY: Final = 4
+"""The runs after which somebody asks who asks often."""
 NOTED: Final = 0.75
 """Share of the moments of pain that are noted."""
 
@@ -285,6 +288,28 @@ def false(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
         yield worn, *cells
 
 
+def asked(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
+    """Seasons in which a difference was ever told, and there was none, by who asks again and again.
+
+    After every fourth run from the twelfth on: who asks often has more chances to be told wrongly.
+    """
+    yield "pairs are worn", *(f"form: {course}" for course in COURSES)
+    for worn in WORN:
+        cells = []
+        for course in COURSES:
+            wrong = 0
+            for seed, forms in enumerate(pools):
+                story: dict[str, Any] = {"worn": worn, "course": course, "planted": False}
+                runs = season(seed, distance=seed % 2 == 0, forms=forms, **story).runs
+                wrong += any(
+                    c.verdict == CHANGE
+                    for n in range(ASKED_FIRST, len(runs) + 1, ASKED_EVERY)
+                    for c in shoes.compare(runs[:n])
+                )
+            cells.append(_share(wrong, len(pools)))
+        yield worn, *cells
+
+
 def tables(pools: Sequence[Sequence[Form]]) -> Iterator[Row]:
     """What the back table says of the overload week and of the mornings after it."""
     yield (
@@ -416,6 +441,7 @@ PARTS: Final[Mapping[str, Callable[[Sequence[Sequence[Form]]], Iterator[Row]]]] 
     "recovered": recovered,
     "sizes": sizes,
     "false": false,
+    "asked": asked,
     "table": tables,
     "files": lambda pools: files(max(1, len(pools) // 100)),
 }

@@ -1,3 +1,3 @@
-"""gaitpi: a Raspberry Pi belt pack that helps runners keep a good running form."""
+"""gaitpi: a Raspberry Pi belt pack that cues runners on cadence and lean."""
 
 __version__ = "0.1.0"

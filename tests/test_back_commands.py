@@ -48,6 +48,18 @@ def told(capsys: Capture, *arguments: str) -> dict[str, Any]:
     return found
 
 
+def test_what_was_trimmed_away_was_not_run_in_a_pair(runs: Path, capsys: Capture) -> None:
+    """As in ``load``, ``back`` and ``shoe compare``."""
+    printed(capsys, "shoe", "add", "Ghost 15")
+    printed(capsys, "shoe", "use", "ghost", "9", "days", "ago")
+    before = told(capsys, "shoe")["shoes"][0]["steps"]
+    assert main(["trim", "last", "--end", "2:00"]) == 0
+    capsys.readouterr()
+    after = told(capsys, "shoe")["shoes"][0]["steps"]
+    assert 0 < after < before
+    assert after == told(capsys, "shoe", "compare")["pairs"][0]["running_steps"]
+
+
 def test_load_in_steps_then_in_kilometres(runs: Path, capsys: Capture) -> None:
     out = printed(capsys, "load")
     assert out.startswith("longest run in 30 days  ")
@@ -145,9 +157,26 @@ def test_shoes_are_compared_and_a_trial_is_planned(runs: Path, capsys: Capture) 
     found = told(capsys, "shoe", "compare")
     assert {pair["pair"]: pair["runs"] for pair in found["pairs"]} == {"Ghost 15": 2, "Pegasus": 2}
     assert {one["verdict"] for one in found["comparisons"]} == {"not known"}
+    # a third pair is among "the others", but not where two are named
+    printed(capsys, "shoe", "add", "Racer 2")
+    printed(capsys, "shoe", "run", ids[0], "racer")
+    assert "Ghost 15 less the others" in printed(capsys, "shoe", "compare")
+    out = printed(capsys, "shoe", "compare", "pegasus", "and", "ghost", "15")
+    assert "Ghost 15 less Pegasus:" in out
+    assert "Racer" not in out
+    assert "the others" not in out
+    for line, why in (
+        (["compare", "ghost"], "Two pairs are needed. gaitpi shoe compare"),
+        (["compare", "ghost", "ghost", "15"], "Ghost 15 is one pair"),
+        (["plan", "ghost", "racr"], "No pair is called 'racr'"),
+        (["plan", "gost", "racer"], "No pair is called 'gost'"),
+    ):
+        assert main(["shoe", *line]) == 2
+        assert why in capsys.readouterr().err
     plan = printed(capsys, "shoe", "plan", "ghost", "15", "pegasus", "--pairs", "4", "--seed", "3")
     assert "A trial of Ghost 15 and Pegasus: 4 pairs of runs" in plan
     assert plan.count(", then ") == 4
+    assert "At the end: gaitpi shoe compare Ghost 15 Pegasus" in " ".join(plan.split())
     assert (
         printed(capsys, "shoe", "plan", "ghost", "pegasus", "--pairs", "4", "--seed", "3") == plan
     )
@@ -162,9 +191,9 @@ def test_shoes_are_compared_and_a_trial_is_planned(runs: Path, capsys: Capture) 
     ("words", "said"),
     [
         (["shoe", "plan", "ghost"], "Two pairs are needed."),
-        (["shoe", "plan", "ghost", "ghost"], "A trial needs two pairs."),
+        (["shoe", "plan", "ghost", "ghost"], "Ghost is one pair, and two are needed."),
         (["shoe", "plan", "ghost", "pegasus", "--pairs", "0"], "--pairs 0 is no trial."),
-        (["shoe", "compare", "ghost"], "All pairs are compared: no words are needed."),
+        (["shoe", "compare", "ghost"], "Two pairs are needed. gaitpi shoe compare"),
     ],
 )
 def test_what_is_no_trial(words: list[str], said: str, runs: Path, capsys: Capture) -> None:

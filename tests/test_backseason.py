@@ -1,6 +1,7 @@
 """Seasons with something planted, and without: a few of those of ``calibration.backseason``."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,25 @@ def test_the_document_has_every_table() -> None:
         begin, end = f"<!-- {name}: begin -->\n|", f"|\n<!-- {name}: end -->"
         assert begin in text, name
         assert end in text, name
+
+
+def test_the_document_keeps_the_promise_of_the_issue() -> None:
+    """At most one season of twenty with a false difference, and what was planted is found."""
+    for name in ("false", "asked"):
+        found = [_shares(row) for row in _rows(name)]
+        assert [len(row) for row in found] == [3] * 5
+        assert max(map(max, found)) <= 5.0
+    for row in _rows("recovered"):
+        told, covered = _shares(row)
+        assert told <= 5.0 if "| none |" in row else told >= 95.0
+        assert covered >= 95.0
+
+
+def _rows(name: str) -> list[str]:
+    """The rows of a table of the document, without its head."""
+    table = DOCUMENT.read_text(encoding="utf-8").split(f"<!-- {name}: begin -->")[1]
+    return [row for row in table.split("<!-- ")[0].splitlines() if " % (" in row]
+
+
+def _shares(row: str) -> list[float]:
+    return [float(share) for share in re.findall(r"([0-9.]+) % \(", row)]

@@ -7,7 +7,9 @@ reader can judge; this is a net with small holes: whatever has such words is red
 looked at it and given the reason in ``ALLOWED``.
 
 Looked at are all strings in the syntax trees of the package but docstrings, which no user meets,
-with the parts of f-strings in one; its other files of text; README, CHANGELOG and docs.
+with the parts of f-strings and of sums in one; its other files of text, what a package index and
+systemd show, the drawings; README, CHANGELOG and docs. What stands in pieces in the code of the
+reports is looked at as the page has it (tests/review/report/test_pages.py).
 """
 
 import ast
@@ -31,7 +33,8 @@ CLAIMS: Final = {
     "load on a body part": rf"\b{_BODY}[- ](?:load|compression|stress|shear|strain|impact)\w*"
     rf"|\b(?:load|compression|stress|shear|strain) (?:on|in|of) (?:your |the )?{_BODY}\b",
     "loading rate": r"\bloading[- ]rates?\b|\bVILR\b|\bAVLR\b|\bimpact loading\b",
-    "posture": r"\bposture\w*|\b(?:good|bad|poor|proper|correct|perfect|ideal) form\b",
+    "posture": r"\bposture\w*"
+    r"|\b(?:good|bad|poor|proper|correct|perfect|ideal|better|worse)(?: \w+)? form\b",
     "180": r"\b180[ -]?(?:spm|steps?)\b|\bcadence (?:of |is )?180\b",
     "other runners": r"\bpercentile\w*|\b(?:other|most|elite|average|typical|many) runners\b"
     r"|\bpopulation\b|\bnorms?\b|\bnormative\b|\brank(?:ed|ing)?\b",
@@ -106,6 +109,8 @@ ALLOWED: Final[dict[tuple[str, str, str], str]] = {
 def strings(source: str) -> Iterator[str]:
     """Every string of a module but docstrings, f-strings with {} for what is put in."""
     tree = ast.parse(source)
+    sums = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    yield from (text for node in sums if (text := _sum(node)) is not None)
     documenting: set[int] = set()
     inside: set[int] = set()
     for node in ast.walk(tree):
@@ -122,6 +127,18 @@ def strings(source: str) -> Iterator[str]:
             if id(node) in left_out:
                 continue
             yield node.value
+
+
+def _sum(node: ast.AST) -> str | None:
+    """Text put together with ``+`` as it is read, {} for what is no string; None for no text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)):
+        return None
+    parts = [_sum(node.left), _sum(node.right)]
+    return None if parts == [None, None] else "".join(p or "{}" for p in parts)
 
 
 def claims(text: str) -> Iterator[str]:
@@ -147,6 +164,14 @@ def _read() -> Iterator[tuple[str, str]]:
         elif path.suffix in (".js", ".css", ".sql", ".toml", ".html"):
             for line in path.read_text(encoding="utf-8").splitlines():
                 yield place, line
+    beside = (
+        ROOT / "pyproject.toml",
+        *(ROOT / "systemd").glob("*"),
+        *(ROOT / "docs").glob("*.svg"),
+    )
+    for path in sorted(beside):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield str(path.relative_to(ROOT)), line
     for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))):
         # a sentence may be broken over lines
         for paragraph in re.split(r"\n\s*\n|\n(?=[-*|#])", path.read_text(encoding="utf-8")):
@@ -197,6 +222,7 @@ def test_every_exception_is_used() -> None:
         ("loading rate 60 BW/s", "loading rate"),
         ("good posture", "posture"),
         ("your form was poor form", "posture"),
+        ("keep a good running form", "posture"),
         ("aim for 180 spm", "180"),
         ("180 steps a minute", "180"),
         ("a cadence of 180", "180"),
@@ -218,6 +244,16 @@ def said(level: int) -> str:
 """
     hits = found_in(("gaitpi/new.py", one) for one in strings(module))
     assert [one.claim for one in hits].count(claim) == 2
+
+
+def test_a_claim_that_is_put_together_is_found() -> None:
+    module = 'said = "The load on the " + ("left " if n else "") + f"back is {n} N"\n'
+    module += 'words = "your sp" + "ine"\n'
+    hits = found_in(("gaitpi/new.py", one) for one in strings(module))
+    assert "spine" in [one.claim for one in hits]
+    module = 'said = "It cuts your " + name + " risk" if n else "lowers " + "the risk"\n'
+    hits = found_in(("gaitpi/new.py", one) for one in strings(module))
+    assert [one.claim for one in hits] == ["prevention"]
 
 
 def test_docstrings_are_not_for_users_and_ordinary_words_are_no_claims() -> None:
@@ -243,5 +279,8 @@ def test_the_whole_package_is_looked_at() -> None:
         ("gaitpi/review/report/report.css", "stroke"),
         ("docs/guide.md", "gaitpi"),
         ("README.md", "gaitpi"),
+        ("pyproject.toml", "description = "),
+        ("systemd/gaitpi.service", "Description="),
+        ("docs/terminal.svg", "cadence"),
     ):
         assert any(p == place and words in text for p, text in texts), place

@@ -454,6 +454,9 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     file.write(status(muted_s=FOR_GOOD_S - 60.0, counters={}))
     done = gaitpi(tmp_path, "status")
     assert "muted     for the rest of this run" in done.stdout
+    file.write(status(muted_s=FOR_GOOD_S - 60.0, resting="it hurt twice in this run", counters={}))
+    done = gaitpi(tmp_path, "status")
+    assert "muted     for the rest of this run: it hurt twice in this run" in done.stdout
     assert "faults    none" in done.stdout
     file.write(status(recorder_problem="the card is full", sensor=None))
     done = gaitpi(tmp_path, "status")

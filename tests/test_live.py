@@ -208,6 +208,13 @@ def test_the_coach_s_reason(rule: str, reason: str, words: str) -> None:
     assert coach(shown(MOMENT) | {"rule": rule, "reason": reason}).startswith(words)
 
 
+def test_cues_that_rest_for_the_run_say_why() -> None:
+    muted = {"rule": "quiet.mute", "reason": "muted, 86390 s to go"}
+    why = {"resting": "it hurt twice in this run"}
+    assert coach(shown(MOMENT) | muted | why) == "silent: it hurt twice in this run"
+    assert coach(shown(MOMENT) | why).startswith(coach(shown(MOMENT)))
+
+
 def test_what_is_not_known_is_said() -> None:
     lines = panel(shown(Live(state="waiting for a run", reason="")))
     assert lines[0] == "run      --:--  waiting for a run, unknown, 0 steps"

@@ -266,7 +266,7 @@ def _top_parser() -> Parser:
     parser = Parser(
         prog="gaitpi",
         usage="gaitpi [--config PATH] [COMMAND ...]",
-        description="A belt pack that helps runners keep a good running form.\n"
+        description="A belt pack for runners that cues cadence and lean, and keeps the log.\n"
         "Without a command: the last run in six lines, and what to do next.",
         epilog="\n".join(
             ["commands:", *lines, "", "'gaitpi COMMAND --help' explains one. Try: gaitpi demo"]

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     made = back.weeks(found.runs, found.found.sessions, found.journal.strength, today, args.weeks)
     about = back.mornings(found.runs, found.found.sessions)
     apart = diary.apart(found.found.sessions, found.journal.pains, since, today)
+    unsure = diary.unsure(found.found.sessions, found.journal, since, today)
     if args.json:
         print_json(
             {
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 "mornings_after_runs_beyond_ceiling": about.beyond.as_json(),
                 "mornings_after_other_runs": about.other.as_json(),
                 "pain_of_no_run": back.span(apart).as_json(),
+                "entries_of_unsure_day": unsure,
                 "simulated": found.found.simulated,
                 "damaged_journal_rows": found.journal.damaged,
                 "problems": list(found.problems),
@@ -74,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if found.journal.damaged:
         complain(f"{found.journal.damaged} damaged rows of the journal are left out.")
     first = min((s.day for s in found.found.sessions if s.dated), default=None)
-    words = [*back.table(made), *back.said(made, about, back.letters(made), first, apart)]
+    words = back.table(made)
+    words += back.said(made, about, back.letters(made), first, apart, unsure)
     if found.found.simulated:
         words.append(texts.LOAD_SIMULATED)
     if not clock_set:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitpi.cli import complain, print_json
-from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, row, say, since
+from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, rested, row, say, since
 from gaitpi.cli.pain import mark_json, pressed_words
 from gaitpi.errors import EXIT_OK, InputFileError, UsageError
 from gaitpi.journal import store, table, tell
@@ -89,6 +89,7 @@ def _moved(args: argparse.Namespace, desk: Desk, done: Done, nothing: str) -> in
     else:
         for change in done.rows:
             say(_sentence(tell.change(change, done.journal)))
+        say(rested(desk.journal, done.journal, desk.today))
     return ending(done.journal, desk.path)
 
 
@@ -166,6 +167,7 @@ def _import(args: argparse.Namespace, desk: Desk) -> int:
     else:
         back = " 'gaitpi journal --undo' takes all of it back." if done.rows else ""
         say(f"{new} new, {changed} changed, the rest was there.{back}")
+        say(rested(desk.journal, done.journal, desk.today))
     return ending(done.journal, desk.path)
 
 

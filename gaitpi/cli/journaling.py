@@ -13,8 +13,9 @@ import msgspec
 from gaitpi.cli import complain, load_config
 from gaitpi.config import runs_directory
 from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, UsageError
-from gaitpi.journal import days, store, tell
+from gaitpi.journal import days, store, tell, texts
 from gaitpi.journal.entries import AnyEntry
+from gaitpi.journal.rest import resting
 from gaitpi.journal.store import Change, Journal, Stamp
 from gaitpi.journal.when import When, find
 from gaitpi.plaintext import plain
@@ -83,6 +84,14 @@ def told(change: Change, journal: Journal) -> str:
     if change.before is None:
         return line
     return f"{line}; before: {tell.entry(change.before, journal)}"
+
+
+def rested(before: Journal, after: Journal, today: date) -> str:
+    """What a change means for the cues of the next run, in words; "" where nothing changes."""
+    was, now = resting(before, today), resting(after, today)
+    if was == now:
+        return ""
+    return texts.RESTED if now is None else texts.resting(*now)
 
 
 def ending(journal: Journal, path: Path) -> int:

@@ -279,6 +279,8 @@ def coach(live: Mapping[str, Any]) -> str:
         return f"{said}{mean}{_speaks(live)}"
     if rule == "metronome":
         return said
+    if rule == "quiet.mute" and (why := _text(live.get("resting"))):
+        return f"silent: {why}"  # for the whole run: there is nothing to go
     return f"silent: {said}"
 
 

@@ -5,7 +5,7 @@ import contextlib
 import re
 import textwrap
 import time
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises UsageError, RunFileError, EditFileError or JournalError.
     """
-    if args.id is None or not (_RUN.fullmatch(args.id) or _is_file(args.id)):
+    if args.id is None or _is_a_day(args) or not (_RUN.fullmatch(args.id) or _is_file(args.id)):
         return _on_a_day(args)
     if args.delete is not None and args.words:
         raise UsageError("A note and --delete are two things.", "Choose one.")
@@ -89,6 +89,18 @@ def run(args: argparse.Namespace) -> int:
         complain(damage(path, edits))
         return EXIT_PROBLEM
     return EXIT_OK
+
+
+def _is_a_day(args: argparse.Namespace) -> bool:
+    """Whether the first words are a day that begins as a run does: last night, last monday.
+
+    A text in quotes is one word of the command, and is never the end of a day.
+    """
+    if args.id != "last" or not args.words or " " in args.words[0]:
+        return False
+    from gaitpi.journal import days
+
+    return bool(days.leading(["last", *args.words], date.today())[0])
 
 
 def _is_file(text: str) -> bool:

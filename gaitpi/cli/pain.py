@@ -1,15 +1,16 @@
 """``gaitpi pain``: how much, where and when, in one line."""
 
 import argparse
+from datetime import timedelta
 from typing import Any, Final
 
 from gaitpi.cli import complain, print_json
-from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, row, say, since, told
+from gaitpi.cli.journaling import Desk, as_json, ending, open_desk, rested, row, say, since, told
 from gaitpi.errors import UsageError
 from gaitpi.journal import days, store, tell, texts, words
 from gaitpi.journal.entries import Moment, Pain
 from gaitpi.journal.marks import Mark, begun_on, marks
-from gaitpi.journal.rest import resting
+from gaitpi.journal.rest import Rest, resting, severe, worst
 from gaitpi.journal.store import Put
 from gaitpi.journal.when import When
 
@@ -28,6 +29,8 @@ EPILOG: Final = """examples:
 
 'gaitpi journal --undo' takes the last entry back."""
 
+JUST_S: Final = 6 * 3600.0
+"""A run that ended no longer ago is the one that is meant past midnight, s."""
 WEEKS: Final = 4
 """Weeks that are listed without ``--since``."""
 
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("How much it is was not said, from 0 (none) to 10.", words.PAIN_FORM)
     site = words.site(args.site) if args.site is not None else said.site
     moment = said.moment or _moment(when)
-    if moment == "morning" and when.run and not when.morning:
+    if moment == "morning" and when.run and not when.by_day:
         raise UsageError(
             "The morning of a run may be the one before it or the one after.",
             "Say the day: gaitpi pain 3 yesterday morning",
@@ -64,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     entry = Pain(**desk.base(when), level=said.level, site=site, moment=moment, run=run_id)
     done = store.change(desk.path, lambda journal: [Put(entry, _again(journal, entry))], desk.now)
     change = done.rows[0]
-    more = texts.pain(entry.level)
+    mine = Rest(entry.level, entry.site, entry.day, entry.sure)
+    rests = mine in severe(done.journal) and worst([mine], desk.today) is not None
+    more = texts.pain(entry.level, rests=rests, sure=entry.sure)
     if args.json:
         print_json(
             {
@@ -75,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        say(told(change, done.journal), when.doubt, *more)
+        over = rested(desk.journal, done.journal, desk.today)
+        say(told(change, done.journal), when.doubt, *more, over if over == texts.RESTED else "")
     return ending(done.journal, desk.path)
 
 
@@ -87,10 +93,16 @@ def _moment(when: When) -> Moment:
 
 
 def _only_run(desk: Desk, when: When, moment: Moment) -> str:
-    """The run of a pain during or after one: that of the day, if there was one alone."""
+    """The run of a pain during or after one: that of the day, if there was one alone.
+
+    Who enters it past midnight without a day may mean the run of last evening.
+    """
     if moment not in ("during", "after") or not when.sure:
         return ""
     ran = begun_on(desk.directory, when.date)
+    if not ran and not when.by_day:
+        before = when.date - timedelta(days=1)
+        ran = begun_on(desk.directory, before, until_s=desk.now.wall_s - JUST_S)
     return ran[0] if len(ran) == 1 else ""
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from gaitpi.cli import complain
 from gaitpi.errors import GaitpiError
 from gaitpi.journal import NAME
 
@@ -17,10 +16,13 @@ def resting(directory: Path) -> tuple[str, str]:
         return "", ""
     from gaitpi.journal import days, rest, store, texts
 
+    # the belt does as much: where it cannot be known it is silent
+    now = store.stamp()
     try:
         journal = store.load(path)
     except GaitpiError as error:
-        complain(str(error))
-        return "", ""
-    found = rest.resting(journal, days.today(store.stamp()))
+        return texts.resting_not_known(str(error)), texts.SEE
+    if rest.unknown(journal, now.wall_s):
+        return texts.resting_not_known(f"A row of {NAME} is damaged."), texts.SEE
+    found = rest.resting(journal, days.today(now))
     return ("", "") if found is None else (texts.resting(*found), texts.SEE)

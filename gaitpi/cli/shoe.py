@@ -16,6 +16,7 @@ from gaitpi.journal.entries import KM_MAX, NAME_MAX, Shoe, Use, Worn, is_text
 from gaitpi.journal.store import Journal, Put
 from gaitpi.journal.words import nearest
 from gaitpi.runs.reader import RunEntry, list_runs
+from gaitpi.runs.view import as_edited
 
 HELP: Final = (
     "Keep pairs of shoes: add one, say which is in use from now on (or from a day), retire one, say"
@@ -29,7 +30,8 @@ EPILOG: Final = """examples:
   gaitpi shoe run last ghost
   gaitpi shoe run last unknown
   gaitpi shoe retire ghost
-  gaitpi shoe compare           how you ran in each, side by side
+  gaitpi shoe compare           how you ran in each, against the others
+  gaitpi shoe compare ghost pegasus    of these two alone
   gaitpi shoe plan ghost pegasus    a fair trial of two
   gaitpi shoe
 
@@ -94,12 +96,19 @@ def _trial(args: argparse.Namespace) -> int:
     from gaitpi.cli import shoetrial
 
     desk = open_desk(args)
-    if args.action.lower() == "compare":
-        if args.words:
-            raise UsageError("All pairs are compared: no words are needed.", "gaitpi shoe compare")
-        return shoetrial.compare(args, desk)
     journal = desk.journal
-    a, b = shoetrial.two(args.words, lambda words: journal.shoes[_which(words, journal)].name)
+    comparing = args.action.lower() == "compare"
+    if comparing and not args.words:
+        return shoetrial.compare(args, desk)
+    a, b = shoetrial.two(
+        args.words, lambda words: journal.shoes[_which(words, journal)].name, args.action.lower()
+    )
+    if a == b:
+        raise UsageError(
+            f"{a} is one pair, and two are needed.", f"gaitpi shoe {args.action.lower()} NAME NAME"
+        )
+    if comparing:
+        return shoetrial.compare(args, desk, (a, b))
     return shoetrial.plan(args, desk, a, b)
 
 
@@ -122,7 +131,7 @@ def _add(args: argparse.Namespace, desk: Desk) -> tuple[store.Done, str]:
                 f"{there[0][1].name} is there already.", "Another pair of it needs another name."
             )
         new = secrets.token_hex(5)
-        puts = [Put(Shoe(**base, name=name, km=args.km or 0.0), new)]
+        puts = [Put(Shoe(**base, name=name, km=args.km), new)]
         if journal.in_use(desk.now.wall_s).shoe is None:
             puts.append(Put(Use(**base, shoe=new, from_s=base["entered_s"])))
         return puts
@@ -285,7 +294,8 @@ def _list(args: argparse.Namespace) -> int:
     for name, shoe in journal.shoes.items():
         mark = "*" if name == used else " "
         runs = ran.get(name, ())
-        begin = f"{mark:<2}{shoe.day:<12}{len(runs):>5}{_steps(runs):>10,}{shoe.km:>11g}  "
+        before = "-" if shoe.km is None else f"{shoe.km:g}"
+        begin = f"{mark:<2}{shoe.day:<12}{len(runs):>5}{_steps(runs):>10,}{before:>11}  "
         gone = f" (retired {shoe.retired})" if shoe.retired else ""
         print("\n".join(row(begin, shoe.name + gone)))
     without = len(ran.get("", ()))
@@ -296,9 +306,9 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _runs(directory: Path, journal: Journal) -> dict[str, list[RunEntry]]:
-    """The runs of each pair, by the name of its entry; "" those of none that is known."""
+    """The real runs of each pair, as they were trimmed, by its name; "" those of none."""
     found: dict[str, list[RunEntry]] = {}
-    for entry in list_runs(directory):
+    for entry in as_edited(list_runs(directory), directory):
         if entry.started is None or entry.totals is None or entry.recording:
             continue
         wearing = journal.worn(entry.run_id, entry.started.timestamp())
@@ -307,4 +317,6 @@ def _runs(directory: Path, journal: Journal) -> dict[str, list[RunEntry]]:
 
 
 def _steps(runs: Sequence[RunEntry]) -> int:
-    return sum(one.totals.running_steps for one in runs if one.totals is not None)
+    """Running steps; of a run that was split, those of its parts."""
+    parts = [part for one in runs for part in one.parts or (one,)]
+    return sum(part.totals.running_steps for part in parts if part.totals is not None)

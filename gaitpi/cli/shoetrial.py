@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gaitpi.cli import complain, print_json
@@ -18,17 +18,22 @@ from gaitpi.review.shoes import MOST_PAIRS, Contrast, Need, Pair, Trial
 _NAME: Final = 24
 
 
-def compare(args: argparse.Namespace, desk: Desk) -> int:
-    """Print what was run in each pair, and every comparison that can be made."""
+def compare(args: argparse.Namespace, desk: Desk, only: tuple[str, str] | None = None) -> int:
+    """Print what was run in each pair, and every comparison that can be made.
+
+    ``only`` two pairs: of the runs in these alone, with one another.
+    """
     found = _read(desk)
-    pairs = shoes.pairs(found.runs)
-    made = shoes.compare(found.runs)
+    runs = [run for run in found.runs if only is None or run.shoe in only]
+    pairs = shoes.pairs(runs)
+    made = shoes.compare(runs)
     if args.json:
         print_json(
             {
                 "pairs": [_pair_json(pair, desk) for pair in pairs.values()],
                 "comparisons": [one.as_json() for one in made],
                 "simulated": found.found.simulated,
+                "older_runs_not_read": found.found.others,
             }
         )
         return ending(found.journal, desk.path)
@@ -41,7 +46,7 @@ def compare(args: argparse.Namespace, desk: Desk) -> int:
         print(plain(_pair_row(pair)))
     if not made:
         print()
-        say("There is one pair: nothing to compare it with.")
+        say("There are runs in one pair alone: nothing to compare it with.")
     for title in dict.fromkeys((one.shoe, one.other) for one in made):
         rows = [one for one in made if (one.shoe, one.other) == title]
         print()
@@ -51,6 +56,8 @@ def compare(args: argparse.Namespace, desk: Desk) -> int:
     if made:
         print()
         say(*texts.shoes(by_speed=any(one.alike == "speed" for one in made)))
+    if found.found.others:
+        say(f"The newest {len(found.found.forms)} runs; {found.found.others} older are not read.")
     if found.found.simulated:
         say(texts.LOAD_SIMULATED)
     return ending(found.journal, desk.path)
@@ -98,8 +105,6 @@ def _contrast_rows(one: Contrast) -> list[str]:
 
 def plan(args: argparse.Namespace, desk: Desk, a: str, b: str) -> int:
     """Print a trial of two pairs. Raises UsageError for a number of pairs of runs that is none."""
-    if a == b:
-        raise UsageError("A trial needs two pairs.", "gaitpi shoe plan ghost pegasus")
     if args.pairs is not None and not 1 <= args.pairs <= MOST_PAIRS:
         raise UsageError(
             f"--pairs {args.pairs} is no trial.", f"Give a number from 1 to {MOST_PAIRS}."
@@ -124,7 +129,7 @@ def plan(args: argparse.Namespace, desk: Desk, a: str, b: str) -> int:
     for k in range(number):
         print(plain(f"{k + 1:>4}  {made.order[2 * k]}, then {made.order[2 * k + 1]}"))
     print()
-    say(*texts.SHOE_TRIAL)
+    say(*texts.shoe_trial(a, b))
     return ending(found.journal, desk.path)
 
 
@@ -159,15 +164,26 @@ def _need_json(need: Need) -> dict[str, Any]:
     }
 
 
-def two(words: Sequence[str], which: Any) -> tuple[str, str]:
+def two(
+    words: Sequence[str], which: Callable[[Sequence[str]], str], action: str
+) -> tuple[str, str]:
     """The two pairs that are named by ``words``, split where both halves name one.
 
-    ``which`` gives the name of the pair of some words, or raises UsageError.
+    ``which`` gives the name of the pair of some words, or raises UsageError; ``action`` is what
+    they are named for.
     """
     flat = [part for text in words for part in text.split() if part.lower() not in ("and", "with")]
+    unknown: UsageError | None = None
     for end in range(1, len(flat)):
         try:
-            return which(flat[:end]), which(flat[end:])
-        except UsageError:
+            first = which(flat[:end])
+        except UsageError as error:
+            unknown = unknown or error
             continue
-    raise UsageError("Two pairs are needed.", "gaitpi shoe plan ghost pegasus")
+        try:
+            return first, which(flat[end:])
+        except UsageError as error:
+            unknown = error
+    if unknown is not None:
+        raise unknown
+    raise UsageError("Two pairs are needed.", f"gaitpi shoe {action} ghost pegasus")

@@ -12,6 +12,7 @@ from typing import Any
 from gaitpi import faults
 from gaitpi.ble.readings import STALE_S
 from gaitpi.cli import complain, load_config, print_json
+from gaitpi.cli.resting import resting
 from gaitpi.config import runs_directory
 from gaitpi.device import status as device
 from gaitpi.device.controls import FOR_GOOD_S, span
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     status = device.find()
     problem = _problem(status)
     storage, last = _storage(folder), _last_run(folder)
+    rests, _ = resting(folder)
     if args.json:
         print_json(
             {
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
                 "status": status,
                 "storage": storage,
                 "last_run": last,
+                "cues_rest": rests or None,
             }
         )
     else:
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
             _print_rows(_live_rows(status))
         free = f"{storage['free_bytes'] / 1e9:.1f} GB free for runs in {storage['directory']}"
         _print_rows([("last run", last or "none yet"), ("storage", free)])
+        _print_rows([("pain", rests)] if rests else [])
         if problem:
             complain(f"{problem} {START}")
     failed = problem or (status is not None and status.recorder_problem)
@@ -86,7 +90,7 @@ def _live_rows(status: device.Status) -> list[tuple[str, str]]:
         ("coach", status.coach or "has said nothing"),
         ("run", status.run_id or ("none yet" if status.waiting else "not recording")),
         *_radio(status),
-        *([("muted", _muted(status.muted_s))] if status.muted_s > 0 else []),
+        *([("muted", _muted(status))] if status.muted_s > 0 or status.resting else []),
         *([("recorder", status.recorder_problem)] if status.recorder_problem else []),
         *([("control", status.control)] if status.control else []),
         ("faults", _faults(status.counters | status.recorder)),
@@ -135,10 +139,12 @@ def _link(link: LinkStatus, late_s: float) -> str:
     return f"{words}. {link.words}" if link.words else words
 
 
-def _muted(seconds: float) -> str:
-    if seconds > FOR_GOOD_S / 2:
+def _muted(status: device.Status) -> str:
+    if status.resting:
+        return f"for the rest of this run: {status.resting}"
+    if status.muted_s > FOR_GOOD_S / 2:
         return "for the rest of this run"
-    return f"for another {span(seconds)}; 'gaitpi mute off' ends it"
+    return f"for another {span(status.muted_s)}; 'gaitpi mute off' ends it"
 
 
 def _faults(counters: Mapping[str, int]) -> str:

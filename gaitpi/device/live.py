@@ -42,9 +42,10 @@ class Live(Struct, frozen=True, kw_only=True):
     sample; ``lean_deg`` over both feet. ``metric`` is what the coach speaks about, ``value`` its
     mean that is compared with ``band``, ``rule`` and ``reason`` why it is silent ("ready": it
     watches; "listening": there is no target). ``cadence_band`` (spm) and ``lean_band`` (deg) are
-    None where none is known. ``muted_s`` how long the runner's own mute still lasts. ``gaps``,
-    ``gap_s`` (lost, s), ``clipped`` (samples), ``steps`` and ``cues`` are of this run, ``counters``
-    faults by name since the daemon started. ``queued_s`` samples that wait for the card, s;
+    None where none is known. ``muted_s`` how long the runner's own mute still lasts; ``resting``
+    why cues rest for the whole run ("" = they do not). ``gaps``, ``gap_s`` (lost, s), ``clipped``
+    (samples), ``steps`` and ``cues`` are of this run, ``counters`` faults by name since the daemon
+    started. ``queued_s`` samples that wait for the card, s;
     ``recorder_problem`` is "" when all is well; ``radio`` as in the status.
     """
 
@@ -63,6 +64,7 @@ class Live(Struct, frozen=True, kw_only=True):
     rule: str = ""
     reason: str = ""
     muted_s: float = 0.0
+    resting: str = ""
     belt: int = 0
     last_cue: LiveCue | None = None
     steps: int = 0
@@ -109,6 +111,7 @@ class Seen:
         state: str,
         run_id: str | None,
         muted_until_s: float,
+        resting: str,
         belt: int,
         steps: int,
         cues: int,
@@ -139,6 +142,7 @@ class Seen:
             rule=thought.rule,
             reason=thought.reason,
             muted_s=max(0.0, muted_until_s - max(0.0, pipeline.moment_s)),
+            resting=resting,
             belt=belt,
             last_cue=None
             if cue is None

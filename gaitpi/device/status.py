@@ -55,10 +55,10 @@ class Status(Struct, frozen=True, kw_only=True):
     being recorded; ``coach`` the coach's last word; ``belt`` 0 unknown, 1 steady, 2 loose, 3 moved;
     ``worn`` which way round the pack is, empty until known.
     Unknown numbers are None (NaN is written as null). ``waiting``: there is no run and one begins
-    by itself. ``muted_s``: how long the runner's own mute still lasts, s; ``recorder`` what went
-    wrong with the run file of this run, by name, as ``counters``; ``control`` why the control
-    socket cannot be used, empty when it can. ``radio`` strap and foot pod, None where nothing is
-    told of either.
+    by itself. ``muted_s``: how long the runner's own mute still lasts, s; ``resting`` why cues rest
+    for the whole of the run, "" where they do not; ``recorder`` what went wrong with the run file
+    of this run, by name, as ``counters``; ``control`` why the control socket cannot be used, empty
+    when it can. ``radio`` strap and foot pod, None where nothing is told of either.
     """
 
     pid: int
@@ -80,6 +80,7 @@ class Status(Struct, frozen=True, kw_only=True):
     belt: int = 0
     worn: str = ""
     muted_s: float = 0.0
+    resting: str = ""
     recorder: dict[str, int] = {}
     control: str = ""
     radio: RadioStatus | None = None

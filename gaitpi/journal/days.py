@@ -93,6 +93,8 @@ def _at(words: list[str], today: date) -> tuple[date, int, bool, bool] | None:
         return today, 2, False, then[0] == "morning"
     if first == "last" and then[0] in ("night", "evening"):
         return today - timedelta(days=1), 2, False, False
+    if first == "last" and then[0] in ("week", "month", "year"):
+        raise UsageError(f"'last {then[0]}' is no day.", FORM)
     if first == "last" and (weekday := _weekday(then[0])) is not None:
         part = then[1] in _PARTS
         back = (today.weekday() - weekday) % 7 or 7
@@ -110,19 +112,26 @@ def _counted(first: str, then: list[str], today: date) -> tuple[date, int, bool,
     if short and then[0] == "ago":
         number, unit, length = int(short[1]), short[2], 2
     elif then[0] in _UNITS and then[1] == "ago" and (first.isdecimal() or first in _NUMBERS):
-        number, unit, length = _NUMBERS.get(first) or int(first[:6]), then[0], 3
+        number, unit, length = _NUMBERS.get(first) or int(first[:10]), then[0], 3
     else:
         return None
+    words = " ".join([first, *then][:length])
     try:
-        return today - timedelta(days=number * _UNITS[unit]), length, False, False
+        day = today - timedelta(days=number * _UNITS[unit])
     except OverflowError as error:
-        raise UsageError(f"{' '.join([first, *then]).strip()!r} is no day.", FORM) from error
+        raise UsageError(f"{words!r} is no day.", FORM) from error
+    if not is_day(day.isoformat()):
+        raise UsageError(f"{words!r} is too far away.", FORM)
+    return day, length, False, False
 
 
 def _dated(first: str, then: list[str]) -> tuple[date, int, bool, bool] | None:
     """A date in ISO order; another order is refused, since nobody knows which is the month."""
     if _OTHER.fullmatch(first) and not _is_level(first):
-        raise UsageError(f"{first!r} can be read in two ways.", "Write a date as 2026-05-03.")
+        raise UsageError(
+            f"{first!r} can be read in two ways.",
+            "Write a date as 2026-05-03, and a level or minutes as a whole number.",
+        )
     found = _DATE.fullmatch(first)
     if found is None:
         return None

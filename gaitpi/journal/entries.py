@@ -103,10 +103,13 @@ class Strength(Entry, frozen=True, kw_only=True, tag="strength"):
 
 
 class Shoe(Entry, frozen=True, kw_only=True, tag="shoe"):
-    """A pair: ``km`` it had run before; ``retired`` the day from which it is not worn ("" = is)."""
+    """A pair: ``km`` it had run before (None = not said).
+
+    ``retired`` the day from which it is not worn ("" = is).
+    """
 
     name: str
-    km: float = 0.0
+    km: float | None = None
     retired: str = ""
 
     @property
@@ -115,7 +118,7 @@ class Shoe(Entry, frozen=True, kw_only=True, tag="shoe"):
         return (
             super().sane
             and is_text(self.name, NAME_MAX)
-            and 0.0 <= self.km <= KM_MAX
+            and (self.km is None or 0.0 <= self.km <= KM_MAX)
             and (not self.retired or is_day(self.retired))
         )
 

@@ -5,6 +5,7 @@ who trims the walk home, or deletes a run, has the marks of it gone as well.
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -50,7 +51,7 @@ def marks(
 
 def _before(path: Path, since: date) -> bool:
     """Whether the file was last written long before that day began anywhere."""
-    with contextlib.suppress(OSError, OverflowError):
+    with contextlib.suppress(OSError, OverflowError, ValueError):  # of the year 1: all of them
         first = datetime(since.year, since.month, since.day).timestamp()
         return path.stat().st_mtime < first - 2 * _DAY_S
     return False
@@ -67,16 +68,20 @@ def _of(path: Path) -> list[Mark]:
         return [Mark(run.run_id, t, started + timedelta(seconds=t)) for t in times]
 
 
-def begun_on(directory: Path, day: date) -> list[str]:
+def begun_on(directory: Path, day: date, *, until_s: float = -math.inf) -> list[str]:
     """Ids of the runs of a folder that began on that local day, oldest first.
 
-    Simulated ones, and those that cannot be read, are left out.
+    ``until_s``: only those that lasted until then or longer (since 1970). Simulated ones, and those
+    that cannot be read, are left out.
     """
     found = []
     for path in files_in(directory):
         if _before(path, day):
             continue
         with contextlib.suppress(RunFileError), opened(path) as run:
-            if not run.virtual and run.began.date() == day:
-                found.append((run.began.timestamp(), run.run_id))
+            began_s = run.began.timestamp()
+            if run.virtual or run.began.date() != day:
+                continue
+            if until_s == -math.inf or began_s + run.totals().duration_s >= until_s:
+                found.append((began_s, run.run_id))
     return [run_id for _, run_id in sorted(found)]

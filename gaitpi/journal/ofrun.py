@@ -9,8 +9,12 @@ from gaitpi.runs.reader import RunReader, clock
 
 
 def pains(journal: store.Journal, run_id: str, day: str) -> list[Pain]:
-    """The pains entered for a run, and those of its day that no run was named for."""
-    return [one for one in journal.pains if one.run == run_id or (one.day == day and not one.run)]
+    """The pains entered for a run, and those surely of its day that no run was named for."""
+    return [
+        one
+        for one in journal.pains
+        if one.run == run_id or (one.day == day and one.sure and not one.run)
+    ]
 
 
 def next_step(run: RunReader) -> str:

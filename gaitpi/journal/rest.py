@@ -2,7 +2,8 @@
 
 From ``STOP_LEVEL`` on they rest in the next runs, until a lower pain of the same place (or of
 none) is entered for then or later, for ``REST_DAYS`` at most. What is not known does not end it: a
-day without an entry is no day without pain, and a clock that was never set lets no days pass.
+day without an entry is no day without pain, and a clock that was never set lets no days pass. Nor
+do days pass for a pain whose day is not sure: the clock may be set a minute later, and be weeks on.
 """
 
 from collections.abc import Sequence
@@ -19,11 +20,12 @@ _WEEK_S: Final = REST_DAYS * 86_400.0
 
 
 class Rest(NamedTuple):
-    """The pain that has cues rest."""
+    """The pain that has cues rest; not ``sure``: of a day that was taken from a wrong clock."""
 
     level: int
     site: str
     day: str
+    sure: bool = True
 
 
 def resting(journal: Journal, today: date) -> Rest | None:
@@ -33,7 +35,11 @@ def resting(journal: Journal, today: date) -> Rest | None:
 
 def worst(rests: Sequence[Rest], today: date) -> Rest | None:
     """The worst that is not over on that day, the newest of these; None when there is none."""
-    young = [one for one in rests if (today - date.fromisoformat(one.day)).days < REST_DAYS]
+    young = [
+        one
+        for one in rests
+        if not one.sure or (today - date.fromisoformat(one.day)).days < REST_DAYS
+    ]
     return max(young, key=lambda one: (one.level, one.day), default=None)
 
 
@@ -44,7 +50,7 @@ def severe(journal: Journal) -> list[Rest]:
         entered[change.name] = change.number
     pains = [(entered[name], pain) for name, pain in journal.named(Pain)]
     return [
-        Rest(pain.level, pain.site, pain.day)
+        Rest(pain.level, pain.site, pain.day, pain.sure)
         for number, pain in pains
         if pain.level >= STOP_LEVEL and not any(_ends(*other, number, pain) for other in pains)
     ]
@@ -54,6 +60,10 @@ def _ends(number: int, lower: Pain, severe_number: int, severe: Pain) -> bool:
     """Whether the entry ``lower`` says that ``severe`` is over."""
     if lower.level >= STOP_LEVEL or (lower.site and severe.site and lower.site != severe.site):
         return False
+    if not (lower.sure and severe.sure):
+        # of two days of which one is not known that which was entered later is later, but not one
+        # that is said by its date to be before
+        return number > severe_number and (not lower.sure or lower.day >= severe.day)
     if lower.day != severe.day:
         return lower.day > severe.day
     first, then = _ORDER[severe.moment], _ORDER[lower.moment]

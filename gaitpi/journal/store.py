@@ -374,12 +374,18 @@ def _add(
     for number, (act, of, name, entry) in enumerate(new, batch):
         if not is_name(name) or (entry is not None and not entry.sane):
             raise ValueError(f"{name!r} is no entry that can be meant: {entry}")
-        body = None if entry is None else msgspec.json.encode(entry).decode()
+        body = None if entry is None else _body(entry)
         values = (number, batch, act, of or None, name, body, *now)
         db.execute(_SQL_ADD, (*values, _crc(values)))
         added.append(Change(number, batch, act, of, name, state.get(name), entry, now))
         state[name] = entry
     return Done(Journal((*journal.rows, *added)), added)
+
+
+def _body(entry: AnyEntry) -> str:
+    """An entry as kept. What was not said is left out: an older gaitpi reads it as well."""
+    fields: Mapping[str, Any] = msgspec.to_builtins(entry)
+    return msgspec.json.encode({k: v for k, v in fields.items() if v is not None}).decode()
 
 
 def _fill(db: sqlite3.Connection) -> None:

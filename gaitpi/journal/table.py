@@ -16,9 +16,13 @@ from typing import Any, Final, cast
 import msgspec
 
 from gaitpi.errors import UsageError
+from gaitpi.journal import days
 from gaitpi.journal.entries import (
     LEVEL_MAX,
+    MINUTES_MAX,
     MOMENTS,
+    NAME_MAX,
+    TEXT_MAX,
     AnyEntry,
     Moment,
     Note,
@@ -29,6 +33,9 @@ from gaitpi.journal.entries import (
     Worn,
     is_day,
     is_name,
+    is_run,
+    is_text,
+    is_word,
 )
 from gaitpi.journal.store import Journal, Put, Stamp
 from gaitpi.plaintext import FORMULA
@@ -124,6 +131,7 @@ def _unguarded(cell: str) -> str:
 def puts(raw: bytes, journal: Journal, now: Stamp) -> list[Put]:
     """What a table adds to ``journal`` or changes in it. Raises UsageError with the bad lines."""
     lines = _lines(raw)
+    clock = not days.doubt(now, journal)
     bad: list[str] = []
     names: dict[str, list[str]] = {}
     for shoe_name, shoe in journal.shoes.items():
@@ -134,11 +142,17 @@ def puts(raw: bytes, journal: Journal, now: Stamp) -> list[Put]:
     for number, line in sorted(lines, key=lambda item: _kind(item[1]) != "shoe"):
         try:
             entry = _entry(line, now, names, journal, found)
+            if clock and not line.get("entered") and entry.sure and entry.date > days.today(now):
+                raise ValueError(f"{entry.day} is still to come")
             name = line.get("id", "") or _name_of(entry, times)
             if not is_name(name):
                 raise ValueError(f"id {name[:20]!r} is no name of an entry")
             if name in found:
                 raise ValueError(f"it has the id of line {found[name][0]}")
+            there = journal.entries.get(name)
+            if there is not None and type(there) is not type(entry):
+                was = there.__struct_config__.tag
+                raise ValueError(f"id {name[:20]!r} is that of a {was} in the journal")
         except ValueError as error:
             bad.append(f"line {number}: {error}")
             continue
@@ -252,11 +266,13 @@ def _entry(
         )
     elif kind == "strength":
         sets = line.get("sets") and int(_value(line, "sets", 1, 999, whole=True))
-        minutes = line.get("minutes") and _value(line, "minutes", 0, 1440)
+        minutes = _value(line, "minutes", 0, MINUTES_MAX) if line.get("minutes") else None
+        if minutes == 0:
+            raise ValueError("minutes 0 is no session; where it is not known the cell is empty")
         what = line.get("what", "").lower()
-        entry = Strength(**base, what=what, minutes=minutes or None, sets=sets or None)
+        entry = Strength(**base, what=what, minutes=minutes, sets=sets or None)
     elif kind == "shoe":
-        km = _value(line, "km", 0, 100_000) if line.get("km") else 0.0
+        km = _value(line, "km", 0, 100_000) if line.get("km") else None
         retired = _day(line["retired"], "retired") if line.get("retired") else ""
         entry = Shoe(**base, name=line.get("shoe", ""), km=km, retired=retired)
     elif kind == "note":
@@ -286,10 +302,16 @@ _USED: Final = {
 def _first_wrong(line: Line, kind: str) -> str:
     """What of the line is most likely wrong."""
     for column in _USED[kind]:
-        if column in ("what", "shoe", "text", "run", "site") and (
-            not line.get(column) or len(line[column]) > 40 or not line[column].isprintable()
+        cell = line.get(column, "")
+        if column in ("what", "site") and not is_word(cell.lower()) and (cell or kind != "pain"):
+            return f"{column} {cell[:20]!r} is not words joined by hyphens, as lower-left"
+        if column == "run" and not is_run(cell) and (cell or kind != "pain"):
+            return f"run {cell[:20]!r} is no id of a run"
+        if (column == "shoe" and kind == "shoe" and not is_text(cell, NAME_MAX)) or (
+            column == "text" and not is_text(cell, TEXT_MAX)
         ):
-            return f"{column} {line.get(column, '')[:20]!r} cannot be one"
+            most = NAME_MAX if column == "shoe" else TEXT_MAX
+            return f"{column} {cell[:20]!r} is not one line of 1 to {most} signs"
     return "a value is out of range"
 
 

@@ -19,7 +19,7 @@ def _entry(one: AnyEntry, journal: Journal) -> str:
         case Strength():
             return f"strength {one.what}{amount(one)}"
         case Shoe():
-            km = f", {one.km:g} km before" if one.km else ""
+            km = f", {one.km:g} km before" if one.km is not None else ""
             gone = f", retired {one.retired}" if one.retired else ""
             return f"pair {one.name}{km}{gone}"
         case Use():

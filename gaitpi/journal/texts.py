@@ -52,14 +52,15 @@ REST_DAYS: Final = 7
 """So long cues rest after a level of ``STOP_LEVEL`` when no lower one is entered, days."""
 
 
-def pain(level: int) -> list[str]:
-    """What is said to a level that was entered, a sentence each; nothing up to 3."""
-    if level >= STOP_LEVEL:
-        return [
-            f"Cues rest until you enter a pain below {STOP_LEVEL}, for {REST_DAYS} days at most.",
-            RULE,
-            SEE,
-        ]
+def pain(level: int, *, rests: bool = True, sure: bool = True) -> list[str]:
+    """What is said to a level that was entered, a sentence each; nothing up to 3.
+
+    Not ``rests``: it was long ago, or a lower one of later was entered before. Not ``sure``: of a
+    day that was taken from a wrong clock.
+    """
+    if level >= STOP_LEVEL and rests:
+        end = _end(sure)
+        return [f"Cues rest until you enter a pain below {STOP_LEVEL}{end}.", RULE, SEE]
     return [RULE, SEE] if level >= EASE_LEVEL else []
 
 
@@ -70,22 +71,36 @@ def marks(number: int) -> list[str]:
     return [f"You felt it {number} times in one run: cues rested from the second on.", RULE, SEE]
 
 
-def rests(level: int, site: str, day: str) -> str:
+RESTED: Final = "No pain has cues rest any more: the next run has them again."
+"""What is said when that is over."""
+
+
+def resting_not_known(problem: str) -> str:
+    """That cues rest in a run of now, since it is not known whether they should."""
+    return f"Cues rest: whether a pain asks for it is not known. {problem}"
+
+
+def _end(sure: bool) -> str:
+    """When rest ends by itself."""
+    return f", for {REST_DAYS} days at most" if sure else " (its day is not sure: no days count)"
+
+
+def rests(level: int, site: str, day: str, sure: bool = True) -> str:
     """Why cues rest in a run: kept in its file, and told by ``why``."""
     where = f" ({site})" if site else ""
-    return f"pain {level}{where} was entered for {day}"
+    return f"pain {level}{where} was entered for {day}{'' if sure else '?'}"
 
 
 NOT_KNOWN: Final = "the journal cannot be read, so whether a pain asks for it is not known"
 """Why cues rest in a run where that is so."""
 
 
-def resting(level: int, site: str, day: str) -> str:
+def resting(level: int, site: str, day: str, sure: bool = True) -> str:
     """That they would rest in a run of now."""
     where = f" ({site})" if site else ""
     return (
-        f"Cues rest, because of pain {level}{where} of {day}: until you enter one below"
-        f" {STOP_LEVEL} of that place, for {REST_DAYS} days at most."
+        f"Cues rest, because of pain {level}{where} of {day}{'' if sure else '?'}: until you enter"
+        f" one below {STOP_LEVEL} of that place{_end(sure)}."
     )
 
 
@@ -128,12 +143,16 @@ BACK_FIRST: Final = "In your first 30 days a ceiling rests on the few runs there
 BACK_FEW: Final = "Too few to say more."
 BACK_COUNTED: Final = "Counted, not explained."
 SHOES_NONE: Final = "No run in a pair that is known. Say which: gaitpi shoe run last NAME"
-SHOE_TRIAL: Final = (
-    "The same route, surface and kind of run for both, at an easy pace, the belt in the same place;"
-    " nothing else new meanwhile, and no run beyond 'gaitpi load'. Stop where it hurts.",
-    "Before each run: gaitpi shoe use NAME. On the next morning: gaitpi pain LEVEL morning. At the"
-    " end: gaitpi shoe compare",
-)
+
+
+def shoe_trial(a: str, b: str) -> list[str]:
+    """What has to be said below a plan to try the pairs ``a`` and ``b``."""
+    return [
+        "The same route, surface and kind of run for both, at an easy pace, the belt in the same"
+        " place; nothing else new meanwhile, and no run beyond 'gaitpi load'. Stop where it hurts.",
+        "Before each run: gaitpi shoe use NAME. On the next morning: gaitpi pain LEVEL morning. At"
+        f" the end: gaitpi shoe compare {a} {b}",
+    ]
 
 
 def shoes(*, by_speed: bool) -> list[str]:

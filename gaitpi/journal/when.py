@@ -16,6 +16,7 @@ from gaitpi.journal import days
 from gaitpi.journal.store import Journal, Stamp
 from gaitpi.runs.reader import newest, resolve
 from gaitpi.runs.view import opened
+from gaitpi.targetfile import CLOCK_SET_S
 
 _RUN: Final = re.compile(r"last(-[0-9]{1,4})?|[0-9]{8}-[0-9]{6}[0-9a-z-]*(\.gaitpi)?")
 """A run by its name; the beginning of an id has at least its date and time."""
@@ -25,7 +26,8 @@ class When(NamedTuple):
     """``day`` as kept, ``sure`` of it, of the run ``run`` ("" = none), which began at ``began_s``.
 
     ``said`` a day or a run was named; ``morning``: of it; ``doubt`` why the day is not sure, in a
-    sentence ("" = it is); ``rest`` the words left over.
+    sentence ("" = it is); ``rest`` the words left over; ``by_day`` a day was named, with a run or
+    without.
     """
 
     day: str
@@ -36,6 +38,7 @@ class When(NamedTuple):
     morning: bool
     doubt: str
     rest: list[str]
+    by_day: bool = False
 
     @property
     def date(self) -> date:
@@ -55,11 +58,16 @@ def find(words: Sequence[str], directory: Path, journal: Journal, now: Stamp) ->
     if ran is not None and found.day is None:
         return When(ran.isoformat(), True, run, began_s, True, False, "", rest)
     day = found.day or today
+    # a run may go on past midnight, and a morning is that of the day after
+    if ran is not None and (began_s or 0.0) >= CLOCK_SET_S and not 0 <= (day - ran).days <= 1:
+        raise UsageError(
+            f"The run {names[0]} is of {ran}, and {day} is said.", "Leave out the one or the other."
+        )
     doubt = "" if found.named else _doubt(directory, journal, now)
     if found.named and day > today and not _doubt(directory, journal, now):
         raise UsageError(f"{day} is still to come.", days.FORM)
     said = found.day is not None
-    return When(day.isoformat(), not doubt, run, began_s, said, found.morning, doubt, rest)
+    return When(day.isoformat(), not doubt, run, began_s, said, found.morning, doubt, rest, said)
 
 
 def _doubt(directory: Path, journal: Journal, now: Stamp) -> str:

@@ -57,7 +57,11 @@ _MOMENTS: Final = _same(
     "before: before, pre; during: during, while, running; after: after, post, afterwards;"
     "morning: morning, mornings, waking"
 )
-_NONE: Final = frozenset({"none", "no", "zero", "nothing"})
+_NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_COUNTED: Final = {
+    **dict.fromkeys(("none", "no", "zero", "nothing"), 0),
+    **{word: number for number, word in enumerate(_NUMBERS, 1)},
+}
 _FILLERS: Final = frozenset(
     {"pain", "my", "the", "in", "of", "run", "a", "is", "was", "and", "for"}
 )
@@ -92,8 +96,10 @@ def pain(words: Sequence[str], others: Iterable[str] = ()) -> PainSaid:
     level: int | None = None
     moment: Moment = ""
     site: list[str] = []
+    if re.search(r"(?:^| )-[0-9]", " ".join(words)):
+        raise UsageError("Pain is not below 0.", PAIN_FORM)
     for word in _split(words):
-        number = 0 if word in _NONE else _number(word, _LEVEL)
+        number = _COUNTED.get(word, _number(word, _LEVEL))
         if number is not None:
             if number > LEVEL_MAX:
                 raise UsageError(
@@ -111,8 +117,6 @@ def pain(words: Sequence[str], others: Iterable[str] = ()) -> PainSaid:
             moment = cast("Moment", _MOMENTS[word])
         elif word not in _FILLERS:
             site += _site(word, (*MOMENTS, *others))
-    if re.search(r"-[0-9]", " ".join(words)):
-        raise UsageError("Pain is not below 0.", PAIN_FORM)
     return PainSaid(level, ordered(site), moment)
 
 
@@ -123,8 +127,14 @@ def strength(words: Sequence[str], others: Iterable[str] = ()) -> StrengthSaid:
     sets: int | None = None
     for word in _joined_units(words):
         if (number := _number(word, _SETS)) is not None:
+            if sets is not None and sets != number:
+                raise UsageError(f"Sets are said twice, {sets} and {number}.", STRENGTH_FORM)
             sets = number
         elif (length := _minutes(word)) is not None:
+            if minutes is not None and minutes != length:
+                raise UsageError(
+                    f"Two lengths are said, {minutes:g} and {length:g} min.", STRENGTH_FORM
+                )
             minutes = length
         elif word not in _FILLERS:
             what += _trained(word, others)
@@ -226,4 +236,7 @@ def _joined_units(words: Sequence[str]) -> list[str]:
             out[-1] += word
         else:
             out.append(word)
+    for k in range(len(out) - 1, 0, -1):  # an hour and minutes are one length
+        if re.fullmatch(r"[0-9]+h\w*", out[k - 1]) and re.fullmatch(r"[0-9]{1,2}m\w*", out[k]):
+            out[k - 1 : k + 1] = [out[k - 1] + out[k]]
     return out

@@ -73,7 +73,8 @@ class Week:
 
     ``km`` is known where it is of all ``runs``, ``known_km`` is of how many; ``use`` the largest
     run over its ceiling; ``strength`` sessions noted, None = none noted; ``marks`` of the button;
-    ``shoes`` runs by pair, "" = not known which.
+    ``cues`` None where a run was not read for them, ``marks`` and answers; ``shoes`` runs by pair,
+    "" = not known which.
     """
 
     monday: date
@@ -88,13 +89,14 @@ class Week:
     morning: Range
     marks: int
     drift: Mapping[str, Drifted]
-    cues: int
+    cues: int | None
     answered: int
     judged: int
     shoes: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """One object: None where not known."""
+        read = self.cues is not None
         return {
             "week": self.monday.isoformat(),
             "runs": self.runs,
@@ -107,11 +109,11 @@ class Week:
             "pain_before": self.before.as_json(),
             "pain_during": self.during.as_json(),
             "pain_next_morning": self.morning.as_json(),
-            "felt_it_here": self.marks,
+            "felt_it_here": self.marks if read else None,
             "drift": {key: one.as_json() for key, one in self.drift.items()},
             "cues": self.cues,
-            "answered": self.answered,
-            "judged": self.judged,
+            "answered": self.answered if read else None,
+            "judged": self.judged if read else None,
             "shoes": {name or "not known": n for name, n in sorted(self.shoes.items())},
         }
 
@@ -163,7 +165,7 @@ def _week(begin: date, runs: Sequence[Told], share: Mapping[str, Use], strength:
         morning=span(r.pain.morning for r in runs),
         marks=sum(r.pain.marks for r in runs),
         drift={key: _drifted(runs, key) for key in DRIFT_KEYS},
-        cues=sum(r.cues for r in runs),
+        cues=None if any(r.unread for r in runs) else sum(r.cues for r in runs),
         answered=sum(r.answered for r in runs),
         judged=sum(r.judged for r in runs),
         shoes=shoes,
@@ -242,9 +244,16 @@ def _row(w: Week, names: Mapping[str, str], *, km: bool) -> str:
         "-" if w.strength is None else str(w.strength),
         *(pain.words() for pain in (w.before, w.during, w.morning)),
         *(cadence, lean),
-        f"{w.answered}/{w.judged}" if w.cues else "-",
+        _cues(w),
     )
     return _line(cells, shoes or "-")
+
+
+def _cues(w: Week) -> str:
+    """Answered of those that could be judged; 0 where runs were read and none came."""
+    if w.cues is None or not w.runs:
+        return "-"
+    return f"{w.answered}/{w.judged}" if w.cues else "0"
 
 
 def said(
@@ -253,10 +262,12 @@ def said(
     names: Mapping[str, str],
     first: date | None = None,
     apart: Sequence[int] = (),
+    unsure: int = 0,
 ) -> list[str]:
     """What has to be said below the table, a line each.
 
-    ``first`` day of a run that is known; ``apart`` levels of pain that are of no run.
+    ``first`` day of a run that is known; ``apart`` levels of pain that are of no run; ``unsure``
+    entries whose day is not.
     """
     lines = []
     pairs = [f"{sign} {name}" for name, sign in names.items() if name]
@@ -269,8 +280,11 @@ def said(
         lines.append(f"“Felt it here” was pressed {runs}; a press has no level.")
     if apart:
         lines.append(f"Pain noted in these weeks that is of no run: {span(apart).words()}.")
-    elif not any(w.before.n or w.during.n or w.morning.n for w in found):
+    elif not unsure and not any(w.before.n or w.during.n or w.morning.n for w in found):
         lines.append(texts.BACK_NO_PAIN)
+    if unsure:
+        many = "1 entry is" if unsure == 1 else f"{unsure} entries are"
+        lines.append(f"{many} in no week, as the day is not sure: gaitpi journal --since all")
     lines += _beyond(about)
     stand_in = any(w.use.by == "steps" for w in found)
     how = " in steps or minutes: the study is about distance;" if stand_in else ""

@@ -6,15 +6,16 @@ for :func:`gather`; no numpy.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from gaitpi import tagfile
 from gaitpi.errors import GaitpiError, RunFileError
+from gaitpi.hostclock import CLOCK_SET_S
 from gaitpi.journal import store
-from gaitpi.journal.entries import Pain
+from gaitpi.journal.entries import Pain, Strength
 from gaitpi.journal.store import Journal
 from gaitpi.review import load
 from gaitpi.review.drift import Drift, drifts
@@ -53,7 +54,8 @@ class Told:
 
     ``form`` None where it could not be read; ``shoe`` the name of the pair in words, "" = not
     known; ``surface`` the tags that say on what, joined, "" = none; ``drift`` by key of
-    ``DRIFT_KEYS``; ``cues``, ``answered`` and ``judged`` of the coach.
+    ``DRIFT_KEYS``; ``cues``, ``answered`` and ``judged`` of the coach, not known where it is
+    ``unread``: its file could not be read for them.
     """
 
     session: Session
@@ -65,6 +67,7 @@ class Told:
     cues: int = 0
     answered: int = 0
     judged: int = 0
+    unread: bool = False
 
     @property
     def speed_ms(self) -> float:
@@ -78,7 +81,8 @@ class Told:
 def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Level]:
     """What pain was noted of each run, by id, of several sites or times the highest.
 
-    A pain that names a run is of that one. One that names none: before a run it is of the first of
+    A pain that names a run is of that one, or of none where that is not among them. One that names
+    none: before a run it is of the first of
     its day, during or after one of the last; of a morning it is of the last run of the day before.
     Where a day had two runs nobody can tell which of them a morning follows: it is of neither
     unless it names one. Days of a clock that was wrong are left out.
@@ -97,9 +101,26 @@ def levels(sessions: Sequence[Session], pains: Iterable[Pain]) -> dict[str, Leve
 def apart(
     sessions: Sequence[Session], pains: Iterable[Pain], since: date, until: date
 ) -> list[int]:
-    """The levels noted from ``since`` to ``until`` that are of none of the runs."""
-    placed = _placed(sessions, pains)
-    return [pain.level for pain, run, _ in placed if not run and since <= pain.date <= until]
+    """The levels noted from ``since`` to ``until`` that are of none of the runs.
+
+    Those of a day that is not sure may be of other weeks: :func:`unsure` counts them.
+    """
+    return [
+        pain.level
+        for pain, run, _ in _placed(sessions, pains)
+        if not run and pain.sure and since <= pain.date <= until
+    ]
+
+
+def unsure(sessions: Sequence[Session], journal: Journal, since: date, until: date) -> int:
+    """How many pains and strength sessions may be of these days, but their day is not sure.
+
+    Of a clock that had never been set all may.
+    """
+    found: list[Pain | Strength] = [p for p, run, _ in _placed(sessions, journal.pains) if not run]
+    days = [one.date for one in (*found, *journal.strength) if not one.sure]
+    never = date.fromtimestamp(CLOCK_SET_S)
+    return sum(day < never or since <= day <= until for day in days)
 
 
 def _placed(sessions: Sequence[Session], pains: Iterable[Pain]) -> Iterator[tuple[Pain, str, str]]:
@@ -107,13 +128,26 @@ def _placed(sessions: Sequence[Session], pains: Iterable[Pain]) -> Iterator[tupl
     by_day: dict[date, list[Session]] = {}
     for session in sorted(sessions, key=lambda s: s.started.timestamp()):
         by_day.setdefault(session.day, []).append(session)
-    names = {s.run_id for s in sessions}
+    names = [s.run_id for s in sorted(sessions, key=lambda s: s.started.timestamp())]
     for pain in pains:
         moment = {"after": "during"}.get(pain.moment, pain.moment)
-        if not moment or not pain.sure:
+        if not moment:
             yield pain, "", moment
+        elif pain.run:
+            yield pain, _named(names, pain.run, moment), moment
         else:
-            yield pain, pain.run if pain.run in names else _run_of(by_day, pain, moment), moment
+            yield pain, _run_of(by_day, pain, moment) if pain.sure else "", moment
+
+
+def _named(names: Sequence[str], run: str, moment: str) -> str:
+    """The run that a pain names; of one that was split its first or last part; "" where it is gone.
+
+    It is never another of that day: the one it names may be damaged or was deleted.
+    """
+    if run in names:
+        return run
+    parts = [name for name in names if name.partition(".")[0] == run]
+    return "" if not parts else parts[0 if moment == "before" else -1]
 
 
 def _run_of(by_day: Mapping[date, Sequence[Session]], pain: Pain, moment: str) -> str:
@@ -122,7 +156,8 @@ def _run_of(by_day: Mapping[date, Sequence[Session]], pain: Pain, moment: str) -
         runs = by_day.get(pain.date, ())
         return "" if not runs else runs[0 if moment == "before" else -1].run_id
     runs = by_day.get(pain.date - timedelta(days=1), ())
-    return runs[0].run_id if len(runs) == 1 else ""
+    files = {run.run_id.partition(".")[0] for run in runs}  # parts of one run are one run here
+    return runs[-1].run_id if len(files) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +180,16 @@ def gather(
     but: str = "",
     newest: int = SEASON,
     whole: bool = True,
+    reach: date | None = None,
     said: Callable[[str], None] = lambda _text: None,
 ) -> Diary:
     """Read the runs from ``since`` on, beside the journal. Raises JournalError, RunFileError.
 
     ``whole``: drifts, cues and marks too, for which every run file is read. What is wrong with one
-    is ``said``.
+    is ``said``. Without ``since`` the ``newest`` runs are read, and those since ``reach``:
+    ``found.others`` says how many are not.
     """
-    found = load.gather(directory, but=but, newest=newest)
+    found = load.gather(directory, but=but, newest=newest, since=since or reach)
     journal = store.load(store.path_in(directory))
     try:
         tags = tagfile.load(tagfile.path_in(directory))
@@ -167,6 +204,8 @@ def gather(
             continue
         file_id = session.run_id.partition(".")[0]
         form = forms.get(session.run_id)
+        if form is None and not whole:
+            form = _form(directory, session.run_id, said)
         worn = journal.worn(file_id, session.started.timestamp()).shoe
         one = Told(
             session,
@@ -180,6 +219,18 @@ def gather(
     return Diary(tuple(runs), journal, found, problems)
 
 
+def _form(directory: Path, run_id: str, said: Callable[[str], None]) -> Form | None:
+    """Of a part of a run that was split: the folder's forms are of whole runs."""
+    name, _, part = run_id.partition(".")
+    path = directory / f"{name}{SUFFIX}"
+    try:
+        with opened(path, int(part or "0")) as run:
+            return read(run, imported(path)).form
+    except RunFileError as error:
+        said(str(error))
+        return None
+
+
 def _whole(directory: Path, one: Told, said: Callable[[str], None]) -> Told:
     """With what only the run file says."""
     name, _, part = one.session.run_id.partition(".")
@@ -190,7 +241,7 @@ def _whole(directory: Path, one: Told, said: Callable[[str], None]) -> Told:
             marks = sum(event.kind == "pain" for event in run.events())
     except RunFileError as error:
         said(str(error))
-        return one
+        return replace(one, unread=True)
     made = drifts(course)
     pain = one.pain
     return Told(

@@ -202,7 +202,9 @@ def use(session: Session, before: Ceiling) -> Use:
         return Use(session.distance_m / before.distance_m.most, "distance")
     if before.steps is None or before.minutes_s is None:
         return Use()
-    shares = session.steps / before.steps.most, session.running_s / before.minutes_s.most
+    shares = [session.steps / before.steps.most]
+    if before.minutes_s.most > 0.0:  # some steps may be within no second of running
+        shares.append(session.running_s / before.minutes_s.most)
     return Use(max(shares), "steps")
 
 
@@ -239,7 +241,8 @@ class Gathered:
 
     ``forms`` of them, newest first (a run that was split has one, and a session a part);
     ``problems`` what is wrong with a file, by id; ``whole`` False when older runs of the 30 days
-    were not read; ``simulated`` where there are no real ones.
+    were not read; ``simulated`` where there are no real ones; ``others`` how many older runs were
+    not read.
     """
 
     sessions: tuple[Session, ...]
@@ -247,20 +250,30 @@ class Gathered:
     problems: Mapping[str, str]
     whole: bool
     simulated: bool
+    others: int = 0
 
 
 def gather(
-    directory: Path, *, but: str = "", newest: int = NEWEST, known: History | None = None
+    directory: Path,
+    *,
+    but: str = "",
+    newest: int = NEWEST,
+    known: History | None = None,
+    since: date | None = None,
 ) -> Gathered:
     """The sessions of a folder, without the run ``but``: that which is going on.
 
-    The ``newest`` runs, and more where 30 days have more. Simulated ones count only where nobody
-    ran; a file that cannot be read is named and left out. ``known`` the history of the folder
-    where it has been read.
+    The ``newest`` runs, and more where 30 days have more, or where those ``since`` a day and of the
+    30 days before it are not among them. Simulated ones count only where nobody ran; a file that
+    cannot be read is named and left out. ``known`` the history of the folder where it has been
+    read.
     """
     found = known or history(directory, newest=newest)
     if found.others and newest < SEASON and _within(found.forms):
         found = history(directory, newest=SEASON)
+    while since is not None and found.others and _reach(found.forms, since):
+        newest = 2 * max(newest, SEASON)
+        found = history(directory, newest=newest)
     forms = [f for f in found.forms if f.run_id != but]
     real = [f for f in forms if not f.virtual]
     kept = real or forms
@@ -268,7 +281,12 @@ def gather(
     sessions.sort(key=lambda s: (s.started.timestamp(), s.run_id))
     whole = not (found.others and _within(found.forms))
     simulated = bool(kept) and not real
-    return Gathered(tuple(sessions), tuple(kept), found.problems, whole, simulated)
+    return Gathered(tuple(sessions), tuple(kept), found.problems, whole, simulated, found.others)
+
+
+def _reach(forms: Sequence[Form], since: date) -> bool:
+    """Whether all of these are of the days since, or count for the ceiling of its first run."""
+    return not forms or (since - forms[-1].started.date()).days <= DAYS
 
 
 def _within(forms: Sequence[Form]) -> bool:

@@ -12,6 +12,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import open_outputs
+from gaitpi.device.controls import TWICE
 from gaitpi.device.daemon import Daemon
 from gaitpi.device.status import StatusFile, read
 from gaitpi.device.virtual import recorder_in
@@ -57,8 +58,16 @@ def test_mute_silences_and_the_replay_knows(tmp_path: Path) -> None:
 
 def test_pain_twice_rests_the_cues(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    ended = bench.run(bench.taps(10.0, 3) | bench.taps(15.0, 3) | bench.taps(18.0, 2))
+    told: list[str] = []
+
+    def look() -> None:
+        daemon = bench.daemon
+        told.extend([daemon._now().resting, daemon._look(bench.clock.monotonic()).resting])
+
+    presses = bench.taps(10.0, 3) | bench.taps(15.0, 3) | bench.taps(18.0, 2)
+    ended = bench.run({9.0: look, **presses, 120.0: look})
     assert ended.path is not None
+    assert told == ["", "", TWICE, TWICE]  # and it is told why
     assert not recorded(ended.path)
     assert not replayed(ended.path)
     names = [name for _, name in bench.heard.sounds if name != "record"]

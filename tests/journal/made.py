@@ -79,7 +79,9 @@ STRENGTHS = st.builds(
     sets=st.none() | st.integers(1, 999),
 )
 NOTES = st.builds(Note, **_BASE, text=LINES)
-SHOES = st.builds(Shoe, **_BASE, name=LINES, km=st.floats(0.0, 1e5), retired=st.just("") | _DAYS)
+SHOES = st.builds(
+    Shoe, **_BASE, name=LINES, km=st.none() | st.floats(0.0, 1e5), retired=st.just("") | _DAYS
+)
 
 
 def uses(names: list[str]) -> st.SearchStrategy[Use]:

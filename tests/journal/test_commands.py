@@ -1,7 +1,8 @@
 """The commands of the journal as a runner meets them."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,13 @@ def test_last_is_the_last_run(capsys: pytest.CaptureFixture[str], runs: Path) ->
     assert "the one before it or the one after" in said(
         capsys, "pain", "1", "morning", "last", code=2
     )
+    # a run goes on past midnight and a morning comes after it, but not a week later or before
+    after = (date.today() - timedelta(days=1)).isoformat()
+    assert as_json(capsys, "pain", "1", "morning", "last", after)["entry"]["run"] == RUN
+    for other in (TODAY, (date.today() - timedelta(days=3)).isoformat()):
+        assert f"is of {day}, and {other} is said" in said(
+            capsys, "pain", "2", "during", "last", other, code=2
+        )
     # during a run of that day, of which there was one
     assert as_json(capsys, "pain", "5", "during", day)["entry"]["run"] == RUN
     assert as_json(capsys, "pain", "5", "before", day)["entry"]["run"] == ""
@@ -149,11 +157,51 @@ def test_last_is_the_last_run(capsys: pytest.CaptureFixture[str], runs: Path) ->
     assert f"pain 4 knee-left, after a run ({RUN})" in " ".join(shown.split())
 
 
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An hour ahead of UTC in winter, as the clock of the runs made here."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("line", "hours", "run"),
+    [
+        ("3 after", 0.2, RUN),
+        ("3 during", 5.0, RUN),
+        ("3 after", 9.0, ""),  # that may be another one, without the belt
+        ("3 after today", 0.2, ""),
+        ("3 before", 0.2, ""),
+    ],
+)
+def test_past_midnight_the_run_of_the_evening_is_meant(
+    capsys: pytest.CaptureFixture[str],
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    hours: float,
+    run: str,
+) -> None:
+    midnight = datetime(2026, 11, 25).timestamp()
+    path = runs / f"{RUN}.gaitpi"
+    path.parent.mkdir(parents=True)
+    seconds = [second(float(k)) for k in range(10)]
+    write_run(path, run_id=RUN, wall_s=midnight - 600.0, virtual=False, seconds=seconds)
+    monkeypatch.setattr("time.time", lambda: midnight + 3600.0 * hours)
+    entry = as_json(capsys, "pain", *line.split())["entry"]
+    assert (entry["day"], entry["run"]) == ("2026-11-25", run)
+
+
 def test_the_marks_of_the_button_are_among_them(
     capsys: pytest.CaptureFixture[str], runs: Path
 ) -> None:
     add_run(runs, pains=(3.0, 7.0))
     for command in ("pain", "journal"):
+        assert "felt it here" in said(capsys, command, "--since", "all")
         assert f"felt it here at 0:03 of {RUN}" in " ".join(said(capsys, command).split())
         assert [m["time_s"] for m in as_json(capsys, command)["marks"]] == [3.0, 7.0]
     assert texts.ASK_MORNING in said(capsys)
@@ -171,8 +219,47 @@ def test_a_severe_pain_says_the_rule_and_when_to_see_a_clinician(
     assert texts.SEE in out
     assert "Cues rest" in out
     assert "Cues rest, because of pain 6 (knee-right)" in " ".join(said(capsys, "pain").split())
-    said(capsys, "pain", "2", "knee", "right")
+    assert texts.RESTED in said(capsys, "pain", "2", "knee", "right")
+    assert texts.RESTED not in said(capsys, "pain", "1", "knee", "right")
+    said(capsys, "journal", "--undo")
     assert "Cues rest" not in said(capsys, "pain")
+    # taken back, it rests again; and that too taken back, no more
+    assert "Cues rest, because of pain 6" in said(capsys, "journal", "--undo")
+    assert texts.RESTED in said(capsys, "journal", "--undo")
+    said(capsys, "journal", "--redo")
+    assert texts.RESTED in said(capsys, "journal", "--redo")
+    # of days ago, or before a lower one: nothing rests, and it is not said that something does
+    for line in ("7 knee right 3 weeks ago", "7 knee right yesterday"):
+        out = " ".join(said(capsys, "pain", *line.split()).split())
+        assert "Cues rest" not in out
+        assert texts.SEE in out
+        assert "Cues rest" not in said(capsys, "pain")
+
+
+def _told_that_cues_rest(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    """By every command that speaks of the next run."""
+    for command, code in ((["load"], 0), ([], 0), (["status"], 1)):
+        assert main(command) == code
+        out = " ".join(capsys.readouterr().out.split())
+        assert "Cues rest" in out, command
+        assert what in out, command
+        assert main([*command, "--json"]) == code
+        assert what in json.loads(capsys.readouterr().out)["cues_rest"], command
+
+
+def test_that_cues_rest_is_told_wherever_the_next_run_is_spoken_of(
+    capsys: pytest.CaptureFixture[str], runs: Path
+) -> None:
+    add_run(runs, days_ago=1)
+    said(capsys, "pain", "7", "knee", "right")
+    _told_that_cues_rest(capsys, "pain 7 (knee-right)")
+    # the belt is silent as well where it is not known
+    path = store.path_in(runs)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b'"level":7', b'"level":1'))
+    _told_that_cues_rest(capsys, "not known. A row of journal.db is damaged.")
+    path.write_bytes(b"no journal" * 100)
+    _told_that_cues_rest(capsys, "not known.")
 
 
 def test_pairs(capsys: pytest.CaptureFixture[str], runs: Path) -> None:
@@ -193,7 +280,9 @@ def test_pairs(capsys: pytest.CaptureFixture[str], runs: Path) -> None:
     assert "(retired" in said(capsys, "shoe")
     assert "is there already" in said(capsys, "shoe", "add", "ghost 15", code=2)
     said(capsys, "shoe", "add", "ghost 15", "--km", "130")
-    assert [s["km"] for s in as_json(capsys, "shoe")["shoes"]] == [130.0, 0.0]
+    assert [s["km"] for s in as_json(capsys, "shoe")["shoes"]] == [130.0, None]
+    # what it had run before was not said, and is no 0
+    assert "  -  Pegasus" in said(capsys, "shoe")
     assert "may be" in said(capsys, "shoe", "use", "s", code=2)
     assert "'Pegasus'" in said(capsys, "shoe", "use", "pegsus", code=2)
 
@@ -210,6 +299,12 @@ def test_notes_on_days_and_on_runs(capsys: pytest.CaptureFixture[str], runs: Pat
     notes = as_json(capsys, "note")["notes"]
     assert [n["text"] for n in notes] == ["stood all day", "2 coffees, left/right fine"]
     assert notes[0]["day"] == (date.today() - timedelta(days=1)).isoformat()
+    said(capsys, "note", "last", "night", "slept", "badly")  # no run, though it begins as one
+    notes = as_json(capsys, "note")["notes"]
+    assert [n["day"] for n in notes if n["text"] == "slept badly"] == [notes[0]["day"]]
+    said(capsys, "note", "last", "night run with friends")
+    assert as_json(capsys, "note", "last")["notes"][-1]["text"] == "night run with friends"
+    assert "is no day" in said(capsys, "note", "last", "week", "was", "long", code=2)
     assert "501 signs" in said(capsys, "note", "x" * 501, code=2)
     assert "There is no run" in said(capsys, "note", "20200101-1", "words", code=2)
 
@@ -248,7 +343,7 @@ def test_one_entry_is_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_clock_that_was_never_set_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.time", lambda: 86_400.0 * 400)
+    monkeypatch.setattr("time.time", lambda: 86_400.0 * 400.5)  # noon: a day in every zone
     out = " ".join(said(capsys, "pain", "3", "knee").split())
     assert "The day is not sure: this machine's clock says 1971-02-05" in out
     assert "1971-02-05?" in out

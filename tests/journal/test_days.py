@@ -70,8 +70,12 @@ def test_days_people_say(said: str, day: str | None) -> None:
         ("3.5.", "two ways"),
         ("05/03/26", "two ways"),
         ("monday tuesday", "Two days"),
-        ("9999 weeks ago 2026-05-03", "Two days"),
+        ("999 weeks ago 2026-05-03", "Two days"),
         ("1200-01-01", "too far"),
+        ("9999 weeks ago", "too far"),
+        ("99999 days ago", "too far"),
+        ("99999999999 days ago", "is no day"),
+        ("last week", "'last week' is no day"),
     ],
 )
 def test_no_days(said: str, why: str) -> None:

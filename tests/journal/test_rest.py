@@ -14,6 +14,7 @@ from gaitpi.device.resume import _controls
 from gaitpi.journal import store, texts
 from gaitpi.journal.days import local
 from gaitpi.journal.entries import Pain
+from gaitpi.journal.ofrun import pains
 from gaitpi.journal.rest import Rest, resting, unknown
 from gaitpi.journal.store import Journal, Put
 from gaitpi.review.explain import explain, sentences
@@ -61,6 +62,24 @@ def test_a_lower_pain_ends_it_of_that_place_and_then_or_later() -> None:
         assert rests(severe, lower) == (not ends), lower
     # entered before it, of the same day without a time: it does not end it
     assert rests(pain(level=1, site="knee-left"), pain(level=7, site="knee-left"))
+
+
+def test_no_days_pass_for_a_pain_whose_day_is_not_sure() -> None:
+    """A Pi that is switched on without a network: then the clock is set, and is weeks on."""
+    unsure = pain(level=7, site="knee-left", day="2026-04-11", sure=False)
+    assert rests(unsure, on=date(2026, 4, 11))
+    assert rests(unsure, on=DAY)
+    assert rests(pain(level=7, day="1970-01-02", sure=False), on=DAY)
+    assert not rests(unsure, pain(level=2, site="knee-left"))
+    # entered later by a clock that is wrong in another way
+    assert not rests(unsure, pain(level=2, day="1970-01-02", sure=False))
+    assert not rests(pain(level=7), pain(level=2, day="2026-04-11", sure=False))
+    # entered before it, or said by its date to be before it
+    assert rests(pain(level=2, day="2026-04-30"), unsure)
+    assert rests(unsure, pain(level=2, day="2026-04-10"))
+    said = " ".join(texts.resting(7, "", "2026-04-11", False).split())
+    assert "days at most" not in said
+    assert "days at most" not in " ".join(texts.pain(7, sure=False))
 
 
 def test_the_worst_is_told() -> None:
@@ -165,6 +184,30 @@ def test_read_in_a_thread_it_is_known_soon_after(tmp_path: Path) -> None:
         keeps.look()
         time.sleep(0.01)
     assert keeps.why() == ""
+
+
+def test_the_red_flags_are_those_of_the_survey_and_stand_in_every_text_of_pain() -> None:
+    """Pain at night, numbness of a leg, a fall: three, the same for everybody."""
+    night, leg, fall = texts.FLAGS
+    assert "night" in night
+    assert "numbness" in leg
+    assert "leg" in leg
+    assert "fall or another injury" in fall
+    for flag in texts.FLAGS:
+        assert flag in texts.SEE
+    for level in range(texts.EASE_LEVEL, 11):
+        assert texts.SEE in texts.pain(level)
+        assert texts.RULE in texts.pain(level)
+    assert texts.SEE in texts.marks(texts.MARKS_MANY)
+
+
+def test_a_pain_of_a_day_that_is_not_sure_is_told_of_no_run_of_that_day() -> None:
+    day = DAY.isoformat()
+    sure, unsure = pain(level=2, day=day), pain(level=5, day=day, sure=False)
+    named = pain(level=6, day="1970-01-01", run="run-1", sure=False)
+    journal = in_memory(Put(sure), Put(unsure), Put(named))
+    assert sorted(p.level for p in pains(journal, "run-1", day)) == [2, 6]
+    assert [p.level for p in pains(journal, "run-2", day)] == [2]
 
 
 def test_no_text_tells_anybody_to_run_on() -> None:

@@ -23,6 +23,7 @@ from tests.journal.made import (
     in_memory,
     journal_of,
     pain,
+    shoe,
     stamp,
     uses,
     worns,
@@ -103,7 +104,10 @@ def test_an_edited_line_changes_its_entry(tmp_path: Path) -> None:
         ("pain,2026-05-03,3,,,words,,", "pain has no text"),
         ("mood,2026-05-03,3,,,,,", "kind 'mood'"),
         ("strength,2026-05-03,,,,,legs,nan", "minutes 'nan'"),
+        ("strength,2026-05-03,,,,,legs,0", "minutes 0 is no session"),
         ("strength,2026-05-03,,,,,,30", "what"),
+        ("pain,2026-05-03,3,Knee Left,,,,", "site 'Knee Left' is not words joined by hyphens"),
+        ("pain,2062-05-03,7,,,,,", "2062-05-03 is still to come"),
         ("note,2026-05-03,,,,,,", "text"),
     ],
 )
@@ -115,6 +119,21 @@ def test_a_bad_line_is_named_and_nothing_is_written(tmp_path: Path, line: str, w
     assert f"line 6: {why}" in refused.value.found
     assert "Nothing was imported" in refused.value.todo
     assert store.load(path).entries == {}
+
+
+def test_the_name_of_an_entry_is_not_taken_by_another_kind(tmp_path: Path) -> None:
+    """Else a pair would be gone, and with it which runs were run in it."""
+    journal = journal_of(tmp_path, Put(shoe("Ghost"), "g"))
+    raw = b"kind,day,level,id\npain,2026-05-03,3,g\n"
+    with pytest.raises(UsageError, match="line 2: id 'g' is that of a shoe in the journal"):
+        table.puts(raw, journal, stamp())
+
+
+def test_a_day_to_come_is_read_where_the_clock_may_be_behind() -> None:
+    raw = b"kind,day,level\npain,2026-05-04,3\n"
+    with pytest.raises(UsageError, match="still to come"):
+        table.puts(raw, Journal(), stamp())
+    assert len(table.puts(raw, Journal(), stamp(wall_s=100.0))) == 1
 
 
 def test_many_bad_lines_are_counted() -> None:

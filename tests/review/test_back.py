@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from gaitpi.journal import texts
 from gaitpi.journal.entries import Strength
 from gaitpi.review.back import (
     WIDTH,
+    Mornings,
     Range,
     letters,
     monday,
@@ -72,9 +74,23 @@ def test_a_line_a_week() -> None:
         "                                pain 0-10, range (n) drift, median (n)",
         "week   runs  steps /ceil str  before  during morning cadence    lean  cues shoes",
         "04 May    2  10.7k  1.00   2    0(1)    2(1)  1-3(2)       -       -   2/3 B1A1",
-        "11 May    1  10.2k  1.65   -       -       -       -       -       -     - B1",
+        "11 May    1  10.2k  1.65   -       -       -       -       -       -     0 B1",
     ]
     assert letters([one, two]) == {"blue": "A", "red": "B", "": "?"}
+
+
+def test_cues_are_not_known_where_a_run_could_not_be_read() -> None:
+    """No cue is 0; a dash says that it is not known."""
+    silent, broken = made([run(0)], 2)[0], made([run(0), replace(run(1), unread=True)], 2)[0]
+    assert (silent.as_json()["cues"], broken.as_json()["cues"]) == (0, None)
+    assert table([silent])[2].endswith("  0 ?1")
+    assert table([broken])[2].endswith("  - ?2")
+
+
+def test_entries_of_days_that_are_not_sure_are_said_to_be_in_no_week() -> None:
+    words = said(made([run(0)]), Mornings(Range(), Range()), {}, unsure=2)
+    assert "2 entries are in no week, as the day is not sure: gaitpi journal --since all" in words
+    assert texts.BACK_NO_PAIN not in words
 
 
 def test_a_week_without_a_run_has_dashes() -> None:

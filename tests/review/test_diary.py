@@ -2,10 +2,12 @@
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +16,11 @@ from gaitpi import tagfile
 from gaitpi.editfile import Split, path_of
 from gaitpi.editfile import add as edit
 from gaitpi.journal import store
-from gaitpi.journal.entries import Moment, Pain, Shoe, Use, Worn
-from gaitpi.review.diary import Level, apart, gather, levels
+from gaitpi.journal.entries import Moment, Pain, Shoe, Strength, Use, Worn
+from gaitpi.review.diary import Level, apart, gather, levels, unsure
 from gaitpi.review.load import Session
 from gaitpi.tagfile import Tag
+from tests.journal.made import in_memory
 
 DAY = date(2026, 5, 12)
 
@@ -49,6 +52,37 @@ def test_two_runs_of_a_day() -> None:
     assert found == {"run-0-7": Level(before=2), "run-0-19": Level(during=3)}
     named = levels(both, [pain(1, 5, "morning", run="run-0-7")])
     assert named == {"run-0-7": Level(morning=5)}
+
+
+def test_what_is_of_a_day_that_is_not_sure_is_counted_apart() -> None:
+    noted: list[Pain | Strength] = [
+        pain(0, 9, "", sure=False),
+        pain(0, 9, "during", run="run-0-18", sure=False),  # its run is known
+        pain(-40, 9, "before", sure=False),
+        Pain(day="1970-01-02", entered_s=0.0, level=3, sure=False),
+        Strength(day=DAY.isoformat(), entered_s=0.0, what="legs", sure=False),
+        Strength(day=DAY.isoformat(), entered_s=0.0, what="legs"),
+    ]
+    assert unsure([session(0)], in_memory(*map(store.Put, noted)), DAY, DAY) == 3
+    assert apart([session(0)], [n for n in noted if isinstance(n, Pain)], DAY, DAY) == []
+
+
+def test_a_pain_of_a_run_that_is_gone_is_of_no_other() -> None:
+    """The run it names may be damaged, deleted or simulated; another of that day is not meant."""
+    noted = [pain(0, 6, "during", run="run-0-7"), pain(1, 5, "morning", run="run-0-7")]
+    assert levels([session(0, 19)], noted) == {}
+    assert apart([session(0, 19)], noted, DAY, DAY + timedelta(days=1)) == [6, 5]
+    # a run that is named needs no clock
+    unsure = [pain(9, 6, "during", run="run-0-19", sure=False)]
+    assert levels([session(0, 19)], unsure) == {"run-0-19": Level(during=6)}
+
+
+def test_a_pain_of_a_run_that_was_split_is_of_its_first_or_last_part() -> None:
+    parts = [replace(session(0, hour), run_id=f"run.{k}") for k, hour in enumerate((7, 8, 9), 1)]
+    noted = [pain(0, 1, "before", run="run"), pain(0, 4, "after", run="run")]
+    found = levels(parts, [*noted, pain(1, 2, "morning", run="run")])
+    assert found == {"run.1": Level(before=1), "run.3": Level(during=4, morning=2)}
+    assert levels(parts, [pain(1, 2, "morning")]) == {"run.3": Level(morning=2)}
 
 
 def test_what_nobody_said_when_or_a_wrong_clock_dated_is_left_out() -> None:
@@ -138,6 +172,26 @@ def test_parts_are_worn_as_the_run_was(tmp_path: Path) -> None:
     assert [r.session.run_id[-2:] for r in made] == [".1", ".2"]
     assert {r.shoe for r in made} == {"Ghost 15"}
     assert all(r.form is not None for r in made)
+    # without it a part would be in no comparison of shoes, and nothing would say so
+    assert all(r.form is not None for r in gather(tmp_path, whole=False).runs)
+
+
+def test_as_many_runs_are_read_as_the_weeks_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first weeks of a long table would be said to have none."""
+    monkeypatch.setattr("gaitpi.review.load.SEASON", 1)
+    for day in (0, 40, 80, 120, 121):
+        write(tmp_path, WALL_S + day * 86_400.0, 60, seed=day)
+    assert gather(tmp_path, newest=1).found.others == 4
+    first = DAY + timedelta(days=40)
+    whole = gather(tmp_path, first, newest=1)
+    assert [(r.session.day - DAY).days for r in whole.runs] == [40, 80, 120, 121]
+    # those of the days before count for the ceiling of the first of them
+    near = gather(tmp_path, first + timedelta(days=30), newest=1)
+    assert (len(near.runs), near.found.others) == (3, 0)
+    assert gather(tmp_path, DAY + timedelta(days=119), newest=1).found.others == 1
+    assert len(gather(tmp_path, newest=1, reach=DAY).runs) == 5
 
 
 def test_a_damaged_run_is_said_and_the_others_are_read(tmp_path: Path) -> None:

@@ -136,6 +136,12 @@ def test_use_of_the_ceiling() -> None:
     assert math.isnan(use(session(0), ceiling([], TODAY)).share)
 
 
+def test_some_steps_and_no_second_of_running_make_a_ceiling_of_steps() -> None:
+    """As a first file has that was made by shaking the belt."""
+    shaken = session(3, steps=5, minutes=0.0, name="shaken")
+    assert uses([shaken, session(2, steps=11, name="run")])["run"].share == pytest.approx(2.0)
+
+
 def test_uses_look_back_only() -> None:
     runs = [session(20, steps=5000), session(10, steps=6600, minutes=36), session(5, steps=100)]
     found = uses(runs)

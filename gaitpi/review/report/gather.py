@@ -109,11 +109,18 @@ def _read(paths: Iterable[Path]) -> tuple[list[Told], dict[str, str]]:
 def beside(directory: Path, chosen: Chosen) -> Beside:
     """The journal of ``directory`` beside those of the chosen runs that lie in it."""
     try:
-        found = diary.gather(directory, whole=False)
+        first = min((run.verdict.started.date() for run in chosen.runs), default=None)
+        found = diary.gather(directory, whole=False, reach=first)
     except GaitpiError as error:
         return Beside(problem=str(error))
     kept = {run.name: run for run in chosen.runs}
-    runs = [_joined(one, told) for one in found.runs if (told := kept.get(one.session.run_id))]
+    runs = []
+    for one in found.runs:
+        name = one.session.run_id
+        if told := kept.get(name):
+            runs.append(_joined(one, told))
+        elif name.partition(".")[0] in kept:
+            runs.append(replace(one, unread=True))  # a part: the report has read the whole run
     shares = uses(found.found.sessions)
     return backpart.beside(runs, found.runs, shares, found.journal.pains, found.journal.strength)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from calibration.season import write
+from gaitpi import editfile
 from gaitpi.cli import main
 from gaitpi.journal import store
 from gaitpi.journal.entries import Moment, Pain, Shoe, Strength, Use
@@ -85,6 +86,20 @@ def test_the_tables_beside_have_empty_cells_for_what_is_not_known(folder: Path) 
     # without a journal the same columns, and nothing in them
     bare = list(csv.DictReader(io.StringIO(runs_csv(chosen.runs))))
     assert {r["pain_before"] + r["shoe"] for r in bare} == {""}
+
+
+def test_the_parts_of_a_run_that_was_split_are_beside_it_too(tmp_path: Path) -> None:
+    """What was noted of it is not left out of the page."""
+    path = write(tmp_path, WALL_S, 300, seed=1)
+    editfile.add(editfile.path_of(path), [editfile.Split(wall_s=0.0, cuts=(150.0,))])
+    store.put(store.path_in(tmp_path), [store.Put(pain("2026-05-05", 4, "morning"))])
+    text, chosen = page(tmp_path)
+    noted = gather.beside(tmp_path, chosen)
+    assert [run.session.run_id for run in noted.runs] == [f"{path.stem}.1", f"{path.stem}.2"]
+    assert "next morning 4" in text
+    (week,) = csv.DictReader(io.StringIO(weeks_csv(noted)))
+    # cues and presses are of the whole run
+    assert (week["runs"], week["cues"], week["judged"], week["felt_it_here"]) == ("2", "", "", "")
 
 
 def test_without_entries_it_is_not_known() -> None:

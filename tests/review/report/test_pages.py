@@ -33,6 +33,7 @@ from gaitpi.runs.writer import RunWriter
 from tests.review.report import made
 from tests.review.report.test_html import seen
 from tests.runs.sample import cue, header, second
+from tests.test_claims import ALLOWED, claims
 
 ASSETS = Path(page.__file__).parent
 
@@ -409,6 +410,20 @@ def test_physio_page_says_what_it_must(both: dict[str, str]) -> None:
         r"injur(y|ies) (risk|prevent)|good posture|spine load [^s]|you should|abnormal|healthy"
     )
     assert not re.search(forbidden, text)
+
+
+@pytest.mark.parametrize("kind", ["run", "physio"])
+def test_no_page_makes_a_claim_as_it_is_read(both: dict[str, str], kind: str) -> None:
+    """A sentence may be put together of pieces that each say nothing."""
+    inline = re.sub(r"</?(?:a|b|em|strong|span|abbr|code|small|i)\b[^>]*>", "", both[kind])
+    blocks = [" ".join(unescape(b).split()) for b in re.split(r"<[^>]*>", inline)]
+    assert sum(len(b) > 40 for b in blocks) > 10
+    red = [(c, b) for b in blocks for c in claims(b) if not _allowed(c, b)]
+    assert not red
+
+
+def _allowed(claim: str, text: str) -> bool:
+    return any(c == claim and words in text for _, c, words in ALLOWED)
 
 
 def test_tables_beside_it_are_whole(eventful: Path) -> None:
