@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from gaitpi import cli
 from gaitpi.ble.readings import Role
-from gaitpi.cli.live import BACK_S, GAUGE, Feed, coach, gauge, line, panel
+from gaitpi.cli.live import BACK_S, GAUGE, Feed, _redraw, coach, gauge, line, panel
 from gaitpi.config import Config, apply
 from gaitpi.controlclient import Client, connect
 from gaitpi.device import status as device
@@ -313,6 +313,22 @@ def test_on_a_terminal_lines_are_written_over_each_other_until_ctrl_c() -> None:
     assert "lean" in again
     assert "cadence" not in again
     assert len(again) < 140
+
+
+def test_a_line_that_is_gone_is_wiped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the last line of before stays below and looks like news."""
+
+    class Some:
+        def moments(self, _every_s: float) -> Iterator[dict[str, Any]]:
+            doubtful = {"agreement": {"state": "half", "words": "The pod counts one foot."}}
+            yield {"state": "recording", "radio": doubtful}
+            yield {"state": "recording", "radio": {}}
+
+    _redraw(Some())  # type: ignore[arg-type]
+    first, again = capsys.readouterr().out.split("\x1b[7A")
+    assert (first.count("\n"), again.count("\n")) == (7, 6)
+    assert again.endswith("\x1b[J")
+    assert "\x1b[J" not in first
 
 
 def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:

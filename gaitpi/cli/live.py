@@ -159,6 +159,8 @@ def _redraw(feed: Feed) -> None:
             for number, row in enumerate(now):
                 same = number < len(before) and before[number] == row
                 text += "\n" if same else f"\r{row}\x1b[K\n"
+            if len(now) < len(before):
+                text += "\x1b[J"  # a line that is gone must not stay and look like news
             sys.stdout.write(text)
             sys.stdout.flush()
             before = now
