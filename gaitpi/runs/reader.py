@@ -794,9 +794,8 @@ def _last(directory: Path, name: str) -> Path:
     if not found:
         raise UsageError(f"There is no run in {directory} yet.", "Record one with gaitpi run.")
     if len(found) <= back:
-        raise UsageError(
-            f"There are only {len(found)} runs in {directory}.", "gaitpi runs lists the runs."
-        )
+        many = "is only 1 run" if len(found) == 1 else f"are only {len(found)} runs"
+        raise UsageError(f"There {many} in {directory}.", "gaitpi runs lists the runs.")
     return found[back].path
 
 
@@ -816,6 +815,8 @@ def resolve(directory: Path, name: str) -> Path:
     if not fitting:
         run, dot, part = name.rpartition(".")
         if dot and part.isdigit() and (_LAST.fullmatch(run) or any(i.startswith(run) for i in ids)):
+            if not int(part):
+                raise UsageError(f"{name!r} is no part.", f"The first one of a run is {run}.1.")
             raise UsageError(f"{name!r} is a part, and this takes whole runs.", f"Use {run!r}.")
         raise UsageError(f"There is no run {name!r} in {directory}.", hint)
     if len(fitting) > 1:

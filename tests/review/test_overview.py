@@ -267,6 +267,12 @@ def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
     assert resolve(tmp_path, "last-1") == paths[1]
     with pytest.raises(UsageError, match="only 4 runs"):
         resolve(tmp_path, "last-9")
+    with pytest.raises(UsageError, match=r"'last\.0' is no part\. The first .* is last\.1\."):
+        resolve(tmp_path, "last.0")
+    for path in paths[1:]:
+        path.unlink()
+    with pytest.raises(UsageError, match="There is only 1 run in"):
+        resolve(tmp_path, "last-1")
 
 
 # Strap and pod.
