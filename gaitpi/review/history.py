@@ -35,10 +35,13 @@ SEASON: Final = 100
 COURSES: Final = 2
 """Runs whose minutes are kept too, the newest: they are what is looked at."""
 _CODE: Final = (
-    *("form.py", "history.py", "metrics.py", "outside.py", "quality.py", "steady.py"),
-    *("uncertainty.py", "../importfile.py", "../ble/agreement.py"),
-    "../coach/slope.py",
+    *("averages.py", "form.py", "history.py", "metrics.py", "outside.py", "quality.py"),
+    *("steady.py", "uncertainty.py", "../ble/agreement.py", "../ble/readings.py"),
+    *("../coach/ground.py", "../coach/slope.py", "../editfile.py", "../importfile.py"),
+    *("../runs/header.py", "../runs/reader.py", "../runs/rows.py", "../runs/view.py"),
+    "../units.py",
 )
+"""What a number of a form comes from, from here."""
 
 
 class CacheError(GaitpiError, OSError):
