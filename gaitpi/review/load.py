@@ -342,7 +342,7 @@ def lines(found: Ceiling) -> list[str]:
         else:
             longest += f"; {_minutes(minutes.of.running_s)} on {_day(minutes.of.day)}"
         made.append(f"longest run in {DAYS} days  {longest}")
-        most = f"{_steps_words(steps.most)} or {_minutes(minutes.most)}"
+        most = f"{_steps_words(steps.most, 'steps')} or {_minutes(minutes.most)}"
         made.append(f"ceiling of the next run {most} of running (x {FACTOR:.2f})")
     return made
 
@@ -387,9 +387,9 @@ def _km(metres: float) -> str:
     return f"{metres / 1000.0:.1f} km"
 
 
-def _steps_words(steps: float) -> str:
+def _steps_words(steps: float, what: str = "running steps") -> str:
     # rounded down: what is printed is no more than the ceiling
-    return f"{math.floor(steps + 1e-6):,} steps"
+    return f"{math.floor(steps + 1e-6):,} {what}"
 
 
 def _minutes(seconds: float) -> str:

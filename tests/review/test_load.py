@@ -86,6 +86,9 @@ def test_steps_and_time_may_be_of_two_runs() -> None:
     assert found.minutes_s is not None
     assert (found.steps.of.run_id, found.minutes_s.of.run_id) == ("run-4-18", "run-3-18")
     assert lines(found)[1].endswith("8,800 steps or 55 min of running (x 1.10)")
+    # walking is not in it, which is in the steps of a run
+    assert lines(found)[0].endswith("8,000 running steps on 8 May; 50 min on 9 May")
+    assert short(found) == "next run at most 8,800 running steps, 55 min (no distance known)"
 
 
 def test_no_run_in_thirty_days() -> None:
