@@ -198,7 +198,7 @@ def line(live: Mapping[str, Any]) -> str:
     beside = "".join(f"  {words}" for words in outside(live))
     words = (
         f"{clock(_number(live.get('time_s'))):>7}  {_value(cadence, '.1f'):>6} spm"
-        f"  {_value(lean, '+.1f'):>6} deg{beside}  {coach(live)}"
+        f"  {_value(lean, '+z.1f'):>6} deg{beside}  {coach(live)}"
     )
     return plain(words)
 
@@ -306,11 +306,11 @@ def _lean(live: Mapping[str, Any]) -> str:
     """As a change from the runner's own usual, once that is known."""
     value, (low, high) = _number(live.get("lean_deg")), _band(live.get("lean_band"))
     if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{_value(value, '+.1f'):>6} deg  no band yet"
+        return f"{_value(value, '+z.1f'):>6} deg  no band yet"
     usual = (low + high) / 2.0
     change, half = value - usual, high - usual
     drawn = gauge(change, -half, half, SPANS["lean"])
-    return f"{_value(change, '+.1f'):>6} deg  {drawn}  from your usual, band +-{half:.1f}"
+    return f"{_value(change, '+z.1f'):>6} deg  {drawn}  from your usual, band +-{half:.1f}"
 
 
 def gauge(value: float, low: float, high: float, span: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gaitpi.journal import texts
 from gaitpi.plaintext import plain
-from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, usual
+from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, behind, usual
 from gaitpi.review.drift import DRIFTS, Drift, drifts
 from gaitpi.review.form import Course, Form, read
 from gaitpi.review.history import History, history
@@ -123,7 +123,7 @@ def _cadence(v: Verdict, b: Beside) -> str:
     target = ""
     if math.isfinite(v.target_spm):
         aim = f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else "by speed"
-        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {aim},"
+        target = f"  {v.cadence_spm - v.target_spm:+z.1f} vs target {aim},"
     return f"{v.cadence_spm:.1f} spm{target} {_against(change)}"
 
 
@@ -196,17 +196,15 @@ def _drift_words(found: Iterable[Drift]) -> str:
 
 
 def _usual_words(b: Beside) -> str:
+    changed = [c for c in b.usual.values() if c.verdict == CHANGE]
     called = [
-        f"{c.metric.words} {amount(c.metric, c.difference, c.u)} {c.metric.unit}"
-        for c in b.usual.values()
-        if c.verdict == CHANGE
+        f"{c.metric.words} {amount(c.metric, c.difference, c.u)} {c.metric.unit}" for c in changed
     ]
-    behind = f"{b.runs} earlier run{'s' * (b.runs != 1)}"
     if called:
-        return f"{', '.join(called)} vs {behind}"
+        return f"{', '.join(called)} vs {behind(changed)}"
     known = sum(c.verdict == NO_CHANGE for c in b.usual.values())
     if known:
-        return f"no clear change in {known} metrics vs {behind}"
+        return f"no clear change in {known} metrics vs {behind(b.usual.values())}"
     why = next((c.why for c in b.usual.values() if c.why), "no earlier runs")
     return f"not known ({why})"
 

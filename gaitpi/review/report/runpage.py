@@ -108,7 +108,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if math.isnan(v.target_spm):
         against = "no target was set: this run listened"
     else:
-        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+.1f}"
+        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+z.1f}"
         if math.isfinite(v.target_low_spm):
             against += " against its mean: it followed the speed"
     known = math.isfinite(v.cadence_spm)
@@ -128,7 +128,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
         yield "Belt lean", NOT_KNOWN, "no stand and no usual to compare with, or too little running"
     else:
         band = f"; band ±{v.lean_band_deg:.0f}" if v.lean_against == "usual" else ""
-        yield "Belt lean", f"{v.lean_change_deg:+.1f} deg", f"against {run.lean_origin}{band}"
+        yield "Belt lean", f"{v.lean_change_deg:+z.1f} deg", f"against {run.lean_origin}{band}"
     yield from _outside_facts(run)
     yield "Steps", f"{v.steps:,}", _step_words(run)
     yield "Data", *_data_words(run)
