@@ -194,11 +194,12 @@ def panel(live: Mapping[str, Any]) -> list[str]:
 
 def line(live: Mapping[str, Any]) -> str:
     """The moment in one line: for a file or a pipe."""
-    cadence, lean = _number(live.get("cadence_spm")), _number(live.get("lean_deg"))
+    cadence, (lean, half) = _number(live.get("cadence_spm")), _change(live)
+    usual = " from usual" if math.isfinite(half) else ""
     beside = "".join(f"  {words}" for words in outside(live))
     words = (
         f"{clock(_number(live.get('time_s'))):>7}  {_value(cadence, '.1f'):>6} spm"
-        f"  {_value(lean, '+z.1f'):>6} deg{beside}  {coach(live)}"
+        f"  {_value(lean, '+z.1f'):>6} deg{usual}{beside}  {coach(live)}"
     )
     return plain(words)
 
@@ -304,13 +305,23 @@ def _cadence(live: Mapping[str, Any]) -> str:
 
 def _lean(live: Mapping[str, Any]) -> str:
     """As a change from the runner's own usual, once that is known."""
-    value, (low, high) = _number(live.get("lean_deg")), _band(live.get("lean_band"))
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{_value(value, '+z.1f'):>6} deg  no band yet"
-    usual = (low + high) / 2.0
-    change, half = value - usual, high - usual
+    change, half = _change(live)
+    if not math.isfinite(half):
+        return f"{_value(change, '+z.1f'):>6} deg  no band yet"
     drawn = gauge(change, -half, half, SPANS["lean"])
     return f"{_value(change, '+z.1f'):>6} deg  {drawn}  from your usual, band +-{half:.1f}"
+
+
+def _change(live: Mapping[str, Any]) -> tuple[float, float]:
+    """Lean from the runner's own usual, and how far its band goes from there, deg.
+
+    Where that is not known (NaN) the lean as it is measured.
+    """
+    value, (low, high) = _number(live.get("lean_deg")), _band(live.get("lean_band"))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return value, math.nan
+    usual = (low + high) / 2.0
+    return value - usual, high - usual
 
 
 def gauge(value: float, low: float, high: float, span: float) -> str:
