@@ -145,7 +145,20 @@ def print_json(data: Any) -> None:
     """Print ``data`` (structs, dicts, lists) as JSON in plain ASCII; NaN becomes null."""
     import msgspec
 
-    print(json.dumps(json.loads(msgspec.json.encode(data)), indent=2))
+    try:
+        text = msgspec.json.encode(data)
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8
+        text = msgspec.json.encode(_as_text(msgspec.to_builtins(data)))
+    print(json.dumps(json.loads(text), indent=2))
+
+
+def _as_text(data: Any) -> Any:
+    """Builtins with what is no text in them written with backslashes."""
+    if isinstance(data, dict):
+        return {_as_text(key): _as_text(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_as_text(one) for one in data]
+    return data.encode(errors="backslashreplace").decode() if isinstance(data, str) else data
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:

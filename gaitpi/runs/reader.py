@@ -143,6 +143,7 @@ class RunReader:
         self._limits = limits
         self._copy: TemporaryDirectory[str] | None = None
         self._work = 0
+        self._refuse_by_name()
         self._refuse_by_size()
         self._db = self._connect(path)
         try:
@@ -569,6 +570,15 @@ class RunReader:
             f"{self.path.name} is not a gaitpi run file: {why}.",
             f"Run files end in {SUFFIX} and are listed by gaitpi runs.",
         )
+
+    def _refuse_by_name(self) -> None:
+        """Raise RunFileError for a name that is no text: no table, cache or report can hold it."""
+        try:
+            self.path.name.encode()
+        except UnicodeEncodeError as error:
+            raise RunFileError(
+                f"The name of {self.path.name} is not UTF-8.", "Give the file another name."
+            ) from error
 
     def _refuse_by_size(self) -> None:
         try:

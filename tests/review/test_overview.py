@@ -136,6 +136,25 @@ def test_the_list_has_all_files_and_what_is_wrong_with_them(
         assert "gaitpi: " in capsys.readouterr().err
 
 
+def test_a_name_that_is_no_text_is_listed_and_never_stops_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody unpacked an archive of another machine among the runs."""
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    paths = season.make(runs, 2, distinct=2)
+    odd = os.fsencode(runs / "20270108-") + b"\xff\xfe.gaitpi"
+    Path(os.fsdecode(odd)).write_bytes(paths[1].read_bytes())
+    lines = printed(capsys, ["runs"])
+    assert lines[3] == "1 file cannot be read:"
+    assert "is not UTF-8. Give the file" in " ".join(lines)
+    for command in ([], ["show"], ["compare"], ["load"], ["back"], ["status"], ["runs"]):
+        main([*command, "--json"])
+        assert json.loads(capsys.readouterr().out) is not None
+    listed = json.loads("\n".join(printed(capsys, ["runs", "--json"])))
+    assert sorted(one["id"] for one in listed)[-1] == "20270108-\\udcff\\udcfe"
+    assert main(["report", "--physio", "--out", str(tmp_path / "p.html")]) == 0
+
+
 def test_compare_with_the_usual_and_with_another(
     many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
