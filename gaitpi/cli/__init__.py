@@ -8,6 +8,7 @@ A command is a module with ``HELP`` (one or two sentences), ``EPILOG`` (an examp
 import argparse
 import codecs
 import contextlib
+import errno
 import gc
 import importlib
 import io
@@ -131,7 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             _print_traceback()
         _abandon_stdout_if_broken()
-        complain(_unexpected(error, arguments, debug))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            complain(f"What is printed cannot be written: {os.strerror(error.errno)}.")
+        else:
+            complain(_unexpected(error, arguments, debug))
         return EXIT_PROBLEM
     return code
 
@@ -366,6 +370,9 @@ def _abandon_stdout() -> None:
     """Nobody reads stdout any more: keep the interpreter from complaining about it at exit."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _abandon_stdout_if_broken() -> None:
