@@ -8,6 +8,7 @@ rule is laid on steps and minutes, which is a stand-in and is said. Pure but for
 and :func:`today`. No numpy.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from gaitpi.journal import texts
 from gaitpi.review.form import Form, exposure, read
 from gaitpi.review.history import NEWEST, SEASON, History, history
 from gaitpi.review.outside import imported
+from gaitpi.runs.reader import RunReader
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import cut, edits_of, opened
 
@@ -281,7 +283,9 @@ def _sessions(directory: Path, form: Form) -> list[Session]:
     path = directory / f"{form.run_id}{SUFFIX}"
     parts = 0
     if editfile.path_of(path).exists():
-        parts = len(cut(edits_of(path), form.duration_s).parts)
+        with contextlib.suppress(GaitpiError), RunReader(path) as whole:
+            # cuts are times of the recording, of which the form may have a piece alone
+            parts = len(cut(edits_of(path), whole.totals().duration_s).parts)
     if not parts:
         metres, source = distance(form)
         steps = form.running_steps

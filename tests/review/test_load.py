@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calibration.season import watched, write
 from gaitpi import editfile
-from gaitpi.editfile import Split, path_of
+from gaitpi.editfile import Split, Trim, path_of
 from gaitpi.journal import texts
 from gaitpi.review.load import (
     DAYS,
@@ -236,3 +236,9 @@ def test_parts_of_a_run_are_runs_of_their_own(tmp_path: Path) -> None:
     parts = gather(tmp_path).sessions
     assert [s.run_id for s in parts] == [f"{path.stem}.1", f"{path.stem}.2"]
     assert sum(s.steps for s in parts) == pytest.approx(whole.steps, abs=2)
+    # where its beginning was trimmed away too: cuts are times of the recording
+    editfile.add(path_of(path), [Trim(wall_s=WALL_S, start_s=240.0)])
+    editfile.add(path_of(path), [Split(wall_s=WALL_S, cuts=(480.0,))])
+    parts = gather(tmp_path).sessions
+    assert [s.run_id for s in parts] == [f"{path.stem}.1", f"{path.stem}.2"]
+    assert 0.5 * whole.steps < sum(s.steps for s in parts) < 0.7 * whole.steps
