@@ -30,13 +30,14 @@ class Beside:
     """A run's ``form``, the changes of it against the runner's usual, and its drifts, by key.
 
     There are no drifts where they were not asked for. ``runs`` is how many earlier runs could be
-    compared with.
+    compared with; ``begins_s`` the run time at which what is shown begins.
     """
 
     form: Form
     usual: Mapping[str, Change]
     drift: Mapping[str, Drift]
     runs: int
+    begins_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json``: a list each, in the order of the metrics."""
@@ -61,7 +62,8 @@ def beside(
         differ = {key: usual(own, forms, METRICS[key]).own for key in DRIFTS}
         found = drifts(course, differ)
     changes = against_usual(own, forms)
-    return Beside(own, changes, found, max((change.runs for change in changes.values()), default=0))
+    runs = max((change.runs for change in changes.values()), default=0)
+    return Beside(own, changes, found, runs, run.start_s)
 
 
 def form_of(run: RunReader, directory: Path) -> tuple[Form, Sequence[Form]]:
@@ -171,7 +173,7 @@ LATE: Final = 0.5
 
 def _late(b: Beside) -> str:
     """The first metric that drifted late in the run, by name; "" where none did."""
-    half_s = LATE * b.form.duration_s
+    half_s = b.begins_s + LATE * b.form.duration_s
     for drift in b.drift.values():
         if drift.verdict == CHANGE and drift.from_minute * 60.0 >= half_s:
             return drift.metric.words

@@ -272,6 +272,10 @@ def test_strength_is_named_where_form_drifted_late() -> None:
         assert "drift belt lean +1" in words
         assert ("strength belt lean drifted late" in words) == late
         assert ("(Cai 2017)" in words) == late
+    # a part from minute 20 on: what began in its tenth minute is not late in its thirty
+    for minutes, late in ((18.0, True), (30.0, False)):
+        b = Beside(replace(form(0.0), duration_s=60.0 * minutes), {}, found, 0, 1200.0)
+        assert ("drifted late" in " ".join(more(b))) == late
     assert "strength" not in " ".join(more(Beside(form(0.0), {}, {}, 0)))
 
 
