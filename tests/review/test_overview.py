@@ -409,3 +409,38 @@ def test_an_import_counts_at_once(four: Path, capsys: pytest.CaptureFixture[str]
     lines = printed(capsys, ["show", "last-3"])
     assert "distance   1.50 km, 6:40 /km, 0.88 m a step (imported)" in lines
     assert "heart      140 mean, 140 max bpm (imported)" in lines
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["runs"], ["load"], ["reanalyse", "all"], ["export", "--season", "season"]),
+        ["import", "watch.fit"],
+    ],
+)
+def test_a_folder_that_may_not_be_looked_into_is_not_called_empty(
+    command: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of the service's runs for a user who is not of its group; root may all."""
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    season.make(runs, 1, distinct=1)
+    monkeypatch.chdir(tmp_path)
+    if command[0:1] == ["import"]:
+        main(["export", "last", "--fit", "watch.fit"])
+        capsys.readouterr()
+    really = os.scandir
+
+    def scandir(path: str | Path) -> object:
+        if Path(path) == runs:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{runs} cannot be read: Permission denied." in err
+    assert err.count("\n") == 1
