@@ -106,8 +106,8 @@ class Imports:
     damaged: int = 0
 
     def has(self, sha256: str) -> bool:
-        """Whether that very file was imported."""
-        return any(one.sha256 == sha256 for one in self.files)
+        """Whether that very file was imported, and its moments are whole."""
+        return all(any(one.sha256 == sha256 for one in kept) for kept in (self.files, self.points))
 
 
 def series(imports: Imports, name: Literal["heart_rate_bpm", "distance_m"]) -> Series:
@@ -166,6 +166,17 @@ def add(path: Path, imported: Imported, points: Points) -> None:
             "Delete that file to begin anew; the run itself is not in it.",
         )
     _FILE.append(path, lines)
+
+
+def damage(path: Path, imports: Imports) -> str:
+    """What the damaged lines of the file at ``path`` mean, in words; "" without any."""
+    if not imports.damaged:
+        return ""
+    lines = f"{imports.damaged} damaged line{'s' * (imports.damaged > 1)} in {path.name}"
+    return (
+        f"{lines}: heart rate or distance of a watch may be missing. 'gaitpi import' takes its"
+        " file once more."
+    )
 
 
 def words(imports: Imports) -> str:

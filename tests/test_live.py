@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from gaitpi import cli
 from gaitpi.ble.readings import Role
-from gaitpi.cli.live import BACK_S, GAUGE, Feed, coach, gauge, line, panel
+from gaitpi.cli.live import BACK_S, GAUGE, Feed, _redraw, coach, gauge, line, panel
 from gaitpi.config import Config, apply
 from gaitpi.controlclient import Client, connect
 from gaitpi.device import status as device
@@ -103,7 +103,9 @@ def test_six_lines_say_what_it_hears() -> None:
         "cues     3; last step-up 02:10 ago: cadence 164.1",
         "data     good: belt steady",
     ]
-    assert line(shown(MOMENT)) == "  12:31   163.2 spm    +7.5 deg  silent: warm-up, 01:40 to go"
+    # the same lean in either view
+    said = "  12:31   163.2 spm    +2.5 deg from usual  silent: warm-up, 01:40 to go"
+    assert line(shown(MOMENT)) == said
 
 
 HEART = HeartStatus(bpm=152, age_s=1.2, contact=True)
@@ -320,6 +322,22 @@ def test_on_a_terminal_lines_are_written_over_each_other_until_ctrl_c() -> None:
     assert "lean" in again
     assert "cadence" not in again
     assert len(again) < 140
+
+
+def test_a_line_that_is_gone_is_wiped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the last line of before stays below and looks like news."""
+
+    class Some:
+        def moments(self, _every_s: float) -> Iterator[dict[str, Any]]:
+            doubtful = {"agreement": {"state": "half", "words": "The pod counts one foot."}}
+            yield {"state": "recording", "radio": doubtful}
+            yield {"state": "recording", "radio": {}}
+
+    _redraw(Some())  # type: ignore[arg-type]
+    first, again = capsys.readouterr().out.split("\x1b[7A")
+    assert (first.count("\n"), again.count("\n")) == (7, 6)
+    assert again.endswith("\x1b[J")
+    assert "\x1b[J" not in first
 
 
 def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ A command is a module with ``HELP`` (one or two sentences), ``EPILOG`` (an examp
 import argparse
 import codecs
 import contextlib
+import errno
 import gc
 import importlib
 import io
@@ -131,7 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             _print_traceback()
         _abandon_stdout_if_broken()
-        complain(_unexpected(error, arguments, debug))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            complain(f"What is printed cannot be written: {os.strerror(error.errno)}.")
+        else:
+            complain(_unexpected(error, arguments, debug))
         return EXIT_PROBLEM
     return code
 
@@ -145,7 +149,20 @@ def print_json(data: Any) -> None:
     """Print ``data`` (structs, dicts, lists) as JSON in plain ASCII; NaN becomes null."""
     import msgspec
 
-    print(json.dumps(json.loads(msgspec.json.encode(data)), indent=2))
+    try:
+        text = msgspec.json.encode(data)
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8
+        text = msgspec.json.encode(_as_text(msgspec.to_builtins(data)))
+    print(json.dumps(json.loads(text), indent=2))
+
+
+def _as_text(data: Any) -> Any:
+    """Builtins with what is no text in them written with backslashes."""
+    if isinstance(data, dict):
+        return {_as_text(key): _as_text(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_as_text(one) for one in data]
+    return data.encode(errors="backslashreplace").decode() if isinstance(data, str) else data
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:
@@ -353,6 +370,9 @@ def _abandon_stdout() -> None:
     """Nobody reads stdout any more: keep the interpreter from complaining about it at exit."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _abandon_stdout_if_broken() -> None:

@@ -18,6 +18,7 @@ from gaitpi.review.change import (
     SPEED_ALIKE,
     Change,
     against_usual,
+    behind,
     between_runs,
 )
 from gaitpi.review.form import Form
@@ -86,9 +87,8 @@ def run(args: argparse.Namespace) -> int:
     for name, form in (("A", a), ("B", b)):
         if form is not None:
             print(plain(f"{name}  {_head(form)}")[:WIDTH])
-    runs = max((change.runs for change in found.values()), default=0)
     if b is None:
-        print(f"U  your usual: the median of {runs} earlier run{'s' * (runs != 1)}")
+        print(f"U  your usual: the median of {behind(found.values())}")
     print()
     print("\n".join([*table(found.values(), "U" if b is None else "B"), *speeds(found.values())]))
     return EXIT_OK

@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(_as_json(name, found, answers))
         return EXIT_OK
     if not found:
-        print(f"No cues in {name}, and none kept back. 'gaitpi why {name}@{middle}' says why.")
+        print(f"No cues in {name}, and none kept back.")
+        print(f"'gaitpi why {args.run}@{middle}' says why.")
         return EXIT_OK
     print(f"{'#':>3} {'time':>7} {'sound':<11} {'metric':<7} {'value':>6} {'band':<11} ", end="")
     print("in the next 30 s")

@@ -20,7 +20,7 @@ from gaitpi.plaintext import plain
 from gaitpi.review import fitfile, watchclock
 from gaitpi.review.fitfile import Activity, Record
 from gaitpi.review.watchclock import Offset
-from gaitpi.runs.reader import RunReader, clock, resolve
+from gaitpi.runs.reader import RunReader, clock, files_in, resolve
 from gaitpi.runs.schema import SUFFIX
 
 HELP: Final = (
@@ -115,9 +115,9 @@ class _Done:
 
 
 def _runs(directory: Path) -> tuple[list[_Run], int]:
-    """Real runs of a folder, and how many of its files cannot be read."""
+    """Real runs of a folder, and how many of its files cannot be read. Raises RunFileError."""
     runs, unreadable = [], 0
-    for path in sorted(directory.glob(f"*{SUFFIX}")):
+    for path in sorted(files_in(directory)):
         try:
             with RunReader(path) as reader:
                 if not reader.virtual:

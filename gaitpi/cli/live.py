@@ -159,6 +159,8 @@ def _redraw(feed: Feed) -> None:
             for number, row in enumerate(now):
                 same = number < len(before) and before[number] == row
                 text += "\n" if same else f"\r{row}\x1b[K\n"
+            if len(now) < len(before):
+                text += "\x1b[J"  # a line that is gone must not stay and look like news
             sys.stdout.write(text)
             sys.stdout.flush()
             before = now
@@ -192,11 +194,12 @@ def panel(live: Mapping[str, Any]) -> list[str]:
 
 def line(live: Mapping[str, Any]) -> str:
     """The moment in one line: for a file or a pipe."""
-    cadence, lean = _number(live.get("cadence_spm")), _number(live.get("lean_deg"))
+    cadence, (lean, half) = _number(live.get("cadence_spm")), _change(live)
+    usual = " from usual" if math.isfinite(half) else ""
     beside = "".join(f"  {words}" for words in outside(live))
     words = (
         f"{clock(_number(live.get('time_s'))):>7}  {_value(cadence, '.1f'):>6} spm"
-        f"  {_value(lean, '+.1f'):>6} deg{beside}  {coach(live)}"
+        f"  {_value(lean, '+z.1f'):>6} deg{usual}{beside}  {coach(live)}"
     )
     return plain(words)
 
@@ -304,13 +307,23 @@ def _cadence(live: Mapping[str, Any]) -> str:
 
 def _lean(live: Mapping[str, Any]) -> str:
     """As a change from the runner's own usual, once that is known."""
+    change, half = _change(live)
+    if not math.isfinite(half):
+        return f"{_value(change, '+z.1f'):>6} deg  no band yet"
+    drawn = gauge(change, -half, half, SPANS["lean"])
+    return f"{_value(change, '+z.1f'):>6} deg  {drawn}  from your usual, band +-{half:.1f}"
+
+
+def _change(live: Mapping[str, Any]) -> tuple[float, float]:
+    """Lean from the runner's own usual, and how far its band goes from there, deg.
+
+    Where that is not known (NaN) the lean as it is measured.
+    """
     value, (low, high) = _number(live.get("lean_deg")), _band(live.get("lean_band"))
     if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{_value(value, '+.1f'):>6} deg  no band yet"
+        return value, math.nan
     usual = (low + high) / 2.0
-    change, half = value - usual, high - usual
-    drawn = gauge(change, -half, half, SPANS["lean"])
-    return f"{_value(change, '+.1f'):>6} deg  {drawn}  from your usual, band +-{half:.1f}"
+    return value - usual, high - usual
 
 
 def gauge(value: float, low: float, high: float, span: float) -> str:

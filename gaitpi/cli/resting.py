@@ -12,7 +12,11 @@ def resting(directory: Path) -> tuple[str, str]:
     The journal takes long to load: only where there is one beside the runs of ``directory``.
     """
     path = directory / NAME
-    if not path.exists():
+    try:
+        if not path.exists():
+            return "", ""
+    except OSError as error:  # in a folder that may not be looked into it may be there
+        complain(f"{path} cannot be read: {error.strerror}.")
         return "", ""
     from gaitpi.journal import days, rest, store, texts
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gaitpi.cli import add_untrimmed_argument, complain, load_config, opened, print_json
 from gaitpi.config import runs_directory
-from gaitpi.errors import EXIT_OK, GaitpiError
+from gaitpi.errors import EXIT_OK
 from gaitpi.plaintext import plain
 from gaitpi.review import overview
 from gaitpi.review.edited import of_run
@@ -150,12 +150,9 @@ def _terminal() -> tuple[int, int]:
 def _imported(path: Path) -> tuple[str, Any, "Imports"]:
     """What was imported for it, in words and as it is; what is wrong with it is said."""
     from gaitpi import importfile
+    from gaitpi.review.outside import imported
 
-    try:
-        imports = importfile.load(importfile.path_of(path))
-    except GaitpiError as error:
-        complain(str(error))
-        return "", None, importfile.Imports()
+    imports = imported(path, complain)
     return importfile.words(imports), imports.files[-1] if imports.files else None, imports
 
 

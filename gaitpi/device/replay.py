@@ -17,7 +17,7 @@ from gaitpi.device.correction import Correction
 from gaitpi.device.pipeline import Pipeline, design_rate
 from gaitpi.device.start import decode, decode_correction
 from gaitpi.device.unpack import unpack
-from gaitpi.errors import RunFileError
+from gaitpi.errors import GaitpiError, InputFileError, RunFileError
 from gaitpi.gait import GaitParams, Start
 from gaitpi.imu.batch import Counts
 from gaitpi.runs.kind import is_run as is_run
@@ -78,6 +78,11 @@ def _open_run(path: Path, joined: int) -> Recording:
     except RunFileError:
         run.close()
         raise
+    try:
+        _need_samples(run)
+    except GaitpiError:
+        run.close()
+        raise
     anchor = header.anchor
 
     def blocks() -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -100,6 +105,21 @@ def _open_run(path: Path, joined: int) -> Recording:
         correction=correction,
         readings=readings,
     )
+
+
+def _need_samples(run: RunReader) -> None:
+    """Raise InputFileError where the samples of a run did not reach the card, and its rows did.
+
+    Nothing would come of it: that is no other result.
+    """
+    ((blocks, seconds),) = run.summed(
+        "SELECT (SELECT count(*) FROM block), (SELECT count(*) FROM second)", {}
+    )
+    if seconds and not blocks:
+        raise InputFileError(
+            f"{run.path.name} holds no raw samples, so it cannot be computed once more.",
+            "What was made of them while it was worn is there: gaitpi show.",
+        )
 
 
 def _joined(blocks: Iterator[RawBlock], enough: int) -> Iterator[tuple[Floats, Counts]]:

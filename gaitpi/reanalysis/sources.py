@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import structs
 
-from gaitpi.errors import InputFileError, UsageError
+from gaitpi.errors import GaitpiError, InputFileError, UsageError
 from gaitpi.reanalysis.task import Kind, Parameters, Task
 from gaitpi.runs.kind import is_run
-from gaitpi.runs.reader import MAX_BYTES, RunReader, resolve
+from gaitpi.runs.reader import MAX_BYTES, RunReader, files_in, resolve
 from gaitpi.runs.schema import SUFFIX
 
 ALL: Final = "all"
@@ -38,7 +38,7 @@ def find(names: Iterable[str], directory: Path) -> list[Source]:
 
     A name is a file, a folder (all run files in it and below; links to folders are not followed),
     "all", "last", an id or the beginning of one in ``directory``. Raises UsageError when one means
-    nothing.
+    nothing, RunFileError where this user may not look into a folder.
     """
     found: dict[Path, Source] = {}
     for name in names:
@@ -67,7 +67,7 @@ def _meant(name: str, directory: Path) -> list[Path]:
             return runs
         return [path] if path.exists() else [_resolved(directory, name)]
     except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
+        if isinstance(error, GaitpiError):
             raise
         raise UsageError(f"{name!r} cannot be looked at: {error}.", "Check the path.") from error
 
@@ -81,6 +81,7 @@ def _resolved(directory: Path, name: str) -> Path:
 
 def _below(folder: Path) -> Iterator[Path]:
     """Run files in a folder and those below it; hidden ones are somebody's scratch."""
+    files_in(folder)  # what may not be looked into is not empty
     for inside, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:

@@ -311,6 +311,15 @@ def _between(a: Form, b: Form, history: Sequence[Form], metric: Metric) -> Chang
     return Change(metric, one.mean, two.mean, difference, u, bar, 1, verdict, why, speed)
 
 
+def behind(changes: Iterable[Change]) -> str:
+    """How many runs are behind what is usual, in words: metrics need runs alike in other things."""
+    found = list(changes)
+    counts = sorted({c.runs for c in found if c.verdict != NOT_KNOWN} or {c.runs for c in found})
+    most = counts[-1] if counts else 0
+    least = f"{counts[0]} to " if counts and counts[0] < most else ""
+    return f"{least}{most} earlier run{'s' * (most != 1)}"
+
+
 def by_words(bar: Bar, metric: Metric) -> str:
     """What the smallest real difference comes from, in words."""
     return _BY.get(bar.by, "not known").format(source=metric.source)

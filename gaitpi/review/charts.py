@@ -248,7 +248,8 @@ def draw(
     found = found.since(int(run.start_s) // every_s)
     follows = math.isfinite(followed(seconds)[0])  # then its edge is no line
     band = (-math.inf, math.inf) if follows else band_edges(run.config, "cadence")
-    return render(found, band, zero, width=width, height=height, unicode=unicode)
+    shape = {"width": width, "height": height}
+    return render(found, band, zero, **shape, unicode=unicode, follows=follows)
 
 
 def column_s(length_s: float, columns: int) -> int:
@@ -268,8 +269,9 @@ def render(
     width: int,
     height: int,
     unicode: bool,
+    follows: bool = False,
 ) -> list[str]:
-    """The charts as lines; ``band`` of the cadence, ∓inf where open."""
+    """The charts as lines; ``band`` of the cadence, ∓inf where open, as where it ``follows``."""
     charts = [
         ("cadence, steps/min", found.cadence_spm, band, CADENCE_SPAN),
         (f"belt lean, deg {zero.words}", found.lean_deg, zero.band, LEAN_SPAN),
@@ -290,7 +292,8 @@ def render(
     for (title, values, edges, span), each in zip(charts, heights, strict=True):
         chart = plot(values, edges, rows=each, span=span, unicode=unicode)
         drawn += [line[LABEL:] for line in chart]
-        lines += [_title(title, edges, width), *chart]
+        moves = follows and values is found.cadence_spm
+        lines += [_title(title, edges, width, moves=moves), *chart]
     marks = [CUE if cue else sign for sign, cue in zip(found.ground, found.cues, strict=True)]
     lines.append(f"{'':{LABEL}}{''.join(marks)}")
     lines.append(_times(found.every_s, found.first, len(marks), width))
@@ -322,16 +325,18 @@ def _heights(spare: int, charts: int) -> list[int]:
     return [min(12, max(3, spare - low)), low]
 
 
-def _title(title: str, band: tuple[float, float], width: int) -> str:
+def _title(title: str, band: tuple[float, float], width: int, *, moves: bool = False) -> str:
     low, high = band
-    if math.isfinite(low) and math.isfinite(high):
+    if moves:
+        words = "band follows the speed"
+    elif math.isfinite(low) and math.isfinite(high):
         words = f"band {low:.1f} to {high:+.1f}" if low != -high else f"band +-{high:.1f}"
     elif math.isfinite(low):
         words = f"band from {low:.1f}"
     else:
         words = "no band"
     long = f"{title} ({words}: - - -)"
-    if words == "no band" or len(long) > width:
+    if moves or words == "no band" or len(long) > width:
         long = f"{title} ({words})"
     return long if len(long) <= width else title[:width]
 

@@ -161,11 +161,15 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
 
 
 def _most_telling(found: Sequence[Entry], seconds: Sequence[SecondRow], duration_s: float) -> float:
-    """The last correction; without one the last withheld cue; else the last running second."""
+    """The last correction; without one the last withheld cue; else the last second of running.
+
+    Or of all, where nobody ran.
+    """
     heard = [e.time_s for e in found if not e.withheld and e.cue in CORRECTIONS]
     kept = [e.time_s for e in found if e.withheld]
     ran = [s.time_s for s in seconds if s.activity == RUNNING]
-    times = heard or kept or ran
+    measured = [s.time_s for s in seconds if s.samples > 0]  # the last one is still open
+    times = heard or kept or ran or measured
     return float(int(times[-1])) if times else duration_s
 
 

@@ -22,7 +22,7 @@ from gaitpi.review import fitprofile as fit
 from gaitpi.review.fitprofile import Field, Message
 from gaitpi.review.fitwriter import FitWriter, Value
 from gaitpi.review.ledger import CORRECTIONS
-from gaitpi.review.outside import outside, step_m
+from gaitpi.review.outside import mean_step_m, outside, step_m
 from gaitpi.review.phases import WARM_UP, Phase, phases
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, CueRow, EventRow, SecondRow, StepRow
@@ -320,7 +320,7 @@ class _Export:
         speed_ms = self._outside.speed.at(middle)
         if second.activity == RUNNING:
             near = self._steps.within(at - AROUND_S, at + 1.0 + AROUND_S)
-            row |= _dynamics(near, speed_ms, second.cadence_spm)
+            row |= _dynamics(near, step_m(speed_ms, second.cadence_spm))
             wide = self._steps.within(at - BALANCE_S, at + 1.0 + BALANCE_S)
             row["stance_time_balance"] = wide.balance_percent
         return row | {
@@ -349,6 +349,8 @@ class _Export:
         cadence = self._totals.cadence_spm if whole else sums.cadence_spm
         steps = self._totals.running_steps if whole else sums.steps
         around = self._outside
+        # of the seconds whose speed is known, as everywhere: it may have been known when fast alone
+        paced = ((around.speed.at(s.time_s + 0.5), s.cadence_spm) for s in running)
         return {
             "timestamp": self._stamp(end_s),
             "start_time": self._stamp(begin_s),
@@ -362,10 +364,7 @@ class _Export:
             "avg_heart_rate": around.heart.mean(begin_s, end_s),
             "max_heart_rate": around.heart.most(begin_s, end_s),
             "enhanced_avg_speed": self._mean_speed(inside),
-            **{
-                f"avg_{name}": value
-                for name, value in _dynamics(sums, self._mean_speed(running), cadence).items()
-            },
+            **{f"avg_{name}": value for name, value in _dynamics(sums, mean_step_m(paced)).items()},
             "avg_stance_time_balance": sums.balance_percent,
             "sport": fit.RUNNING_SPORT,
             "sub_sport": fit.VIRTUAL_SUB if self._run.virtual else fit.GENERIC_SUB,
@@ -406,9 +405,9 @@ def _in_order(seconds: Iterable[SecondRow], end_s: float) -> Iterator[SecondRow]
             yield row
 
 
-def _dynamics(sums: _Sums, speed_ms: float, cadence_spm: float) -> dict[str, Value]:
-    """The running dynamics of some steps; a step's length is known by the speed alone."""
-    length_mm = 1000.0 * step_m(speed_ms, cadence_spm)
+def _dynamics(sums: _Sums, length_m: float) -> dict[str, Value]:
+    """The running dynamics of some steps of that length, which is known by a speed alone."""
+    length_mm = 1000.0 * length_m
     ratio = 100.0 * sums.bounce_mm / length_mm if length_mm > 0.0 else math.nan
     return {
         "vertical_oscillation": sums.bounce_mm,

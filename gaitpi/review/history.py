@@ -23,7 +23,7 @@ from gaitpi import editfile, importfile, jsonlines
 from gaitpi.errors import GaitpiError, RunFileError
 from gaitpi.review.form import Block, Cell, Course, Form, read
 from gaitpi.review.outside import imported
-from gaitpi.runs.reader import RunReader
+from gaitpi.runs.reader import RunReader, files_in
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
 
@@ -35,10 +35,13 @@ SEASON: Final = 100
 COURSES: Final = 2
 """Runs whose minutes are kept too, the newest: they are what is looked at."""
 _CODE: Final = (
-    *("form.py", "history.py", "metrics.py", "outside.py", "quality.py", "steady.py"),
-    *("uncertainty.py", "../importfile.py", "../ble/agreement.py"),
-    "../coach/slope.py",
+    *("averages.py", "form.py", "history.py", "metrics.py", "outside.py", "quality.py"),
+    *("steady.py", "uncertainty.py", "../ble/agreement.py", "../ble/readings.py"),
+    *("../coach/ground.py", "../coach/slope.py", "../editfile.py", "../importfile.py"),
+    *("../runs/header.py", "../runs/reader.py", "../runs/rows.py", "../runs/view.py"),
+    "../units.py",
 )
+"""What a number of a form comes from, from here."""
 
 
 class CacheError(GaitpiError, OSError):
@@ -93,14 +96,15 @@ def _code() -> str:
 def history(directory: Path, *, like: Form | None = None, newest: int = NEWEST) -> History:
     """The forms of the ``newest`` runs of a folder. A damaged file is named, not fatal.
 
-    With ``like`` only that run and those before it that are real, or simulated, as it is.
+    With ``like`` only that run and those before it that are real, or simulated, as it is. Raises
+    RunFileError when this user may not look into the folder.
     """
     path = directory / NAME
     before = _load(path)
     found: dict[str, Kept] = {}
     passing: set[str] = set()
     problems: dict[str, str] = {}
-    for file in directory.glob(f"*{SUFFIX}"):
+    for file in files_in(directory):
         try:
             found[file.name], lasts = _begun(file, before.get(file.name))
         except RunFileError as error:

@@ -8,6 +8,7 @@ rule is laid on steps and minutes, which is a stand-in and is said. Pure but for
 and :func:`today`. No numpy.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from gaitpi.journal import texts
 from gaitpi.review.form import Form, exposure, read
 from gaitpi.review.history import NEWEST, SEASON, History, history
 from gaitpi.review.outside import imported
+from gaitpi.runs.reader import RunReader
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import cut, edits_of, opened
 
@@ -299,7 +301,9 @@ def _sessions(directory: Path, form: Form) -> list[Session]:
     path = directory / f"{form.run_id}{SUFFIX}"
     parts = 0
     if editfile.path_of(path).exists():
-        parts = len(cut(edits_of(path), form.duration_s).parts)
+        with contextlib.suppress(GaitpiError), RunReader(path) as whole:
+            # cuts are times of the recording, of which the form may have a piece alone
+            parts = len(cut(edits_of(path), whole.totals().duration_s).parts)
     if not parts:
         metres, source = distance(form)
         steps = form.running_steps
@@ -360,7 +364,7 @@ def lines(found: Ceiling) -> list[str]:
         else:
             longest += f"; {_minutes(minutes.of.running_s)} on {_day(minutes.of.day)}"
         made.append(f"longest run in {DAYS} days  {longest}")
-        most = f"{_steps_words(steps.most)} or {_minutes(minutes.most)}"
+        most = f"{_steps_words(steps.most, 'steps')} or {_minutes(minutes.most)}"
         made.append(f"ceiling of the next run {most} of running (x {FACTOR:.2f})")
     return made
 
@@ -405,9 +409,9 @@ def _km(metres: float) -> str:
     return f"{metres / 1000.0:.1f} km"
 
 
-def _steps_words(steps: float) -> str:
+def _steps_words(steps: float, what: str = "running steps") -> str:
     # rounded down: what is printed is no more than the ceiling
-    return f"{math.floor(steps + 1e-6):,} steps"
+    return f"{math.floor(steps + 1e-6):,} {what}"
 
 
 def _minutes(seconds: float) -> str:

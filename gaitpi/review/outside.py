@@ -253,12 +253,16 @@ class Facts:
 
 
 def imported(path: Path, said: Callable[[str], None] = lambda _text: None) -> Imports:
-    """What was imported for a run file; nothing where that cannot be read, which is ``said``."""
+    """What was imported for a run file; what of it cannot be read is ``said``."""
+    file = importfile.path_of(path)
     try:
-        return importfile.load(importfile.path_of(path))
+        found = importfile.load(file)
     except importfile.ImportFileError as error:
         said(str(error))
         return NOTHING
+    if problem := importfile.damage(file, found):
+        said(problem)
+    return found
 
 
 def outside(run: RunReader, imports: Imports = NOTHING) -> Outside:

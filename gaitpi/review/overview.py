@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gaitpi.journal import texts
 from gaitpi.plaintext import plain
-from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, usual
+from gaitpi.review.change import CHANGE, NO_CHANGE, Change, against_usual, behind, usual
 from gaitpi.review.drift import DRIFTS, Drift, drifts
 from gaitpi.review.form import Course, Form, read
 from gaitpi.review.history import History, history
@@ -30,13 +30,14 @@ class Beside:
     """A run's ``form``, the changes of it against the runner's usual, and its drifts, by key.
 
     There are no drifts where they were not asked for. ``runs`` is how many earlier runs could be
-    compared with.
+    compared with; ``begins_s`` the run time at which what is shown begins.
     """
 
     form: Form
     usual: Mapping[str, Change]
     drift: Mapping[str, Drift]
     runs: int
+    begins_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json``: a list each, in the order of the metrics."""
@@ -61,7 +62,8 @@ def beside(
         differ = {key: usual(own, forms, METRICS[key]).own for key in DRIFTS}
         found = drifts(course, differ)
     changes = against_usual(own, forms)
-    return Beside(own, changes, found, max((change.runs for change in changes.values()), default=0))
+    runs = max((change.runs for change in changes.values()), default=0)
+    return Beside(own, changes, found, runs, run.start_s)
 
 
 def form_of(run: RunReader, directory: Path) -> tuple[Form, Sequence[Form]]:
@@ -123,7 +125,7 @@ def _cadence(v: Verdict, b: Beside) -> str:
     target = ""
     if math.isfinite(v.target_spm):
         aim = f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else "by speed"
-        target = f"  {v.cadence_spm - v.target_spm:+.1f} vs target {aim},"
+        target = f"  {v.cadence_spm - v.target_spm:+z.1f} vs target {aim},"
     return f"{v.cadence_spm:.1f} spm{target} {_against(change)}"
 
 
@@ -171,7 +173,7 @@ LATE: Final = 0.5
 
 def _late(b: Beside) -> str:
     """The first metric that drifted late in the run, by name; "" where none did."""
-    half_s = LATE * b.form.duration_s
+    half_s = b.begins_s + LATE * b.form.duration_s
     for drift in b.drift.values():
         if drift.verdict == CHANGE and drift.from_minute * 60.0 >= half_s:
             return drift.metric.words
@@ -196,17 +198,15 @@ def _drift_words(found: Iterable[Drift]) -> str:
 
 
 def _usual_words(b: Beside) -> str:
+    changed = [c for c in b.usual.values() if c.verdict == CHANGE]
     called = [
-        f"{c.metric.words} {amount(c.metric, c.difference, c.u)} {c.metric.unit}"
-        for c in b.usual.values()
-        if c.verdict == CHANGE
+        f"{c.metric.words} {amount(c.metric, c.difference, c.u)} {c.metric.unit}" for c in changed
     ]
-    behind = f"{b.runs} earlier run{'s' * (b.runs != 1)}"
     if called:
-        return f"{', '.join(called)} vs {behind}"
+        return f"{', '.join(called)} vs {behind(changed)}"
     known = sum(c.verdict == NO_CHANGE for c in b.usual.values())
     if known:
-        return f"no clear change in {known} metrics vs {behind}"
+        return f"no clear change in {known} metrics vs {behind(b.usual.values())}"
     why = next((c.why for c in b.usual.values() if c.why), "no earlier runs")
     return f"not known ({why})"
 

@@ -20,6 +20,7 @@ from gaitpi.errors import GaitpiError, UsageError
 from gaitpi.review import parquet, tables
 from gaitpi.review.outside import outside
 from gaitpi.review.tables import CUES, RUNS, SECONDS, STEPS
+from gaitpi.runs.reader import files_in
 from gaitpi.runs.schema import SUFFIX
 from gaitpi.runs.view import opened
 
@@ -50,14 +51,16 @@ class Season:
 def export(runs: Path, target: Path) -> Season:
     """Bring ``target`` up to the runs in the folder ``runs``.
 
-    Raises UsageError without pyarrow, or when ``target`` cannot be written at all.
+    Raises UsageError without pyarrow, or when ``target`` cannot be written at all; RunFileError
+    when this user may not look into ``runs``.
     """
     parquet.arrow()
+    files = files_in(runs)
     season = Season()
     _claim(target)
     tags = _tags(runs, season)
     index, beside = _index(target), _beside(runs)
-    for path in sorted(runs.glob(f"*{SUFFIX}")):
+    for path in sorted(files):
         name = path.name.removesuffix(SUFFIX)
         try:
             source = _source(name, beside.get(name.partition(".")[0], []), tags.of(name))

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from gaitpi import importfile, tagfile
+from gaitpi import tagfile
 from gaitpi.importfile import NOTHING, Imports
 from gaitpi.review.ledger import ledger
-from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, facts, outside, step_m
+from gaitpi.review.outside import NOTHING_OUTSIDE, Outside, facts, imported, outside, step_m
 from gaitpi.review.phases import phases
 from gaitpi.review.verdict import judge
 from gaitpi.runs.reader import RunReader
@@ -401,16 +401,12 @@ class Beside(NamedTuple):
 def beside(path: Path) -> Beside:
     """Imports and tags of a run; one that is damaged is left out and told of."""
     problems: list[str] = []
-
-    def attempt(load: Callable[[], Any], nothing: Any) -> Any:
-        try:
-            return load()
-        except (importfile.ImportFileError, tagfile.TagFileError) as error:
-            problems.append(str(error))
-            return nothing
-
-    imports = attempt(lambda: importfile.load(importfile.path_of(path)), NOTHING)
-    tags = attempt(lambda: tagfile.load(tagfile.path_in(path.parent)), tagfile.Tags())
+    imports = imported(path, problems.append)
+    try:
+        tags = tagfile.load(tagfile.path_in(path.parent))
+    except tagfile.TagFileError as error:
+        problems.append(str(error))
+        tags = tagfile.Tags()
     return Beside(imports, tags.of(path.name.removesuffix(SUFFIX)), tuple(problems))
 
 

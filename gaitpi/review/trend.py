@@ -20,6 +20,7 @@ from gaitpi.review.change import (
     alike,
     comparable,
     known,
+    like_words,
     said,
     speed_of,
     told,
@@ -82,12 +83,13 @@ def trends(history: Iterable[Form], *, weeks: float = WEEKS) -> dict[str, Trend]
     for key, metric in METRICS.items():
         if said(metric, alikes):
             runs = alike(last, alikes, metric, LEAST_DAYS)
-            found[key] = trend(runs, metric, speed_of(last, runs, metric))
+            like = like_words(last, metric)
+            found[key] = trend(runs, metric, speed_of(last, runs, metric), like)
     return found
 
 
-def trend(forms: Sequence[Form], metric: Metric, speed: Speed = "") -> Trend:
-    """The trend of one metric over runs that can be compared."""
+def trend(forms: Sequence[Form], metric: Metric, speed: Speed = "", like: str = "") -> Trend:
+    """The trend of one metric over runs that can be compared; ``like`` what in, in words."""
     days: dict[int, list[tuple[float, float]]] = {}
     for form in forms:
         value, wall_s = form[metric.key].mean, form.started.timestamp()
@@ -99,6 +101,7 @@ def trend(forms: Sequence[Form], metric: Metric, speed: Speed = "") -> Trend:
     nan, n = math.nan, len(points)
     if n < LEAST_DAYS or weeks < LEAST_WEEKS:
         why = f"{n} of {LEAST_DAYS} days" if n < LEAST_DAYS else f"{weeks:.1f} of 3 weeks"
+        why += like
         return Trend(metric, nan, nan, nan, nan, n, weeks, NOT_KNOWN, why, speed)
     slope, low, high = sen(points)
     scale = points[-1][0] - points[0][0]

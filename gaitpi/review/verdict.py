@@ -292,7 +292,7 @@ def _cadence(v: Verdict) -> str:
         return "not known (no running steps)"
     if math.isnan(v.target_spm):
         return f"{v.cadence_spm:.1f} spm   (no target set: this run only listened)"
-    return f"{v.cadence_spm:.1f} spm  {v.cadence_spm - v.target_spm:+.1f} vs your target " + (
+    return f"{v.cadence_spm:.1f} spm  {v.cadence_spm - v.target_spm:+z.1f} vs your target " + (
         f"{v.target_spm:.1f}" if math.isnan(v.target_low_spm) else f"{target_words(v)} (by speed)"
     )
 
@@ -324,7 +324,7 @@ def _lean_words(v: Verdict) -> str:
         return "not known (too little running with a lean to trust)"
     if v.lean_against is None or math.isnan(v.lean_change_deg):
         return "not known (no stand, no usual yet)"
-    words = f"{v.lean_change_deg:+.1f} deg "
+    words = f"{v.lean_change_deg:+z.1f} deg "
     if v.lean_against == "standing":
         return f"{words}from your own standing ({v.segment}; no usual yet)"
     words += f"vs your usual ({v.segment}"

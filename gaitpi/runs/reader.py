@@ -143,6 +143,7 @@ class RunReader:
         self._limits = limits
         self._copy: TemporaryDirectory[str] | None = None
         self._work = 0
+        self._refuse_by_name()
         self._refuse_by_size()
         self._db = self._connect(path)
         try:
@@ -570,6 +571,15 @@ class RunReader:
             f"Run files end in {SUFFIX} and are listed by gaitpi runs.",
         )
 
+    def _refuse_by_name(self) -> None:
+        """Raise RunFileError for a name that is no text: no table, cache or report can hold it."""
+        try:
+            self.path.name.encode()
+        except UnicodeEncodeError as error:
+            raise RunFileError(
+                f"The name of {self.path.name} is not UTF-8.", "Give the file another name."
+            ) from error
+
     def _refuse_by_size(self) -> None:
         try:
             size = self.path.stat().st_size
@@ -794,9 +804,8 @@ def _last(directory: Path, name: str) -> Path:
     if not found:
         raise UsageError(f"There is no run in {directory} yet.", "Record one with gaitpi run.")
     if len(found) <= back:
-        raise UsageError(
-            f"There are only {len(found)} runs in {directory}.", "gaitpi runs lists the runs."
-        )
+        many = "is only 1 run" if len(found) == 1 else f"are only {len(found)} runs"
+        raise UsageError(f"There {many} in {directory}.", "gaitpi runs lists the runs.")
     return found[back].path
 
 
@@ -816,6 +825,8 @@ def resolve(directory: Path, name: str) -> Path:
     if not fitting:
         run, dot, part = name.rpartition(".")
         if dot and part.isdigit() and (_LAST.fullmatch(run) or any(i.startswith(run) for i in ids)):
+            if not int(part):
+                raise UsageError(f"{name!r} is no part.", f"The first one of a run is {run}.1.")
             raise UsageError(f"{name!r} is a part, and this takes whole runs.", f"Use {run!r}.")
         raise UsageError(f"There is no run {name!r} in {directory}.", hint)
     if len(fitting) > 1:

@@ -36,6 +36,7 @@ from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import CueRow, HeartRow, PodRow
 from tests.device.bench import CONFIG, Bench
 from tests.device.test_resume import CutBench
+from tests.reanalysis.test_work import result
 
 NOW = 1000.0
 
@@ -315,6 +316,12 @@ def test_the_target_follows_the_pod_and_a_replay_agrees(tmp_path: Path, air: Air
     assert all(c.time_s > 98.5 + STALE_S + 10.0 for c in cues)
     live, again = decided(path, FOLLOW)
     assert live == again
+    # nor does a reanalysis find another run, seconds and their targets included
+    found_again = result(path)
+    assert (found_again["status"], found_again["seconds"]["columns"]) == ("same", {})
+    fixed = result(path, sets=("coach.follow_speed=false",))
+    assert "target_spm" in fixed["seconds"]["columns"]
+    assert fixed["steps"]["same"] == fixed["steps"]["old"] == fixed["steps"]["new"]
     found = list(replay(open_recording(path), apply(FOLLOW, ["coach.follow_speed=false"])))
     assert min(c.time_s for c in found if isinstance(c, Cue) and c.metric == "cadence") < 100.0
 

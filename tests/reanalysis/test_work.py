@@ -149,6 +149,19 @@ def test_sounds_of_the_system_are_not_thought_again(runs: list[Path]) -> None:
     assert found["status"] == "same"
 
 
+def test_a_run_whose_samples_did_not_reach_the_card_is_not_called_changed(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql(runs[0], "DELETE FROM block")
+    assert "holds no raw samples" in problem(task(runs[0]))
+    for arguments in (["replay"], ["replay", "--diff"], ["replay", "--json"]):
+        assert main([*arguments, str(runs[0])]) == 1
+        out, err = capsys.readouterr()
+        assert not out
+        assert "gaitpi show" in err
+    assert main(["show", str(runs[0])]) == 0
+
+
 def test_another_setting_changes_the_cues_and_not_the_steps(recorded: list[Path]) -> None:
     found = result(recorded[0], sets=("coach.enabled=false",))
     assert found["status"] == "changed"

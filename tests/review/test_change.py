@@ -16,6 +16,7 @@ from gaitpi.review.change import (
     NO_CHANGE,
     NOT_KNOWN,
     against_usual,
+    behind,
     between_runs,
     by_words,
     usual,
@@ -187,6 +188,10 @@ def test_a_faster_run_is_compared_with_runs_as_fast() -> None:
     before = [form(20.0 + k, u=0.001, **FASTER) for k in range(3)]
     change = against_usual(fast, [*easy, *before])["cadence_spm"]
     assert (change.verdict, change.runs, change.speed) == (NO_CHANGE, 3, "like")
+    found = against_usual(fast, [*easy, *before])
+    assert behind(found.values()) == "3 to 13 earlier runs"
+    assert behind([found["cadence_spm"]]) == "3 earlier runs"
+    assert behind(against_usual(fast, []).values()) == "0 earlier runs"
     # lean does not ask for speed
     assert against_usual(fast, easy)["lean_deg"].runs == 10
     assert against_usual(fast, easy)["lean_deg"].speed == ""

@@ -160,6 +160,15 @@ def test_lean_is_shown_from_the_runner_s_own_usual() -> None:
     assert charts.zero_of({"coach": "?"}, []).origin == 0
 
 
+def test_a_band_that_follows_the_speed_is_not_called_none(tmp_path: Path) -> None:
+    rows = [second(float(t), target_spm=168.0 if t < 300 else 176.0) for t in range(600)]
+    write_run(tmp_path / "a.gaitpi", seconds=rows, coach=CoachConfig(target_spm=172.0))
+    with RunReader(tmp_path / "a.gaitpi") as run:
+        lines = draw(run, run.seconds())
+    assert lines[0] == "cadence, steps/min (band follows the speed)"
+    assert "- -" not in lines[1]
+
+
 @given(length_s=st.floats(0.0, 1e6), columns=st.integers(12, 200))
 def test_a_run_fits_into_its_columns(length_s: float, columns: int) -> None:
     every = column_s(length_s, columns)

@@ -1,6 +1,7 @@
 """Why: cues are explained as recorded; silence by the coach's own rules, or not at all."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,15 @@ def test_a_lean_run_cannot_know_turns(tmp_path: Path) -> None:
     assert ask(path, 200.0).doubts == ("whether the runner was turning is not in the file",)
     still = ask(path, 100.0)
     assert (still.rule, still.doubts) == ("quiet.warmup", ())
+
+
+def test_a_walk_has_an_answer_too(tmp_path: Path) -> None:
+    """Not that nothing was measured: the moment that is meant is the last one that was."""
+    path = record(tmp_path / "walk.gaitpi", Runner(low, activity=lambda _t: 2), 40.0, COACH)
+    with sqlite3.connect(path) as db:  # as while it is recorded: the last second is open
+        db.execute("DELETE FROM second WHERE time_s >= 39")
+    answer = ask(path, None)
+    assert (answer.kind, answer.rule, answer.time_s) == ("silence", "quiet.activity", 38.0)
 
 
 def test_a_configuration_of_another_version(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from gaitpi.importfile import NOTHING, Imported, Imports, Points
 from gaitpi.review import fitexport, fitfile
 from gaitpi.review import fitprofile as fit
 from gaitpi.review.fitwriter import FitWriter, Value, crc16, raw
+from gaitpi.review.outside import facts, outside
 from gaitpi.runs.header import utc_offset_s
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.writer import RunWriter
@@ -320,8 +321,8 @@ def test_speed_makes_step_length_and_vertical_ratio(run: Path) -> None:
     assert records[40]["vertical_ratio"] == pytest.approx(8.0, abs=0.01)
     assert records[40]["distance"] == pytest.approx(2.85 * 30.5, abs=0.01)
     assert 140 <= records[40]["heart_rate"] <= 142
-    for outside in (records[3], records[90]):
-        assert not {"heart_rate", "distance", "enhanced_speed", "step_length"} & set(outside)
+    for beyond in (records[3], records[90]):
+        assert not {"heart_rate", "distance", "enhanced_speed", "step_length"} & set(beyond)
     session = _all(messages, "session")[0]
     assert session["total_distance"] == pytest.approx(2.85 * 60, abs=0.01)
     assert session["avg_heart_rate"] == 141
@@ -532,6 +533,27 @@ def _with_strap_and_pod(path: Path, drops: list[tuple[float, float]]) -> Path:
         steps=_steps(120.0),
         more=readings,
     )
+
+
+def test_a_mean_step_is_that_of_the_time_whose_speed_is_known(tmp_path: Path) -> None:
+    """As ``show`` has it: the pod was heard in the fast half alone."""
+
+    def readings(writer: RunWriter) -> None:
+        for row in pod(120.0, lambda _t: 4.0, [(60.0, 120.0)], spm=lambda _t: 180.0):
+            writer.reading(row)
+
+    cadences = [180.0 if k < 60 else 150.0 for k in range(120)]
+    path = _write(
+        tmp_path / "half.gaitpi",
+        seconds=[sample.second(float(k), cadence_spm=spm) for k, spm in enumerate(cadences)],
+        steps=_steps(120.0),
+        more=readings,
+    )
+    (session,) = _all(_activity(path), "session")
+    with RunReader(path) as run:
+        shown = facts(outside(run), run.seconds())
+    assert session["avg_step_length"] == pytest.approx(1000.0 * shown.step_m, abs=0.06)
+    assert shown.step_m == pytest.approx(4.0 * 60.0 / 178.0, abs=0.01)
 
 
 def test_what_strap_and_pod_sent_is_in_the_records(tmp_path: Path) -> None:

@@ -202,6 +202,26 @@ def test_no_run_of_that_time_is_said(
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
+def test_moments_that_were_damaged_are_told_of_and_taken_once_more(
+    runs: Path, evening: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _import(evening, capsys)
+    (run,) = runs.glob("*.gaitpi")
+    beside = importfile.path_of(run)
+    beside.write_bytes(beside.read_bytes().replace(b"140.0", b"190.0", 1))
+    words = f"gaitpi: 1 damaged line in {beside.name}: heart rate or distance of a watch may be"
+    for command in (["show"], ["export", "--csv", "-", "--table", "seconds"]):
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert err.startswith(words)
+        assert "190" not in out
+    _, said = _import(evening, capsys)
+    assert said["runs"][0]["state"] == "kept"
+    assert main(["show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["outside"]
+    assert told["distance_m"] == pytest.approx(168.0, abs=6.0)
+
+
 def test_a_torn_import_does_not_count(
     runs: Path, evening: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """The forms of a folder, and what is kept of them beside it."""
 
+import ast
 import os
 import sqlite3
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from gaitpi import jsonlines
+from gaitpi.review import history as forms
 from gaitpi.review.form import Form, read
 from gaitpi.review.history import COURSES, NAME, Kept, history
 from gaitpi.runs.reader import RunReader
@@ -107,6 +109,30 @@ def kept_in(folder: Path) -> list[Kept]:
     good = [kept for kept in found if kept is not None]
     assert len(good) == len(found) > 0
     return good
+
+
+NO_NUMBER = {
+    *("config.py", "errors.py", "faults.py", "hostclock.py", "imu/batch.py", "jsonlines.py"),
+    *("plaintext.py", "runs/codec.py", "runs/schema.py"),
+}
+"""What is imported on the way and gives no number of a form."""
+
+
+def test_every_module_that_a_form_comes_from_names_the_code() -> None:
+    package = Path(forms.__file__).parents[1]
+    named = {(Path(forms.__file__).parent / name).resolve() for name in forms._CODE}
+    seen: set[Path] = set()
+    todo = [package / "review" / "form.py", package / "review" / "history.py"]
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gaitpi"):
+                whole = [str(node.module), *(f"{node.module}.{one.name}" for one in node.names)]
+                paths = (package.parent / f"{name.replace('.', '/')}.py" for name in whole)
+                todo += [one for one in paths if one.is_file() and one not in seen]
+    kept = {path for path in seen if path.relative_to(package).as_posix() not in NO_NUMBER}
+    assert kept == named
 
 
 def test_other_code_reads_again(folder: Path) -> None:

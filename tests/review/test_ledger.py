@@ -179,6 +179,9 @@ def test_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_run_without_cues(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(runs / "calm.gaitpi", Runner(lambda t: 170.0), 60.0, CoachConfig())
     assert main(["cues"]) == 0
-    assert capsys.readouterr().out.startswith("No cues in ")
+    first, why = capsys.readouterr().out.splitlines()
+    assert first.startswith("No cues in 2026")
+    assert first.endswith(", and none kept back.")
+    assert why == "'gaitpi why last@00:30' says why."
     assert main(["cues", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["entries"] == []

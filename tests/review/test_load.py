@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calibration.season import watched, write
 from gaitpi import editfile
-from gaitpi.editfile import Split, path_of
+from gaitpi.editfile import Split, Trim, path_of
 from gaitpi.journal import texts
 from gaitpi.review.load import (
     DAYS,
@@ -86,6 +86,9 @@ def test_steps_and_time_may_be_of_two_runs() -> None:
     assert found.minutes_s is not None
     assert (found.steps.of.run_id, found.minutes_s.of.run_id) == ("run-4-18", "run-3-18")
     assert lines(found)[1].endswith("8,800 steps or 55 min of running (x 1.10)")
+    # walking is not in it, which is in the steps of a run
+    assert lines(found)[0].endswith("8,000 running steps on 8 May; 50 min on 9 May")
+    assert short(found) == "next run at most 8,800 running steps, 55 min (no distance known)"
 
 
 def test_no_run_in_thirty_days() -> None:
@@ -239,3 +242,9 @@ def test_parts_of_a_run_are_runs_of_their_own(tmp_path: Path) -> None:
     parts = gather(tmp_path).sessions
     assert [s.run_id for s in parts] == [f"{path.stem}.1", f"{path.stem}.2"]
     assert sum(s.steps for s in parts) == pytest.approx(whole.steps, abs=2)
+    # where its beginning was trimmed away too: cuts are times of the recording
+    editfile.add(path_of(path), [Trim(wall_s=WALL_S, start_s=240.0)])
+    editfile.add(path_of(path), [Split(wall_s=WALL_S, cuts=(480.0,))])
+    parts = gather(tmp_path).sessions
+    assert [s.run_id for s in parts] == [f"{path.stem}.1", f"{path.stem}.2"]
+    assert 0.5 * whole.steps < sum(s.steps for s in parts) < 0.7 * whole.steps

@@ -136,6 +136,25 @@ def test_the_list_has_all_files_and_what_is_wrong_with_them(
         assert "gaitpi: " in capsys.readouterr().err
 
 
+def test_a_name_that_is_no_text_is_listed_and_never_stops_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody unpacked an archive of another machine among the runs."""
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    paths = season.make(runs, 2, distinct=2)
+    odd = os.fsencode(runs / "20270108-") + b"\xff\xfe.gaitpi"
+    Path(os.fsdecode(odd)).write_bytes(paths[1].read_bytes())
+    lines = printed(capsys, ["runs"])
+    assert lines[3] == "1 file cannot be read:"
+    assert "is not UTF-8. Give the file" in " ".join(lines)
+    for command in ([], ["show"], ["compare"], ["load"], ["back"], ["status"], ["runs"]):
+        main([*command, "--json"])
+        assert json.loads(capsys.readouterr().out) is not None
+    listed = json.loads("\n".join(printed(capsys, ["runs", "--json"])))
+    assert sorted(one["id"] for one in listed)[-1] == "20270108-\\udcff\\udcfe"
+    assert main(["report", "--physio", "--out", str(tmp_path / "p.html")]) == 0
+
+
 def test_compare_with_the_usual_and_with_another(
     many: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +272,10 @@ def test_strength_is_named_where_form_drifted_late() -> None:
         assert "drift belt lean +1" in words
         assert ("strength belt lean drifted late" in words) == late
         assert ("(Cai 2017)" in words) == late
+    # a part from minute 20 on: what began in its tenth minute is not late in its thirty
+    for minutes, late in ((18.0, True), (30.0, False)):
+        b = Beside(replace(form(0.0), duration_s=60.0 * minutes), {}, found, 0, 1200.0)
+        assert ("drifted late" in " ".join(more(b))) == late
     assert "strength" not in " ".join(more(Beside(form(0.0), {}, {}, 0)))
 
 
@@ -267,6 +290,12 @@ def test_the_newest_is_found_without_opening_all(tmp_path: Path) -> None:
     assert resolve(tmp_path, "last-1") == paths[1]
     with pytest.raises(UsageError, match="only 4 runs"):
         resolve(tmp_path, "last-9")
+    with pytest.raises(UsageError, match=r"'last\.0' is no part\. The first .* is last\.1\."):
+        resolve(tmp_path, "last.0")
+    for path in paths[1:]:
+        path.unlink()
+    with pytest.raises(UsageError, match="There is only 1 run in"):
+        resolve(tmp_path, "last-1")
 
 
 # Strap and pod.
@@ -380,3 +409,38 @@ def test_an_import_counts_at_once(four: Path, capsys: pytest.CaptureFixture[str]
     lines = printed(capsys, ["show", "last-3"])
     assert "distance   1.50 km, 6:40 /km, 0.88 m a step (imported)" in lines
     assert "heart      140 mean, 140 max bpm (imported)" in lines
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["runs"], ["load"], ["reanalyse", "all"], ["export", "--season", "season"]),
+        ["import", "watch.fit"],
+    ],
+)
+def test_a_folder_that_may_not_be_looked_into_is_not_called_empty(
+    command: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of the service's runs for a user who is not of its group; root may all."""
+    runs = tmp_path / "XDG_STATE_HOME" / "gaitpi" / "runs"
+    season.make(runs, 1, distinct=1)
+    monkeypatch.chdir(tmp_path)
+    if command[0:1] == ["import"]:
+        main(["export", "last", "--fit", "watch.fit"])
+        capsys.readouterr()
+    really = os.scandir
+
+    def scandir(path: str | Path) -> object:
+        if Path(path) == runs:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{runs} cannot be read: Permission denied." in err
+    assert err.count("\n") == 1

@@ -55,6 +55,14 @@ def test_too_few_days_or_weeks() -> None:
     assert json.loads(json.dumps(few.as_json(), allow_nan=False))["change"] is None
 
 
+def test_too_few_days_of_a_like_speed_are_told_as_such() -> None:
+    speeds = [10.0] * 5 + [12.0] * 5 + [10.0]
+    found = trends([form(4.0 * k, speed_kmh=speed) for k, speed in enumerate(speeds)])
+    assert found["cadence_spm"].why == "6 of 8 days of like speed"
+    assert found["contact_ms"].why == "6 of 8 days of like cadence and speed"
+    assert found["lean_deg"].verdict == NO_CHANGE
+
+
 def test_only_comparable_runs_of_the_last_weeks() -> None:
     others = [replace(f, segment="thorax", run_id=f"t{f.run_id}") for f in runs(25, 5.0)]
     old = [form(-200.0 + k, cadence_spm=140.0) for k in range(30)]

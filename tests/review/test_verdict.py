@@ -59,6 +59,9 @@ def test_a_run_with_a_target(tmp_path: Path) -> None:
     assert (v.cues, v.judged, v.answered, v.response) == (2, 1, 1, 1.0)
     assert (v.answer_s, v.recovery_s) == (9.0, 9.0)
     assert (v.lean_change_deg, v.lean_against) == (1.5, "usual")
+    level = replace(v, cadence_spm=171.97, lean_change_deg=-0.04)
+    assert lines(level)[1] == "cadence    172.0 spm  +0.0 vs your target 172.0"
+    assert lines(level)[3].startswith("lean       +0.0 deg vs your usual")
     assert lines(v) == [
         "Mon 23 Nov 18:02  03:20 running, 220 steps",
         "cadence    171.4 spm  -0.6 vs your target 172.0",

@@ -85,7 +85,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart. ``key`` is its id in the page.
+    """One chart. ``key`` is its id in the page; it shows run time from ``start_s`` to ``end_s``.
 
     ``band`` (low, high), either end infinite or both NaN = none; ``level`` a line to compare with
     and ``level_name`` what it is; ``says`` its content in a sentence or two, for who does not see
@@ -98,6 +98,7 @@ class Chart:
     says: str
     line: Line
     end_s: float
+    start_s: float = 0.0
     band: tuple[float, float] = (math.nan, math.nan)
     band_name: str = ""
     level: float = math.nan
@@ -106,6 +107,11 @@ class Chart:
     marks: Sequence[Mark] = ()
     spread: float = 1.0
     digits: int = 0
+
+    @property
+    def span_s(self) -> float:
+        """How long a time it shows, s."""
+        return max(self.end_s - self.start_s, 1.0)
 
     @property
     def empty(self) -> bool:
@@ -127,18 +133,18 @@ def pieces(points: Iterable[Point], step_s: float) -> Iterator[list[Point]]:
         yield piece
 
 
-def decimated(points: Sequence[Point], end_s: float, columns: int = COLUMNS) -> list[Point]:
-    """At most the lowest and the highest known point of each column, in order of time.
+def decimated(points: Sequence[Point], span_s: float, columns: int = COLUMNS) -> list[Point]:
+    """At most the lowest and the highest known point of each column of a time, in its order.
 
     Few points stay as they are. An unknown value stays where its column has nothing known, so
     that a hole as wide as a column stays one.
     """
     if len(points) <= 2 * columns:
         return list(points)
-    width_s = max(end_s, points[-1][0]) / columns or 1.0
+    width_s = max(span_s, points[-1][0] - points[0][0]) / columns or 1.0
     found: dict[int, tuple[Point, Point]] = {}
     for point in points:
-        column = int(point[0] / width_s)
+        column = int((point[0] - points[0][0]) / width_s)
         low, high = found.get(column, (point, point))
         if math.isfinite(point[1]):
             low = point if not low[1] <= point[1] else low
@@ -187,23 +193,23 @@ def draw(chart: Chart, table: Html) -> Html:
         said = el("p", "Not known in this run.", class_="unknown")
         return el("figure", el("h3", chart.title), said, class_="chart", id=chart.key)
     low, high = scale(chart)
-    end_s = max(chart.end_s, 1.0)
+    end_s = chart.start_s + chart.span_s
 
     def y(value: float) -> int:
         share = (value - low) / (high - low)
         return round(HEIGHT * (1.0 - min(max(share, 0.0), 1.0)))
 
-    drawn = decimated(chart.line.points, end_s)
+    drawn = decimated(chart.line.points, chart.span_s)
     inside = [
         _band(chart, y),
         *_zones(chart.zones),
         _grid(low, high, y, end_s),
         *_level_at(chart.level, y, end_s),
-        _path(drawn, chart.line.step_s * max(1.0, end_s / COLUMNS), y),
+        _path(drawn, chart.line.step_s * max(1.0, chart.span_s / COLUMNS), y),
         *_marks(chart.marks, y),
     ]
-    says = f"{chart.says} {_beyond(chart, low, high)}{_thinned(chart, drawn, end_s)}".strip()
-    picture = _picture(chart, says, end_s, inside)
+    says = f"{chart.says} {_beyond(chart, low, high)}{_thinned(chart, drawn)}".strip()
+    picture = _picture(chart, says, chart.start_s, chart.span_s, inside)
     texts = [
         el("text", f"{tick:.{chart.digits}f}", x="100%", y=f"{number(y(tick) / 10)}%")
         for tick in ticks(low, high)
@@ -213,8 +219,9 @@ def draw(chart: Chart, table: Html) -> Html:
         "div",
         ylabels,
         picture,
-        _xlabels(end_s),
+        _xlabels(chart.start_s, chart.span_s),
         class_="pane",
+        data_start=number(chart.start_s),
         data_end=number(end_s),
         data_low=number(low),
         data_high=number(high),
@@ -232,8 +239,10 @@ def draw(chart: Chart, table: Html) -> Html:
     )
 
 
-def _picture(chart: "Chart | Days", says: str, end: float, inside: Sequence[Html]) -> Html:
-    """The drawing, with its name and what it shows in words."""
+def _picture(
+    chart: "Chart | Days", says: str, start: float, wide: float, inside: Sequence[Html]
+) -> Html:
+    """The drawing from ``start`` on, with its name and what it shows in words."""
     ids = f"{chart.key}-t", f"{chart.key}-d"
     return el(
         "svg",
@@ -244,7 +253,7 @@ def _picture(chart: "Chart | Days", says: str, end: float, inside: Sequence[Html
         role="img",
         aria_labelledby=ids[0],
         aria_describedby=ids[1],
-        viewBox=f"0 0 {number(end)} {HEIGHT}",
+        viewBox=f"{number(start)} 0 {number(wide)} {HEIGHT}",
         preserveAspectRatio="none",
     )
 
@@ -255,11 +264,11 @@ def _beyond(chart: Chart, low: float, high: float) -> str:
     return f"{n} values beyond the scale are drawn at its edge. " if n else ""
 
 
-def _thinned(chart: Chart, drawn: Sequence[Point], end_s: float) -> str:
+def _thinned(chart: Chart, drawn: Sequence[Point]) -> str:
     """Where points were left out, in words."""
     if len(drawn) == len(chart.line.points):
         return ""
-    return f"Drawn are the lowest and the highest value of each {end_s / COLUMNS:.1f} s."
+    return f"Drawn are the lowest and the highest value of each {chart.span_s / COLUMNS:.1f} s."
 
 
 def _zones(zones: Iterable[Zone]) -> Iterator[Html]:
@@ -284,7 +293,7 @@ def _band(chart: Chart, y: Height) -> Html:
         return Html("")
     top = 0 if high == math.inf else y(high)
     bottom = HEIGHT if low == -math.inf else y(low)
-    right = number(max(chart.end_s, 1.0))
+    right = number(chart.start_s + chart.span_s)
     return el("path", d=f"M0 {top}H{right}V{bottom}H0z", class_="band")
 
 
@@ -324,12 +333,13 @@ def _marks(marks: Iterable[Mark], y: Height) -> Iterator[Html]:
         yield el("g", el("title", mark.words), *shape, class_=f"mark {mark.kind}")
 
 
-def _xlabels(end_s: float) -> Html:
-    step = tick_seconds(end_s)
-    times = range(0, int(end_s) + 1, step)
+def _xlabels(start_s: float, span_s: float) -> Html:
+    step = tick_seconds(span_s)
+    times = range(math.ceil(start_s / step) * step, int(start_s + span_s) + 1, step)
     texts = [
-        el("text", clock(t), x=f"{number(100 * t / end_s)}%", y="1em", class_=_side(t / end_s))
+        el("text", clock(t), x=f"{number(100 * share)}%", y="1em", class_=_side(share))
         for t in times
+        for share in [(t - start_s) / span_s]
     ]
     return el("svg", *texts, class_="xlabels", aria_hidden="true")
 
@@ -452,7 +462,7 @@ def draw_days(chart: Days) -> Html:
     for day, words in chart.gaps:
         mark = el("path", d=f"M{number(x(day))} {HEIGHT - _INSIDE}{_DOT}", class_="core")
         inside.append(el("g", el("title", words), mark, class_="absent"))
-    picture = _picture(chart, chart.says, HEIGHT, inside)
+    picture = _picture(chart, chart.says, 0.0, HEIGHT, inside)
     texts = [
         el("text", f"{tick:.{chart.digits}f}", x="100%", y=f"{number(y(tick) / 10)}%")
         for tick in ticks(low, high)

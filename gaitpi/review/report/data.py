@@ -118,6 +118,11 @@ class Run:
     edited: Edited | None = None
 
     @property
+    def start_s(self) -> float:
+        """Run time of its beginning: not 0 where that was trimmed away, or of a later part."""
+        return 0.0 if self.edited is None else min(self.edited.start_s, LONGEST_S)
+
+    @property
     def end_s(self) -> float:
         """Run time of its end."""
         end_s = self.verdict.duration_s if self.edited is None else self.edited.end_s
@@ -229,6 +234,7 @@ class Run:
     ) -> Minute:
         running = [s for s in seconds if s.activity == RUNNING]
         cadence = [s.cadence_spm for s in running if math.isfinite(_sane(s.cadence_spm))]
+        begin_s = max(start_s, self.around.start_s)
         end_s = min(start_s + length_s, self.around.end_s)
         leans = (s.lean_deg - self.lean_zero_deg for s in running if s.belt not in BELT_BAD)
         lean = [value for value in leans if math.isfinite(_sane(value))]
@@ -250,10 +256,10 @@ class Run:
             gap_s=sum(s.gap_s for s in seconds if s.gap_s > 0),
             belt_bad_s=float(sum(s.belt in BELT_BAD for s in running)),
             hill_s=float(sum(int(s.time_s) in self.hills for s in running)),
-            heart_bpm=self.around.heart.mean(start_s, end_s),
-            heart_s=self.around.heart.known_s(start_s, end_s),
-            speed_kmh=3.6 * self.around.speed.mean(start_s, end_s),
-            speed_s=self.around.speed.known_s(start_s, end_s),
+            heart_bpm=self.around.heart.mean(begin_s, end_s),
+            heart_s=self.around.heart.known_s(begin_s, end_s),
+            speed_kmh=3.6 * self.around.speed.mean(begin_s, end_s),
+            speed_s=self.around.speed.known_s(begin_s, end_s),
             step_length_m=mean_step_m(
                 (self.around.speed.at(s.time_s + 0.5), s.cadence_spm) for s in running
             ),

@@ -1,5 +1,5 @@
 "use strict";
-// Zooms the charts, all of them together. Without it they are as they are: the whole run.
+// Zooms the charts, all of them together. Without it they are as they are: all that is shown.
 (() => {
   const SVG = "http://www.w3.org/2000/svg", HEIGHT = 1000, LEAST_S = 10;
   const STEPS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
@@ -12,7 +12,8 @@
   }));
   if (!panes.length) return;
   const end = Math.max(...panes.map(({ pane }) => Number(pane.dataset.end)));
-  let from = 0, to = end, printing = false;
+  const start = Math.min(...panes.map(({ pane }) => Number(pane.dataset.start)));
+  let from = start, to = end, printing = false;
 
   // run time as mm:ss, h:mm:ss from an hour on
   function clock(seconds) {
@@ -47,8 +48,8 @@
   const printed = (pane) => (pane.closest(".two") ? 330 : 640);
 
   function show(a, b) {
-    const span = Math.min(Math.max(b - a, Math.min(LEAST_S, end)), end);
-    from = Math.min(Math.max((a + b - span) / 2, 0), end - span);
+    const span = Math.min(Math.max(b - a, Math.min(LEAST_S, end - start)), end - start);
+    from = Math.min(Math.max((a + b - span) / 2, start), end - span);
     to = from + span;
     for (const { pane, plot, labels } of panes) {
       const most = Math.max(3, Math.floor((printing ? printed(pane) : plot.clientWidth) / 64));
@@ -62,13 +63,13 @@
         text.textContent = clock(t);
       }
     }
-    const whole = span >= end;
+    const whole = span >= end - start;
     for (const [name, button] of Object.entries(buttons)) {
       button.disabled =
         (whole && name !== "in") || (name === "in" && span <= LEAST_S) ||
-        (name === "earlier" && from <= 0) || (name === "later" && to >= end);
+        (name === "earlier" && from <= start) || (name === "later" && to >= end);
     }
-    shown.textContent = whole ? `whole run, ${clock(end)}` : `${clock(from)} to ${clock(to)}`;
+    shown.textContent = whole && !start ? `whole run, ${clock(end)}` : `${clock(from)} to ${clock(to)}`;
   }
 
   const acts = {
@@ -76,7 +77,7 @@
     out: () => show(from - (to - from) / 2, to + (to - from) / 2),
     earlier: () => show(from - (to - from) / 2, to - (to - from) / 2),
     later: () => show(from + (to - from) / 2, to + (to - from) / 2),
-    whole: () => show(0, end),
+    whole: () => show(start, end),
   };
   const words = {
     in: ["+", "Zoom in"], out: ["−", "Zoom out"], earlier: ["←", "Earlier"],
@@ -128,18 +129,18 @@
       const share = (event.clientX - box.left) / box.width;
       return from + Math.min(Math.max(share, 0), 1) * (to - from);
     };
-    let start = null, select = null;
+    let drag = null, select = null;
     plot.addEventListener("pointerdown", (event) => {
       if (event.button) return;
       plot.setPointerCapture(event.pointerId);
-      start = { x: event.clientX, time: timeAt(event) };
+      drag = { x: event.clientX, time: timeAt(event) };
       select = make("path", { class: "select" }, plot);
     });
     plot.addEventListener("pointermove", (event) => {
       const time = timeAt(event);
-      if (start) {
-        select.setAttribute("d", `M${start.time} 0H${time}V${HEIGHT}H${start.time}z`);
-        readout.textContent = [start.time, time].sort((a, b) => a - b).map(clock).join(" to ");
+      if (drag) {
+        select.setAttribute("d", `M${drag.time} 0H${time}V${HEIGHT}H${drag.time}z`);
+        readout.textContent = [drag.time, time].sort((a, b) => a - b).map(clock).join(" to ");
         return;
       }
       const near = points.reduce(
@@ -149,11 +150,11 @@
         (known ? `${valueOf(near[1])} ${unit}` : "not known");
     });
     const done = (event) => {
-      if (!start) return;
-      const [a, b] = [start.time, timeAt(event)].sort((x, y) => x - y);
-      const dragged = Math.abs(event.clientX - start.x) > 6;
+      if (!drag) return;
+      const [a, b] = [drag.time, timeAt(event)].sort((x, y) => x - y);
+      const dragged = Math.abs(event.clientX - drag.x) > 6;
       select.remove();
-      start = select = null;
+      drag = select = null;
       if (dragged && event.type === "pointerup") show(a, b);
     };
     plot.addEventListener("pointerup", done);
@@ -167,5 +168,5 @@
     });
   }
   addEventListener("resize", () => show(from, to));
-  show(0, end);
+  show(start, end);
 })();

@@ -108,7 +108,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if math.isnan(v.target_spm):
         against = "no target was set: this run listened"
     else:
-        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+.1f}"
+        against = f"target {target_words(v)}, so {v.cadence_spm - v.target_spm:+z.1f}"
         if math.isfinite(v.target_low_spm):
             against += " against its mean: it followed the speed"
     known = math.isfinite(v.cadence_spm)
@@ -128,7 +128,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
         yield "Belt lean", NOT_KNOWN, "no stand and no usual to compare with, or too little running"
     else:
         band = f"; band ±{v.lean_band_deg:.0f}" if v.lean_against == "usual" else ""
-        yield "Belt lean", f"{v.lean_change_deg:+.1f} deg", f"against {run.lean_origin}{band}"
+        yield "Belt lean", f"{v.lean_change_deg:+z.1f} deg", f"against {run.lean_origin}{band}"
     yield from _outside_facts(run)
     yield "Steps", f"{v.steps:,}", _step_words(run)
     yield "Data", *_data_words(run)
@@ -235,6 +235,7 @@ def _cadence_chart(run: Run, zones: Sequence[Zone]) -> Chart:
         " ".join(says),
         Line("cadence, second by second", run.cadence),
         run.end_s,
+        run.start_s,
         band=(low, math.inf) if banded else (math.nan, math.nan),
         band_name="in band",
         level=target,
@@ -259,6 +260,7 @@ def _lean_chart(run: Run, zones: Sequence[Zone]) -> Chart:
         says,
         Line("lean, second by second", run.lean),
         run.end_s,
+        run.start_s,
         band=(-v.lean_band_deg, v.lean_band_deg) if usual else (math.nan, math.nan),
         band_name=f"your band, ±{v.lean_band_deg:.0f} deg",
         level=0.0 if math.isfinite(run.lean_zero_deg) else math.nan,
@@ -281,7 +283,8 @@ def _step_charts(run: Run, zones: Sequence[Zone]) -> tuple[Chart, Chart]:
             )
         ]
         line = Line(f"{title.lower()}, {means}", points, BIN_S)
-        return Chart(key, title, unit, says, line, run.end_s, zones=zones, spread=spread)
+        shown = run.end_s, run.start_s
+        return Chart(key, title, unit, says, line, *shown, zones=zones, spread=spread)
 
     return (
         chart(
@@ -317,6 +320,7 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         " received, or where the strap felt no skin.",
         Line("heart rate, second by second", run.heart),
         run.end_s,
+        run.start_s,
         zones=still,
         spread=30.0,
     )
@@ -329,6 +333,7 @@ def _outside_charts(run: Run, zones: Sequence[Zone]) -> Iterator[Chart]:
         " received.",
         Line("speed, second by second", run.speed),
         run.end_s,
+        run.start_s,
         zones=still,
         spread=3.0,
     )
@@ -352,7 +357,9 @@ def _outside_table(minutes: Sequence[Minute], chart: Chart) -> Html:
             for m in minutes
         ]
         heads = "from", "known, s", "mean, km/h", "step length, m"
-    caption = f"{chart.title}, {_pieces(minutes)}"
+    # the chart of speed shows running alone, its mean of a minute is of all that is known of it
+    what = f"{chart.title}, walking too" if chart.key == "speed" else chart.title
+    caption = f"{what}, {_pieces(minutes)}"
     made = table(caption, heads, rows, key=f"{chart.key}-table", numbers=range(1, len(heads)))
     return folded(f"{chart.title} as a table", made)
 

@@ -133,6 +133,21 @@ def test_thinned_charts_and_values_beyond_the_scale_say_so() -> None:
     assert "1 values beyond the scale" in html
 
 
+def test_a_chart_of_a_later_part_begins_where_that_does() -> None:
+    """The times stay those of the recording; the labels are of what is shown alone."""
+    points = [(float(k), 170.0 + k % 3) for k in range(1500, 2610)]
+    html = draw(chart(points, start_s=1500.0, band=(165.0, math.inf)), Html(""))
+    assert 'viewBox="1500 0 1110 1000"' in html
+    assert 'data-start="1500" data-end="2610"' in html
+    labels = re.findall(r'<text x="([\d.]+)%" y="1em"[^>]*>([\d:]+)<', html)
+    assert [words for _, words in labels] == ["25:00", "30:00", "35:00", "40:00"]
+    assert [float(x) for x, _ in labels] == pytest.approx([0.0, 27.03, 54.05, 81.08], abs=0.01)
+    later = [(time_s + 3600.0, value) for time_s, value in points]
+    assert decimated(later, 1110.0, 100) == [
+        (time_s + 3600.0, value) for time_s, value in decimated(points, 1110.0, 100)
+    ]
+
+
 def test_zones_marks_and_legend_go_together() -> None:
     points = [(float(k), 170.0) for k in range(60)]
     zones = [Zone(3.0, 9.0, "hill"), Zone(20.0, 30.0, "gap")]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gaitpi import editfile
 from gaitpi.review.history import history
 from gaitpi.review.report import data
 from gaitpi.review.report.physio import Dossier, physio_page, told
@@ -55,6 +56,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "physio": physio_page(dossier),
         "empty": run_page(data.read(made.write(folder / "empty.gaitpi"))),
     }
+    cut = editfile.Split(wall_s=1.0, cuts=(500.0,))
+    editfile.add(editfile.path_of(runs[-1]), [cut])
+    texts["part"] = run_page(data.read(runs[-1], part=2), forms)
     found = {}
     for name, text in texts.items():
         found[name] = folder / f"{name}.html"
@@ -192,6 +196,23 @@ def test_keys_on_a_chart(desk: Chromium, pages: dict[str, Path]) -> None:
         desk.press("+")
     assert float(desk.run(ZOOMED)[0].split()[2]) == 10.0
     assert "to" in desk.run("document.querySelector('output').textContent")
+
+
+def test_a_later_part_is_zoomed_within_its_own_time(desk: Chromium, pages: dict[str, Path]) -> None:
+    desk.open(pages["part"])
+    whole = desk.run(ZOOMED)
+    start, _, span, _ = map(float, whole[0].split())
+    assert start == 500.0
+    told_ = "document.querySelector('output').textContent"
+    assert desk.run(told_).startswith("08:20 to ")
+    assert desk.run("document.querySelector('.xlabels').textContent").startswith("09:00")
+    desk.run("document.querySelector('.pane').focus()")
+    desk.press("+")
+    for _ in range(9):
+        desk.press("ArrowLeft")
+    assert desk.run(ZOOMED)[0].split()[:3] == ["500", "0", f"{span / 2:g}"]
+    desk.press("0")
+    assert desk.run(ZOOMED) == whole
 
 
 def test_a_drag_zooms_and_a_pointer_reads_values(desk: Chromium, pages: dict[str, Path]) -> None:

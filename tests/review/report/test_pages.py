@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from gaitpi import importfile, tagfile
+from gaitpi import editfile, importfile, tagfile
 from gaitpi.errors import RunFileError
 from gaitpi.hostclock import boot_id
 from gaitpi.review.history import history
@@ -546,6 +546,22 @@ def test_a_lost_link_is_a_hole_in_chart_and_table(both: dict[str, str], eventful
     assert minutes[720.0].speed_s == 0.0
     assert minutes[300.0].heart_s == 60.0
     assert minutes[300.0].step_length_m == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_later_part_is_drawn_and_told_of_its_own_time(eventful: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(eventful, tmp_path))
+    editfile.add(editfile.path_of(path), [editfile.Split(wall_s=1.0, cuts=(500.0,))])
+    run = data.read(path, part=2)
+    text = run_page(run)
+    for key in ("cadence", "lean", "contact", "bounce", "heart", "speed"):
+        figure = re.search(rf'(?s)<figure class="chart" id="{key}">.*?</figure>', text)
+        assert figure is not None
+        assert 'viewBox="500 0 ' in figure[0], key
+        assert ">00:00<" not in figure[0]
+    first = run.minutes()[0]
+    assert (first.start_s, first.running_s) == (480.0, 40.0)
+    assert (first.heart_s, first.speed_s) == (40.0, 40.0)  # and nothing of the part before
+    assert first.heart_bpm == pytest.approx(run.around.heart.mean(500.0, 540.0), abs=1e-9)
 
 
 def test_a_run_without_them_says_so_and_draws_nothing_of_it(tmp_path: Path) -> None:
