@@ -465,6 +465,58 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     assert list(status_path(tmp_path).parent.iterdir()) == []
 
 
+def test_status_of_a_daemon_that_starts(tmp_path: Path) -> None:
+    file = device.StatusFile(status_path(tmp_path))
+    file.starting("compiling the estimator: a minute or so on a Pi")
+    found = device.read(status_path(tmp_path))
+    assert found is not None
+    file.write(
+        structs.replace(found, updated_s=found.updated_s - 100.0, since_s=found.since_s - 60)
+    )
+    done = gaitpi(tmp_path, "status")
+    assert (done.returncode, done.stderr) == (1, "")  # it does not record yet
+    words = " ".join(done.stdout.split())
+    assert "gaitpi starting: compiling the estimator: a minute or so on a Pi (process" in words
+    assert f"(process {os.getpid()}, for 6" in words
+    assert "cadence" not in words
+    assert "gaitpi is starting: compiling" in gaitpi(tmp_path, "mute").stderr
+    file.write(structs.replace(found, updated_s=found.updated_s - device.STARTING_S - 1.0))
+    assert "said nothing for" in gaitpi(tmp_path, "status").stderr
+
+
+def test_a_start_that_comes_to_nothing_leaves_no_status(tmp_path: Path) -> None:
+    path = status_path(tmp_path)
+    file = device.StatusFile(path)
+    file.starting("loading")
+    file.never_begun()
+    assert device.read(path) is None
+    # a run that was cut off goes on, so it keeps its name; what has begun stays
+    file.write(status(pid=2**31 - 1, run_id="cut off"))
+    file.starting("loading")
+    found = device.read(path)
+    assert found is not None
+    assert (found.starting, found.run_id) == ("loading", "cut off")
+    file.write(status())
+    file.never_begun()
+    assert device.read(path) is not None
+    # one that lives there keeps its place
+    file.write(status(pid=1))
+    file.starting("loading")
+    file.never_begun()
+    kept = device.read(path)
+    assert kept is not None
+    assert (kept.pid, kept.starting) == (1, "")
+    # of another boot nothing lives and nothing goes on
+    file.write(status(pid=1, boot_id="another"))
+    file.starting("loading")
+    anew = device.read(path)
+    assert anew is not None
+    assert (anew.run_id, anew.starting) == (None, "loading")
+    path.write_text("nonsense")
+    file.starting("loading")
+    assert device.read(path) is not None
+
+
 def test_status_names_the_last_run(tmp_path: Path) -> None:
     folder = tmp_path / ".local" / "state" / "gaitpi" / "runs"
     folder.mkdir(parents=True)

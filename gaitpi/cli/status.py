@@ -21,7 +21,7 @@ from gaitpi.plaintext import plain
 from gaitpi.runs.schema import SUFFIX
 
 HELP = "Say what the running daemon is doing, and whether runs can be kept."
-EPILOG = """exit code 0: it runs, and records or waits for a run; 1: it does not.
+EPILOG = """exit code 0: it records or waits for a run; 1: it does not, or not yet.
 
 examples:
   gaitpi status
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         _print_rows([("last run", last or "none yet"), ("storage", free)])
         if problem:
             complain(f"{problem} {START}")
-    failed = problem or (status is not None and status.recorder_problem)
+    failed = problem or (status is not None and (status.recorder_problem or status.starting))
     return EXIT_PROBLEM if failed else EXIT_OK
 
 
@@ -73,7 +73,11 @@ def _problem(status: device.Status | None) -> str:
 
 def _live_rows(status: device.Status) -> list[tuple[str, str]]:
     """What a running daemon says, row by row."""
-    minutes = (time.monotonic() - status.since_s) / 60.0
+    seconds = time.monotonic() - status.since_s
+    minutes = seconds / 60.0
+    if status.starting:
+        words = f"{status.state}: {status.starting} (process {status.pid}, for {span(seconds)})"
+        return [("gaitpi", words)]
     activity = device.ACTIVITIES[status.activity] if 0 <= status.activity <= 3 else "unknown"
     return [
         ("gaitpi", f"{status.state} (process {status.pid}, for {minutes:.0f} min)"),

@@ -1,6 +1,7 @@
 """The daemon on the virtual chip: trouble is told, nothing is lost, and real time works."""
 
 import contextlib
+import io
 import socket
 import threading
 import time
@@ -14,7 +15,8 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gaitpi.coach.rhythm import LEAD_S, glide
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config, apply
-from gaitpi.cues.outputs import Outputs, open_outputs
+from gaitpi.cues.outputs import Outputs, TerminalOutput, open_outputs
+from gaitpi.cues.vocabulary import Pattern
 from gaitpi.device.daemon import Daemon, Ended, Progress
 from gaitpi.device.notify import Notifier
 from gaitpi.device.replay import open_recording, replay
@@ -255,3 +257,34 @@ def test_the_same_story_twice_is_the_same_run(tmp_path: Path) -> None:
     assert files[0] == files[1]
     # the chip runs 3 % fast and the clock knows it
     assert cadence == pytest.approx(160.0, rel=0.01)
+
+
+class Announced(TerminalOutput):
+    """Names of the sounds and what they are dated."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.sounds: list[tuple[str, float]] = []
+
+    def announce(self, sound: Pattern, time_s: float) -> None:
+        self.sounds.append((sound.name, time_s))
+
+
+def test_before_the_first_sample_it_starts_and_its_sounds_are_dated_from_there(
+    tmp_path: Path,
+) -> None:
+    """The host's clock counts from its boot: nobody wants to hear of that."""
+    told, file = Announced(), StatusFile(tmp_path / "status.json")
+    starting: list[str] = []
+
+    def said(_text: str) -> None:
+        if not starting:
+            found = read(tmp_path / "status.json")
+            starting.append("" if found is None else found.starting)
+
+    runner = SimulatedRunner((Phase("stand", 1.5),))
+    play(runner, CONFIG, tmp_path, [told], recording="x", realtime=True, status=file, said=said)
+    assert starting[0]
+    assert [name for name, _ in told.sounds][:2] == ["hello", "record"]
+    assert all(0.0 <= time_s < 3.0 for _, time_s in told.sounds), told.sounds
+    assert read(tmp_path / "status.json") is None
