@@ -40,7 +40,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "silent": Fault("F8", "times the sensor made no samples", "replace the sensor"),
     "rate": Fault("F11", "times its rate was far from nominal"),
     "deleted_runs": Fault("F13", "old runs deleted to make room", "copy runs you want to keep"),
-    "write_errors": Fault("F14", "times the card refused", "copy the runs off, replace the card"),
+    "write_errors": Fault(
+        "F14", "times the card refused", "copy the runs off, make room or replace the card"
+    ),
     "dropped_batches": Fault("F16", "reads of the sensor not recorded", "try another card"),
     "dropped_rows": Fault("F16", "steps, seconds or cues not recorded", "try another card"),
     "bad_rows": Fault("F16", "records that made no sense", "this is a fault of gaitpi"),
