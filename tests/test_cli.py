@@ -17,6 +17,7 @@ from msgspec import structs
 
 from gaitpi import __version__, cli
 from gaitpi.ble.readings import STALE_S
+from gaitpi.cli.status import _room
 from gaitpi.config import Config
 from gaitpi.device import status as device
 from gaitpi.device.controls import FOR_GOOD_S
@@ -515,6 +516,11 @@ def test_a_start_that_comes_to_nothing_leaves_no_status(tmp_path: Path) -> None:
     path.write_text("nonsense")
     file.starting("loading")
     assert device.read(path) is not None
+
+
+def test_little_room_is_told_in_small_units() -> None:
+    """A card with 40 MB is not full, and one with none is."""
+    assert [_room(n) for n in (0, 40_000_000, 1_500_000_000)] == ["0 MB", "40 MB", "1.5 GB"]
 
 
 def test_status_names_the_last_run(tmp_path: Path) -> None:

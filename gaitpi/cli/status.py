@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if status is not None and not problem:
             _print_rows(_live_rows(status))
-        free = f"{storage['free_bytes'] / 1e9:.1f} GB free for runs in {storage['directory']}"
+        free = f"{_room(storage['free_bytes'])} free for runs in {storage['directory']}"
         _print_rows([("last run", last or "none yet"), ("storage", free)])
         if problem:
             complain(f"{problem} {START}")
@@ -73,14 +73,12 @@ def _problem(status: device.Status | None) -> str:
 
 def _live_rows(status: device.Status) -> list[tuple[str, str]]:
     """What a running daemon says, row by row."""
-    seconds = time.monotonic() - status.since_s
-    minutes = seconds / 60.0
+    lived = f"(process {status.pid}, for {span(time.monotonic() - status.since_s)})"
     if status.starting:
-        words = f"{status.state}: {status.starting} (process {status.pid}, for {span(seconds)})"
-        return [("gaitpi", words)]
+        return [("gaitpi", f"{status.state}: {status.starting} {lived}")]
     activity = device.ACTIVITIES[status.activity] if 0 <= status.activity <= 3 else "unknown"
     return [
-        ("gaitpi", f"{status.state} (process {status.pid}, for {minutes:.0f} min)"),
+        ("gaitpi", f"{status.state} {lived}"),
         ("sensor", _sensor(status)),
         ("activity", activity),
         ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
@@ -179,6 +177,10 @@ def _storage(folder: Path) -> dict[str, Any]:
             free = shutil.disk_usage(path).free
             break
     return {"directory": str(folder), "free_bytes": free}
+
+
+def _room(free_bytes: int) -> str:
+    return f"{free_bytes / 1e9:.1f} GB" if free_bytes >= 1e9 else f"{free_bytes / 1e6:.0f} MB"
 
 
 def _last_run(folder: Path) -> str | None:

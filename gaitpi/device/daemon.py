@@ -854,6 +854,7 @@ class Daemon:
         times = batch.times()
         self._run0 = float(times[0])
         self._time_s, self._steps, self._cues = 0.0, 0, 0
+        self._progress = replace(self._progress, coach="")  # that was said of the run before
         self._run_id, self._path, self._worn = "", None, ""
         self._front_told = False
         self._recorder_told = False

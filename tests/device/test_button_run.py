@@ -119,6 +119,7 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
     pin: Any = factory.pin(27)
     status = tmp_path / "status.json"
     states: list[str] = []
+    coach: set[str] = set()
     start = time.monotonic()
     due = [
         (1.2, pin.drive_low),
@@ -132,6 +133,8 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
             due.pop(0)[1]()
         if status.exists() and (found := read(status)) is not None:
             states.append(found.state)
+            if found.state == "recording":
+                coach.add(found.coach)
         return time.monotonic() - start > 8.0
 
     source = SimulatedRunner((Phase("run", 60.0, cadence_spm=160.0),))
@@ -153,7 +156,8 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
         with RunReader(entry.path) as run:
             assert run.finished
     seen = [state for k, state in enumerate(states) if k == 0 or states[k - 1] != state]
-    assert seen == ["recording", "stopped by the button", "recording"]
+    assert seen == ["starting", "recording", "stopped by the button", "recording"]
+    assert not [said for said in coach if "stopped" in said]  # that was the run before
     assert pin.function == "input"
     assert not [t for t in threading.enumerate() if t.name.startswith("gaitpi-")]
     factory.reset()
