@@ -28,6 +28,7 @@ from gaitpi.device.radio import (
     PodStatus,
     RadioStatus,
 )
+from gaitpi.device.resume import WITHIN_S
 from gaitpi.errors import InputFileError
 from gaitpi.faults import FAULTS
 
@@ -497,6 +498,13 @@ def test_a_start_that_comes_to_nothing_leaves_no_status(tmp_path: Path) -> None:
     found = device.read(path)
     assert found is not None
     assert (found.starting, found.run_id) == ("loading", "cut off")
+    long_ago = time.monotonic() - device.GOES_ON_S - 1.0
+    file.write(status(pid=2**31 - 1, run_id="cut off", updated_s=long_ago))
+    file.starting("loading")
+    found = device.read(path)
+    assert found is not None
+    assert (found.starting, found.run_id) == ("loading", None)
+    assert device.GOES_ON_S == WITHIN_S
     file.write(status())
     file.never_begun()
     assert device.read(path) is not None

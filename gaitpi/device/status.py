@@ -27,6 +27,9 @@ STARTING_S: Final = 600.0
 """That of a daemon that starts is believed for so long, s: nothing is written while the estimator
 is compiled, a minute or so on a Pi."""
 
+GOES_ON_S: Final = 120.0
+"""A run that was cut off longer ago does not go on, s (``device.resume``)."""
+
 STARTING: Final = "starting"
 """``state`` of a daemon that starts."""
 
@@ -113,8 +116,8 @@ class StatusFile:
     def starting(self, doing: str) -> None:
         """Say that a daemon starts, and what it is doing. Raises nothing.
 
-        One that lives there already keeps its place; a run that was cut off keeps its name, since
-        it goes on.
+        One that lives there already keeps its place; a run that was cut off just now keeps its
+        name, since it goes on.
         """
         boot, run_id = boot_id(), None
         try:
@@ -124,7 +127,8 @@ class StatusFile:
         if found is not None and found.boot_id == boot:
             if found.pid not in (os.getpid(), os.getppid()) and not judge(found):
                 return
-            run_id = found.run_id
+            if time.monotonic() - found.updated_s <= GOES_ON_S:
+                run_id = found.run_id
         with contextlib.suppress(OSError):
             self.write(
                 Status(
