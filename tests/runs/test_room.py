@@ -14,6 +14,7 @@ import pytest
 
 from gaitpi import editfile, importfile, tagfile
 from gaitpi.config import Config, apply
+from gaitpi.errors import RunFileError
 from gaitpi.runs.reader import RunReader, list_runs
 from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.room import BACK, MB, Room, free_bytes
@@ -269,3 +270,13 @@ def test_a_card_with_no_byte_left(small_card: Path) -> None:
     assert recorder.close() is None
     with RunReader(path) as run:
         assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(small_card: Path) -> None:
+    fill = small_card / "fill"
+    with fill.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    with pytest.raises(RunFileError, match="No room left"):
+        RunWriter(run_path(small_card, "run"), header())
+    assert list(small_card.iterdir()) == [fill]
