@@ -58,6 +58,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
 }
 """By the name they are counted under."""
 
+NOT_THE_SENSORS: Final = frozenset({"write_errors", "bad_rows", RESUMED})
+"""Of those that a run tells: no wire is to be looked at for them."""
+
 
 def told(counters: Mapping[str, int]) -> list[str]:
     """Counted faults in words, the most frequent first; one without a name keeps its own."""

@@ -1147,6 +1147,10 @@ class Daemon:
         if self._left_open:
             recorder.close(finished=False)
             return
+        if self._lost:  # no sample comes after it that would tell of the gap
+            gap_s = self._clock.monotonic() - self._run0 - self._time_s
+            text = f"{gap_s:.1f} s without samples: the sensor was lost to the end"
+            recorder.event(self._time_s, "gap", text, gap_s=gap_s, to_end=True)
         recorder.seconds([row._asdict() for row in pipeline.finish()])
         summary = {
             "steps": self._steps,

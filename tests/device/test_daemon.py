@@ -26,9 +26,11 @@ from gaitpi.errors import SensorError
 from gaitpi.hostclock import SystemClock, VirtualClock
 from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
+from gaitpi.imu.virtual.faulty import FaultScript, FaultySource, Trouble
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.review.verdict import advice, judge, lines
 from gaitpi.runs.reader import RunReader
 
 LOW = (Phase("stand", 5.0), Phase("run", 150.0, cadence_spm=160.0))
@@ -97,6 +99,29 @@ def test_unplugged_and_back(tmp_path: Path) -> None:
         assert run.seconds()[-1].time_s > 150.0
     steps = [i for i in replay(open_recording(ended.path), CONFIG) if isinstance(i, np.void)]
     assert not [s for s in steps if s["ic_s"] < 60.0 and s["ic_s"] + s["step_s"] > 61.0]
+
+
+def test_a_sensor_that_is_lost_to_the_end_is_no_good_run(tmp_path: Path) -> None:
+    """The file ends with its last sample: that nothing came for a minute more must be told."""
+    bench = Bench(tmp_path)
+    ended = bench.run({95.0: lambda: bench.transport.unplug(0x68)})
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        verdict = judge(run)
+    assert verdict.gap_s == pytest.approx(60.0, abs=0.5)
+    assert verdict.quality == "poor"
+    assert any("lost in 1 gap" in words for words in lines(verdict))
+    assert advice(verdict).startswith("check the sensor's wires")
+
+
+def test_a_sensor_that_repeats_itself_is_said_to(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    stuck = FaultySource(SimulatedRunner(LOW), FaultScript((Trouble("frozen", at_s=20.0),)))
+    bench.transport = VirtualTransport([VirtualMpu6050(stuck, bench.clock)])
+    bench.duration_s = 30.0
+    bench.run({})
+    (said,) = [words for words in bench.said if words.startswith("No samples")]
+    assert "(the sensor repeats the same values)" in said
 
 
 def test_a_brown_out_gives_no_wrong_sample(tmp_path: Path) -> None:
