@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return Keeper(
             functools.partial(_work, config, radio),
             Notifier(),
-            say,
+            functools.partial(replaced, status),
             look=look,
             load=functools.partial(load, status),
             companions=Companions(companions, say),
@@ -108,6 +108,12 @@ def _companions(config: "Config") -> "tuple[list[Companion], socket.socket | Non
 def say(text: str) -> None:
     """A sentence on stdout, at once."""
     print(text, flush=True)
+
+
+def replaced(status: "StatusFile", text: str) -> None:
+    """Say why the daemon is started anew, for those too who ask before it has begun."""
+    say(text)
+    status.starting(f"{text[0].lower()}{text[1:]}".rstrip("."))
 
 
 def cut_off() -> bool:
