@@ -774,7 +774,7 @@ def make_folder(path: Path) -> None:
         sync_folder(new.parent)
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str | bytes) -> None:
     """Replace ``path`` so that a power cut leaves the old text or the new, never a mixture."""
     path = path.resolve()
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
@@ -783,7 +783,7 @@ def replace_file(path: Path, text: str) -> None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         try:
             with scratch.open("wb") as file:
-                file.write(text.encode())
+                file.write(text if isinstance(text, bytes) else text.encode())
                 os.fchmod(file.fileno(), mode)
                 file.flush()
                 os.fsync(file.fileno())

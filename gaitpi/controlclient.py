@@ -15,7 +15,7 @@ import msgspec
 
 from gaitpi.device import status as device
 from gaitpi.device.control import ANSWER_MAX, SOCKET_NAME, VERSION
-from gaitpi.errors import ControlError, InputFileError
+from gaitpi.errors import ControlError, InputFileError, StartingError
 
 ANSWER_S: Final = 3.0
 """The daemon answers within a second, or says that it cannot, s."""
@@ -115,7 +115,8 @@ class Client:
 def connect(environ: Mapping[str, str] = os.environ) -> Client:
     """A client of the daemon that runs: this user's own, else the system service.
 
-    Raises ControlError when there is none, or when this user may not ask it.
+    Raises ControlError when there is none, or when this user may not ask it; StartingError when it
+    cannot be asked yet.
     """
     problem: ControlError | None = None
     for path in paths(environ):
@@ -141,6 +142,8 @@ def _nobody(environ: Mapping[str, str]) -> ControlError:
         status = None
     if status is None or device.judge(status):
         return ControlError("gaitpi is not running.", START)
+    if status.starting:
+        return StartingError(status.starting)
     why = status.control or "it has no control socket"
     return ControlError(f"gaitpi runs, but cannot be asked: {why.rstrip('.')}.", "Restart it.")
 

@@ -60,6 +60,14 @@ class ControlError(GaitpiError, OSError):
     """The running daemon cannot be asked, or does not do what it was asked for."""
 
 
+class StartingError(ControlError):
+    """The daemon starts, and cannot be asked yet; ``doing`` what keeps it, in words."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__(f"gaitpi is starting: {doing}.", "Ask again in a minute.")
+        self.doing = doing
+
+
 class UsageError(GaitpiError, ValueError):
     """A command was called with something that cannot work."""
 

@@ -40,7 +40,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "silent": Fault("F8", "times the sensor made no samples", "replace the sensor"),
     "rate": Fault("F11", "times its rate was far from nominal"),
     "deleted_runs": Fault("F13", "old runs deleted to make room", "copy runs you want to keep"),
-    "write_errors": Fault("F14", "times the card refused", "copy the runs off, replace the card"),
+    "write_errors": Fault(
+        "F14", "times the card refused", "copy the runs off, make room or replace the card"
+    ),
     "dropped_batches": Fault("F16", "reads of the sensor not recorded", "try another card"),
     "dropped_rows": Fault("F16", "steps, seconds or cues not recorded", "try another card"),
     "bad_rows": Fault("F16", "records that made no sense", "this is a fault of gaitpi"),
@@ -55,6 +57,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "identity": Fault("F22", "answers of something that is not the sensor", _WIRES),
 }
 """By the name they are counted under."""
+
+NOT_THE_SENSORS: Final = frozenset({"write_errors", "bad_rows", RESUMED})
+"""Of those that a run tells: no wire is to be looked at for them."""
 
 
 def told(counters: Mapping[str, int]) -> list[str]:

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from gaitpi import __version__, cli
 from gaitpi.ble.readings import STALE_S
+from gaitpi.cli.status import _room
 from gaitpi.config import Config
 from gaitpi.device import status as device
 from gaitpi.device.controls import FOR_GOOD_S
@@ -27,6 +28,7 @@ from gaitpi.device.radio import (
     PodStatus,
     RadioStatus,
 )
+from gaitpi.device.resume import WITHIN_S
 from gaitpi.errors import InputFileError
 from gaitpi.faults import FAULTS
 
@@ -467,6 +469,70 @@ def test_status_of_a_running_daemon(tmp_path: Path) -> None:
     file.remove()
     assert device.read(status_path(tmp_path)) is None
     assert list(status_path(tmp_path).parent.iterdir()) == []
+
+
+def test_status_of_a_daemon_that_starts(tmp_path: Path) -> None:
+    file = device.StatusFile(status_path(tmp_path))
+    file.starting("compiling the estimator: a minute or so on a Pi")
+    found = device.read(status_path(tmp_path))
+    assert found is not None
+    file.write(
+        structs.replace(found, updated_s=found.updated_s - 100.0, since_s=found.since_s - 60)
+    )
+    done = gaitpi(tmp_path, "status")
+    assert (done.returncode, done.stderr) == (1, "")  # it does not record yet
+    words = " ".join(done.stdout.split())
+    assert "gaitpi starting: compiling the estimator: a minute or so on a Pi (process" in words
+    assert f"(process {os.getpid()}, for 6" in words
+    assert "cadence" not in words
+    assert "gaitpi is starting: compiling" in gaitpi(tmp_path, "mute").stderr
+    file.write(structs.replace(found, updated_s=found.updated_s - device.STARTING_S - 1.0))
+    assert "said nothing for" in gaitpi(tmp_path, "status").stderr
+
+
+def test_a_start_that_comes_to_nothing_leaves_no_status(tmp_path: Path) -> None:
+    path = status_path(tmp_path)
+    file = device.StatusFile(path)
+    file.starting("loading")
+    file.never_begun()
+    assert device.read(path) is None
+    # a run that was cut off goes on, so it keeps its name; what has begun stays
+    file.write(status(pid=2**31 - 1, run_id="cut off"))
+    file.starting("loading")
+    found = device.read(path)
+    assert found is not None
+    assert (found.starting, found.run_id) == ("loading", "cut off")
+    long_ago = time.monotonic() - device.GOES_ON_S - 1.0
+    file.write(status(pid=2**31 - 1, run_id="cut off", updated_s=long_ago))
+    file.starting("loading")
+    found = device.read(path)
+    assert found is not None
+    assert (found.starting, found.run_id) == ("loading", None)
+    assert device.GOES_ON_S == WITHIN_S
+    file.write(status())
+    file.never_begun()
+    assert device.read(path) is not None
+    # one that lives there keeps its place
+    file.write(status(pid=1))
+    file.starting("loading")
+    file.never_begun()
+    kept = device.read(path)
+    assert kept is not None
+    assert (kept.pid, kept.starting) == (1, "")
+    # of another boot nothing lives and nothing goes on
+    file.write(status(pid=1, boot_id="another"))
+    file.starting("loading")
+    anew = device.read(path)
+    assert anew is not None
+    assert (anew.run_id, anew.starting) == (None, "loading")
+    path.write_text("nonsense")
+    file.starting("loading")
+    assert device.read(path) is not None
+
+
+def test_little_room_is_told_in_small_units() -> None:
+    """A card with 40 MB is not full, and one with none is."""
+    assert [_room(n) for n in (0, 40_000_000, 1_500_000_000)] == ["0 MB", "40 MB", "1.5 GB"]
 
 
 def test_status_names_the_last_run(tmp_path: Path) -> None:

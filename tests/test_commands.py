@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -94,6 +95,15 @@ def test_simulate_gives_samples_and_truth(capsys: pytest.CaptureFixture[str]) ->
     assert summary["steps"] == pytest.approx(len(truth), rel=0.02)
     assert main(arguments) == 2
     assert "is there already" in _problem(capsys)
+
+
+def test_a_demo_that_cannot_be_recorded_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{k / 100},0,0,9.81,0,0,0" for k in range(300)]
+    Path("still.csv").write_text("time_s,ax,ay,az,gx,gy,gz\n" + "\n".join(lines) + "\n")
+    nowhere = ["--set", "runs.directory=/proc/nowhere"]
+    assert main(["demo", "--play", "still.csv", *nowhere]) == 1
+    said = _problem(capsys)
+    assert re.match(r"gaitpi: Nothing was recorded: [0-9a-f-]+\.gaitpi is no longer there", said)
 
 
 def test_run_without_a_sensor(tmp_path: Path) -> None:

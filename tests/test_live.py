@@ -268,6 +268,43 @@ def test_a_slow_reader_misses_moments_and_sees_the_newest() -> None:
         feed.close()
 
 
+def test_it_says_that_the_daemon_starts_and_goes_on_when_it_has() -> None:
+    path = path_beside(device.own_path())
+    status = device.StatusFile(device.own_path())
+    status.starting("compiling")  # no socket yet
+    feed = Feed(None)
+    moments = feed.moments()
+    first = next(moments)
+    assert (first["state"], first["reason"]) == ("starting", "compiling")
+    assert panel(first)[0] == "run      --:--  starting, unknown, 0 steps"
+    assert panel(first)[-3:] == ["coach    silent: compiling", "cues     0", "data     none yet"]
+    board = Board()
+    with Server(path, board), Client(path) as client:  # a socket, and no loop yet
+        board.starting = "loading"
+        seen = client.live()
+        assert next(seen)["reason"] == "loading"
+        until_s = time.monotonic() + 10.0
+        while next(moments)["reason"] != "loading":
+            assert time.monotonic() < until_s
+        board.open = True
+        board.live = MOMENT
+        while (moment := next(moments))["state"] == "starting":
+            assert time.monotonic() < until_s
+            board.live = MOMENT
+        assert moment["state"] == "recording"
+        feed.close()
+
+
+def test_a_start_that_comes_to_nothing_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+    status = device.StatusFile(device.own_path())
+    status.starting("compiling")
+    threading.Timer(1.0, status.never_begun).start()
+    assert cli.main(["live"]) == 1
+    out, err = capsys.readouterr()
+    assert "silent: compiling" in out
+    assert err.startswith("gaitpi: gaitpi has ended: It had not begun.")
+
+
 def test_it_ends_when_the_daemon_does(capsys: pytest.CaptureFixture[str]) -> None:
     until = threading.Event()
     with hearing(until) as board, Server(path_beside(device.own_path()), board) as server:

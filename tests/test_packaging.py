@@ -121,6 +121,9 @@ def test_warm_up_unit_fills_the_cache_of_the_service() -> None:
     assert program == service["ExecStart"].split()[0]
     assert command in cli.COMMANDS
     assert "MemoryDenyWriteExecute" not in warmup
+    # it says beside the daemon that this starts, and takes nothing of the daemon's away
+    assert warmup["RuntimeDirectory"] == service["RuntimeDirectory"]
+    assert warmup["RuntimeDirectoryPreserve"] == "yes"
 
 
 def test_scripts_are_sound_shell() -> None:

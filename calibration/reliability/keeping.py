@@ -40,9 +40,10 @@ AGAIN_S: Final = 60.0
 
 
 def _worker(folder: Path) -> int:
-    """The process that the status speaks of; 0 without one."""
+    """The process that the status speaks of; 0 without one that has begun."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        return int(json.loads((folder / "status.json").read_bytes())["pid"])
+        found = json.loads((folder / "status.json").read_bytes())
+        return 0 if found.get("starting") else int(found["pid"])
     return 0
 
 

@@ -24,11 +24,12 @@ def main() -> int:
     folder = Path(sys.argv[1])
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     config = apply(Config(), SETTINGS)
+    status = StatusFile(folder / "status.json")
 
     def load() -> Iterator[None]:
         from gaitpi.cli.run import load
 
-        return load()
+        return load(status)
 
     def work(keeper: Watcher) -> int:
         from gaitpi.device.virtual import play
@@ -44,7 +45,7 @@ def main() -> int:
             [],
             recording="kept",
             realtime=True,
-            status=StatusFile(folder / "status.json"),
+            status=status,
             until=stop.is_set,
             notifier=keeper,
             resume=True,

@@ -284,6 +284,8 @@ def reserve(trials: int, seed: int) -> Outcome:
                 if gained < missing:
                     wanted.append(name)
                     gained += sizes[name]
+            if gained < missing:  # not to be had: none of them goes for it
+                wanted = []
             gone = [deleted.run_id for deleted in room.make()]
             left = {p.stem for p in folder.glob("*.gaitpi")}
         broken = ""
@@ -558,7 +560,8 @@ ROWS: Final = (
         number="F13b",
         fault="reserve wanted",
         injector="folders of 3 to 11 runs of random age, size and stars",
-        promise="the oldest go until the reserve is there; never a starred one, nor of 24 h",
+        promise="the oldest go until the reserve is there, none for one that cannot be; never a"
+        " starred one, nor of 24 h",
         counter="deleted_runs",
         judge=reserve,
         few=5,

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitpi import pairedfile
 from gaitpi.cli import actions_of, common_options, complain, load_config, print_json
 from gaitpi.config import Config, runs_directory
-from gaitpi.errors import EXIT_OK, EXIT_PROBLEM, GaitpiError, InputFileError, UsageError
+from gaitpi.errors import (
+    EXIT_OK,
+    EXIT_PROBLEM,
+    GaitpiError,
+    InputFileError,
+    StartingError,
+    UsageError,
+)
 from gaitpi.pairedfile import Paired
 from gaitpi.plaintext import plain
 
@@ -377,6 +384,8 @@ def _daemon() -> "tuple[RadioStatus | None, str]":
     why = device.judge(status)
     if why:
         return None, f"gaitpi is not running: {why}. {START}"
+    if status.starting:
+        return None, str(StartingError(status.starting))
     # what the file says is as old as the file
     return _aged(status.radio, max(0.0, time.monotonic() - status.updated_s)), ""
 

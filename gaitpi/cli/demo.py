@@ -100,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, before)
         line.clear()
     if ended.path is None:
-        complain("Nothing was recorded: the recording is shorter than a second.")
+        why = ended.problems[0] if ended.problems else "the recording is shorter than a second."
+        complain(f"Nothing was recorded: {why}")
         return EXIT_PROBLEM
     print()
     with RunReader(ended.path) as reader:

@@ -17,9 +17,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from gaitpi.controlclient import Client, connect
-from gaitpi.device.status import ACTIVITIES
-from gaitpi.errors import EXIT_OK, ControlError
+from gaitpi.device.live import starting
+from gaitpi.device.status import ACTIVITIES, STARTING
+from gaitpi.errors import EXIT_OK, ControlError, StartingError
 from gaitpi.plaintext import plain
 from gaitpi.runs.reader import clock
 
@@ -38,6 +41,8 @@ examples:
 WIDTH: Final = 80
 REDRAW_S: Final = 0.1
 LINE_S: Final = 1.0
+STARTING_LOOK_S: Final = 0.5
+"""How often it is looked whether a daemon that starts has begun, s."""
 BACK_S: Final = 3.0
 """A daemon that was replaced is back within this time, s; else it has ended."""
 GAUGE: Final = 24
@@ -54,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show until Ctrl-C. Raises ControlError when there is no daemon, or it has ended."""
-    feed = Feed(connect())
+    feed = Feed(_connected())
     try:
         if args.json:
             _print_json(feed)
@@ -69,11 +74,19 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _connected() -> Client | None:
+    """A client of the daemon; None while that starts."""
+    try:
+        return connect()
+    except StartingError:
+        return None
+
+
 class Feed:
     """The newest moment of a daemon; a thread of its own takes them all."""
 
-    def __init__(self, client: Client) -> None:
-        """Begin to take; ``client`` is closed by :meth:`close`."""
+    def __init__(self, client: Client | None) -> None:
+        """Begin to take; ``client`` is closed by :meth:`close`. None: one comes once it began."""
         self._client = client
         self._new = threading.Condition()
         self._live: dict[str, Any] | None = None
@@ -103,28 +116,41 @@ class Feed:
     def close(self) -> None:
         """Hang up."""
         self._closed = True
-        self._client.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
     def _take(self) -> None:
         while not self._closed:
             try:
+                if self._client is None:
+                    raise ControlError("It had not begun.")
                 for live in self._client.live():
-                    with self._new:
-                        self._live = live
-                        self._new.notify()
+                    self._put(live)
             except (ControlError, ValueError, KeyError) as error:
                 if not self._again():
                     words = str(error) if isinstance(error, ControlError) else "It sends nonsense."
                     self._end(ControlError(f"gaitpi has ended: {words}"))
                     return
 
+    def _put(self, live: dict[str, Any]) -> None:
+        with self._new:
+            self._live = live
+            self._new.notify()
+
     def _again(self) -> bool:
-        """Connect anew to a daemon that was replaced; False when none comes."""
-        self._client.close()
+        """Connect to a daemon that starts, or anew to one that was replaced; False: none comes."""
+        self._hang_up()
         until_s = time.monotonic() + BACK_S
         while not self._closed and time.monotonic() < until_s:
             try:
                 self._client = connect()
+            except StartingError as begins:
+                self._put(msgspec.json.decode(msgspec.json.encode(starting(begins.doing))))
+                until_s = time.monotonic() + BACK_S
+                time.sleep(STARTING_LOOK_S)
             except ControlError:
                 time.sleep(0.1)
             else:
@@ -373,6 +399,8 @@ def _data(live: Mapping[str, Any]) -> str:
     faults = sum(map(_whole, counters.values())) if isinstance(counters, Mapping) else 0
     if faults:
         found.append(f"{faults} fault{'s' * (faults != 1)}: gaitpi status")
+    if not found and live.get("state") == STARTING:
+        return "none yet"
     return "; ".join(found) or "good" + (": belt steady" if belt == 1 else "")
 
 

@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the file and the options."""
     parser.add_argument("file", type=Path, metavar="FILE", help="what 'gaitpi backup' has written")
     parser.add_argument("--overwrite", action="store_true", help="replace what differs, too")
+    parser.add_argument(
+        "--salvage", action="store_true", help="take what is whole from a damaged backup"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -48,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.overwrite and _recording():
         raise UsageError("A run is being recorded.", "End it first, or leave out --overwrite.")
-    restore = Restore(args.file)
+    restore = Restore(args.file, salvage=args.salvage)
     try:
+        for name in restore.spoilt:
+            complain(f"{name.removeprefix(RUNS)} in it is damaged and is left out.")
         config = args.config or settings.default_path()
         problem = check_config(restore.config) if restore.config is not None else ""
         if problem:
@@ -78,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         _tell(fates, runs, config, dry=args.dry_run)
         if left and not args.dry_run:
             print("'gaitpi restore --overwrite' takes those of the backup instead.")
-    return EXIT_PROBLEM if left or problem or restore.foreign else EXIT_OK
+    lacking = left or problem or restore.foreign or restore.spoilt
+    return EXIT_PROBLEM if lacking else EXIT_OK
 
 
 def _recording() -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gaitpi.device.companions import Companion
     from gaitpi.device.keeper import Work
     from gaitpi.device.notify import Watcher
+    from gaitpi.device.status import StatusFile
     from gaitpi.hostclock import SystemClock
     from gaitpi.imu.reader import Reader
 
@@ -55,17 +56,24 @@ def run(args: argparse.Namespace) -> int:
     from gaitpi.device.companions import Companions
     from gaitpi.device.keeper import Keeper
     from gaitpi.device.notify import Notifier
+    from gaitpi.device.status import StatusFile, own_path
 
     companions, radio = _companions(config)
-    return Keeper(
-        functools.partial(_work, config, radio),
-        Notifier(),
-        say,
-        # in the middle of a run all was there a moment ago, and no light is wanted
-        look=None if cut_off() else _looking(config),
-        load=load,
-        companions=Companions(companions, say),
-    ).run()
+    # in the middle of a run all was there a moment ago, and no light is wanted
+    look = None if cut_off() else _looking(config)
+    status = StatusFile(own_path())
+    try:
+        status.starting("loading")
+        return Keeper(
+            functools.partial(_work, config, radio),
+            Notifier(),
+            functools.partial(replaced, status),
+            look=look,
+            load=functools.partial(load, status),
+            companions=Companions(companions, say),
+        ).run()
+    finally:
+        status.never_begun()
 
 
 def _companions(config: "Config") -> "tuple[list[Companion], socket.socket | None]":
@@ -100,6 +108,12 @@ def _companions(config: "Config") -> "tuple[list[Companion], socket.socket | Non
 def say(text: str) -> None:
     """A sentence on stdout, at once."""
     print(text, flush=True)
+
+
+def replaced(status: "StatusFile", text: str) -> None:
+    """Say why the daemon is started anew, for those too who ask before it has begun."""
+    say(text)
+    status.starting(f"{text[0].lower()}{text[1:]}".rstrip("."))
 
 
 def cut_off() -> bool:
@@ -183,16 +197,17 @@ LOADED: Final = (
 """Loaded once for every worker. lgpio is not: it starts a thread when it is loaded."""
 
 
-def load() -> Iterator[None]:
-    """Load all that takes long, once for every worker, step by step."""
+def load(status: "StatusFile") -> Iterator[None]:
+    """Load all that takes long, once for every worker, step by step; ``status`` tells of it."""
     for module in LOADED:
         importlib.import_module(module)
         yield
-    from gaitpi.device.warmup import warm_up
+    from gaitpi.device.warmup import COMPILING, warm_up
     from gaitpi.gait import is_cached
 
     if not is_cached():
-        say("Compiling the estimator, once after each update: a minute or so on a Pi ...")
+        say(f"{COMPILING[0].upper()}{COMPILING[1:]} ...")
+        status.starting(COMPILING)
     warm_up()
     gc.collect()
     gc.freeze()  # shared by the workers as long as nobody writes to it

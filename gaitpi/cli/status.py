@@ -22,7 +22,7 @@ from gaitpi.plaintext import plain
 from gaitpi.runs.schema import SUFFIX
 
 HELP = "Say what the running daemon is doing, and whether runs can be kept."
-EPILOG = """exit code 0: it runs, and records or waits for a run; 1: it does not.
+EPILOG = """exit code 0: it records or waits for a run; 1: it does not, or not yet.
 
 examples:
   gaitpi status
@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         if status is not None and not problem:
             _print_rows(_live_rows(status))
-        free = f"{storage['free_bytes'] / 1e9:.1f} GB free for runs in {storage['directory']}"
+        free = f"{_room(storage['free_bytes'])} free for runs in {storage['directory']}"
         _print_rows([("last run", last or "none yet"), ("storage", free)])
         _print_rows([("pain", rests)] if rests else [])
         if problem:
             complain(f"{problem} {START}")
-    failed = problem or (status is not None and status.recorder_problem)
+    failed = problem or (status is not None and (status.recorder_problem or status.starting))
     return EXIT_PROBLEM if failed else EXIT_OK
 
 
@@ -77,10 +77,12 @@ def _problem(status: device.Status | None) -> str:
 
 def _live_rows(status: device.Status) -> list[tuple[str, str]]:
     """What a running daemon says, row by row."""
-    minutes = (time.monotonic() - status.since_s) / 60.0
+    lived = f"(process {status.pid}, for {span(time.monotonic() - status.since_s)})"
+    if status.starting:
+        return [("gaitpi", f"{status.state}: {status.starting} {lived}")]
     activity = device.ACTIVITIES[status.activity] if 0 <= status.activity <= 3 else "unknown"
     return [
-        ("gaitpi", f"{status.state} (process {status.pid}, for {minutes:.0f} min)"),
+        ("gaitpi", f"{status.state} {lived}"),
         ("sensor", _sensor(status)),
         ("activity", activity),
         ("cadence", _number(status.cadence_spm, ".0f", "steps/min")),
@@ -181,6 +183,10 @@ def _storage(folder: Path) -> dict[str, Any]:
             free = shutil.disk_usage(path).free
             break
     return {"directory": str(folder), "free_bytes": free}
+
+
+def _room(free_bytes: int) -> str:
+    return f"{free_bytes / 1e9:.1f} GB" if free_bytes >= 1e9 else f"{free_bytes / 1e6:.0f} MB"
 
 
 def _last_run(folder: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 from pathlib import Path
 from typing import Final
 
@@ -50,10 +51,19 @@ def run(args: argparse.Namespace) -> int:
         with contextlib.suppress(OSError):  # then they are compiled
             adopt(cache_directory(), Path(args.adopt))
     # numba makes its folders as soon as it sees the kernels
-    from gaitpi.device.warmup import check_cache, warm_up
+    from gaitpi.device.status import StatusFile, own_path
+    from gaitpi.device.warmup import COMPILING, check_cache, warm_up
 
     check_cache()
-    done = warm_up()
+    # in the service's unit the daemon waits for this
+    status = StatusFile(own_path()) if os.environ.get("RUNTIME_DIRECTORY") else None
+    try:
+        if status is not None:
+            status.starting(COMPILING)
+        done = warm_up()
+    finally:
+        if status is not None:
+            status.never_begun()
     if args.json:
         print_json(
             {

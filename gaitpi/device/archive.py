@@ -230,15 +230,25 @@ class Restore:
     ``config`` is the text of the configuration in it, None where there is none. ``damaged`` has
     the lines of each journal that are none of ours, where there are any; ``foreign`` the names of
     those without a single line of ours, which are no journals and not among the ``files``.
+    ``salvage`` leaves out files whose content is damaged, and has their names in ``spoilt``: an old
+    stick may be all that is left.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, salvage: bool = False) -> None:
         self.path = path
         self._archive = self._opened(path)
         try:
             self.files = self._listed()
-            for one in self.files:
-                self._verify(one)
+            self.spoilt = [one.name for one in self.files if not self._is_whole(one)]
+            if self.spoilt and not salvage:
+                others = len(self.files) - len(self.spoilt)
+                raise InputFileError(
+                    f"{path.name} cannot be restored: {self.spoilt[0]} in it is damaged.",
+                    f"Nothing was written. --salvage takes the {others} files that are whole."
+                    if others
+                    else "Nothing was written.",
+                )
+            self.files = [one for one in self.files if one.name not in self.spoilt]
             self.damaged: dict[str, int] = {}
             self.foreign: list[str] = []
             self._diary: store.Journal | None = None
@@ -333,13 +343,15 @@ class Restore:
         except (*_BROKEN, OSError, ValueError) as error:
             raise self._foreign(f"{one.name} in it is damaged") from error
 
-    def _verify(self, one: Kept) -> None:
+    def _is_whole(self, one: Kept) -> bool:
         digest, size = hashlib.sha256(), 0
-        for part in self._parts(one):
-            digest.update(part)
-            size += len(part)
-        if size != one.size or digest.hexdigest() != one.sha256:
-            raise self._foreign(f"{one.name} in it is damaged")
+        try:
+            for part in self._parts(one):
+                digest.update(part)
+                size += len(part)
+        except InputFileError:
+            return False
+        return size == one.size and digest.hexdigest() == one.sha256
 
     def _look_into(self, one: Kept) -> None:
         """Whether it is a journal: a torn line may be in it, but lines of ours must be."""

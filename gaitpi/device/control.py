@@ -92,11 +92,13 @@ class Board:
 
     The loop sets ``status`` once a second and, while there are ``watched`` sessions, ``live`` ten
     times a second: whole new objects that nobody changes. ``problem`` is the server's, in words,
-    when nobody can ask any more; the loop says so. Not ``open``: the loop does not turn yet.
+    when nobody can ask any more; the loop says so. Not ``open``: the loop does not turn yet, and
+    ``starting`` says what keeps it.
     """
 
     def __init__(self, *, is_open: bool = False) -> None:
         self.open = is_open
+        self.starting = "loading"
         self.status: Status | None = None
         self.live: Live | None = None
         self.watched = False
@@ -439,7 +441,7 @@ class Session:
         self._say(refusal(name, found, todo))
 
     def _starting(self, name: Any) -> None:
-        self._refuse(name, "The daemon is starting.", "Ask again in some seconds.")
+        self._refuse(name, f"gaitpi is starting: {self.board.starting}.", "Ask again in a minute.")
 
     def _say(self, answer: bytes) -> None:
         if self.dead:

@@ -29,7 +29,7 @@ from gaitpi.device.control import (
     SessionMaker,
     refusal,
 )
-from gaitpi.device.live import LIVE_S, Live
+from gaitpi.device.live import LIVE_S, Live, starting
 from gaitpi.errors import ControlError
 
 CLIENTS_MAX: Final = 8
@@ -304,6 +304,8 @@ class Server:
         watching = [client for client in self._clients if client.session.watching]
         self.board.watched = bool(watching)
         live = self.board.live
+        if not self.board.open:
+            live = starting(self.board.starting)
         if live is None or not watching:
             if not watching:
                 self.board.live = None  # the next who watches sees no old one

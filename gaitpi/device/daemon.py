@@ -46,7 +46,7 @@ from gaitpi.device.start import GRAVITY_S, Known, at_run, encode, worn_otherwise
 from gaitpi.device.status import SensorStatus, Status, StatusFile, boot_id
 from gaitpi.device.supply import LOOK_S as SUPPLY_S
 from gaitpi.device.supply import Sag, Supply
-from gaitpi.device.warmup import warm_up
+from gaitpi.device.warmup import COMPILING, warm_up
 from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
 from gaitpi.faults import RESUMED
@@ -260,10 +260,12 @@ class Daemon:
         """Run until ``until()`` is true. Raises SensorError when the sensor cannot be started."""
         if self._realtime:
             self._player.light("boot")
-        if not is_cached():
-            self._said(
-                "Compiling the estimator, once after each update: a minute or so on a Pi ..."
-            )
+        compiles = not is_cached()
+        if compiles:
+            self._said(f"{COMPILING[0].upper()}{COMPILING[1:]} ...")
+        self._board.starting = COMPILING if compiles else "loading the estimator"
+        if self._status is not None:
+            self._status.starting(self._board.starting)
         warm_up()
         if self._realtime:
             # what exists now stays: the collector need not walk it again. Before the sensor
@@ -307,6 +309,7 @@ class Daemon:
         self._notifier.send("READY=1")
         if self._realtime:
             self._player.light("healthy")
+            self._run0 = self._last_host_s  # until there is a run, sounds are dated from here
             if anew:
                 self._sound("hello")
             self._switch_s = sys.getswitchinterval()
@@ -853,6 +856,7 @@ class Daemon:
         times = batch.times()
         self._run0 = float(times[0])
         self._time_s, self._steps, self._cues = 0.0, 0, 0
+        self._progress = replace(self._progress, coach="")  # that was said of the run before
         self._run_id, self._path, self._worn = "", None, ""
         self._front_told = False
         self._recorder_told = False
@@ -1145,6 +1149,10 @@ class Daemon:
         if self._left_open:
             recorder.close(finished=False)
             return
+        if self._lost:  # no sample comes after it that would tell of the gap
+            gap_s = self._clock.monotonic() - self._run0 - self._time_s
+            text = f"{gap_s:.1f} s without samples: the sensor was lost to the end"
+            recorder.event(self._time_s, "gap", text, gap_s=gap_s, to_end=True)
         recorder.seconds([row._asdict() for row in pipeline.finish()])
         summary = {
             "steps": self._steps,

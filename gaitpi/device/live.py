@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from gaitpi.device.radio import RadioStatus
+from gaitpi.device.status import STARTING
 
 if TYPE_CHECKING:
     from gaitpi.coach.policy import Status as Thought
@@ -76,6 +77,11 @@ class Live(Struct, frozen=True, kw_only=True):
     queued_s: float = 0.0
     recorder_problem: str = ""
     radio: RadioStatus | None = None
+
+
+def starting(doing: str) -> Live:
+    """The moment of a daemon that starts; ``doing`` what keeps it, in words."""
+    return Live(state=STARTING, reason=doing)
 
 
 class Seen:

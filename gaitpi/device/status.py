@@ -5,6 +5,7 @@ a reader sees a whole status or none. This module is read by quick commands: it 
 neither numpy nor numba nor any hardware library.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -14,12 +15,23 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gaitpi import __version__
 from gaitpi.config import state_directory
 from gaitpi.device.radio import RadioStatus
 from gaitpi.errors import InputFileError
 
 STALE_S: Final = 5.0
 """A status older than this many seconds is not believed; the daemon writes one each second."""
+
+STARTING_S: Final = 600.0
+"""That of a daemon that starts is believed for so long, s: nothing is written while the estimator
+is compiled, a minute or so on a Pi."""
+
+GOES_ON_S: Final = 120.0
+"""A run that was cut off longer ago does not go on, s (``device.resume``)."""
+
+STARTING: Final = "starting"
+"""``state`` of a daemon that starts."""
 
 SIZE_LIMIT: Final = 64 * 1024
 """Largest status file read, bytes."""
@@ -58,7 +70,8 @@ class Status(Struct, frozen=True, kw_only=True):
     by itself. ``muted_s``: how long the runner's own mute still lasts, s; ``resting`` why cues rest
     for the whole of the run, "" where they do not; ``recorder`` what went wrong with the run file
     of this run, by name, as ``counters``; ``control`` why the control socket cannot be used, empty
-    when it can. ``radio`` strap and foot pod, None where nothing is told of either.
+    when it can. ``radio`` strap and foot pod, None where nothing is told of either. ``starting``
+    what it does before it can measure, empty once it has begun.
     """
 
     pid: int
@@ -84,6 +97,7 @@ class Status(Struct, frozen=True, kw_only=True):
     recorder: dict[str, int] = {}
     control: str = ""
     radio: RadioStatus | None = None
+    starting: str = ""
 
 
 class StatusFile:
@@ -92,6 +106,7 @@ class StatusFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        self._since_s = time.monotonic()
 
     def write(self, status: Status) -> None:
         """Replace the file. Raises OSError; a coach must go on without it."""
@@ -99,6 +114,43 @@ class StatusFile:
         # no fsync: after a power cut there is no daemon for the file to speak of
         self._scratch.write_bytes(msgspec.json.encode(status))
         self._scratch.replace(self._path)
+
+    def starting(self, doing: str) -> None:
+        """Say that a daemon starts, and what it is doing. Raises nothing.
+
+        One that lives there already keeps its place; a run that was cut off just now keeps its
+        name, since it goes on.
+        """
+        boot, run_id = boot_id(), None
+        try:
+            found = read(self._path)
+        except InputFileError:
+            found = None
+        if found is not None and found.boot_id == boot:
+            if found.pid not in (os.getpid(), os.getppid()) and not judge(found):
+                return
+            if time.monotonic() - found.updated_s <= GOES_ON_S:
+                run_id = found.run_id
+        with contextlib.suppress(OSError):
+            self.write(
+                Status(
+                    pid=os.getpid(),
+                    version=__version__,
+                    boot_id=boot,
+                    since_s=self._since_s,
+                    updated_s=time.monotonic(),
+                    state=STARTING,
+                    run_id=run_id,
+                    starting=doing,
+                )
+            )
+
+    def never_begun(self) -> None:
+        """Take the file away where this process said that it starts, and nobody has begun."""
+        with contextlib.suppress(InputFileError, OSError):
+            found = read(self._path)
+            if found is not None and found.starting and found.pid == os.getpid():
+                self.remove()
 
     def remove(self) -> None:
         """Take the file away at an orderly end; doing it twice is no error."""
@@ -183,7 +235,7 @@ def not_running(status: Status, *, now_s: float, boot: str, alive: bool) -> str:
     if not alive:
         return f"its process {status.pid} has ended without saying so"
     age = now_s - status.updated_s
-    if age > STALE_S:
+    if age > (STARTING_S if status.starting else STALE_S):
         return f"its process {status.pid} has said nothing for {age:.0f} s"
     return ""
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from gaitpi.runs.codec import pack
 from gaitpi.runs.schema import COLUMNS
 
 RATE_HZ = 200.0
+COMPILING: Final = "compiling the estimator, once after each update: a minute or so on a Pi"
+"""What keeps a first start, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -455,7 +455,8 @@ class Reader:
             if wrong:
                 self._recover("register", wrong)
                 return
-        self._go(State.STREAM, "")
+        # one that repeated itself has to make another sample first, or it is known why it is lost
+        self._go(State.STREAM, self.reason if self._suspect else "")
         self._flush("")
 
     def _go(self, state: State, reason: str, wait_s: float = 0.0) -> None:
@@ -700,8 +701,8 @@ class Reader:
             begin = begin if same else i
             if run >= FROZEN_RUN:
                 return max(0, begin - skipped)
-            if not same:
-                self._suspect = False
+            if not same and self._suspect:
+                self._suspect, self.reason = False, ""
         self._run = run
         return len(counts)
 

@@ -79,7 +79,7 @@ class Found(Protocol):
 
 def assess(seconds: Sequence[SecondRow], events: Sequence[EventRow], duration_s: float) -> Quality:
     """The quality of a run of that length."""
-    gaps = [s.gap_s for s in seconds if s.gap_s > 0]
+    gaps = [s.gap_s for s in seconds if s.gap_s > 0] + _to_end(events)
     clipped, samples = sum(s.clipped for s in seconds), sum(s.samples for s in seconds)
     faults = sum(event.kind in ("fault", RESUMED) for event in events)
     dropout_s = _dropout_s(events)
@@ -124,6 +124,13 @@ def counters(events: Iterable[EventRow]) -> dict[str, int]:
                 if isinstance(n, int) and 0 <= n < 2**53:
                     found[name] = found.get(name, 0) + n
     return found
+
+
+def _to_end(events: Iterable[EventRow]) -> list[float]:
+    """The gap after the last sample, s, where the sensor was lost for the rest of the run."""
+    ends = (_detail(event) for event in events if event.kind == "gap")
+    found = [end.get("gap_s") for end in ends if end.get("to_end") is True]
+    return [float(s) for s in found if isinstance(s, int | float) and 0 < s < 1e8]
 
 
 def _dropout_s(events: Iterable[EventRow]) -> float:

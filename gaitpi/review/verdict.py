@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from gaitpi import faults
 from gaitpi.plaintext import plain
 from gaitpi.review.averages import fmean
 from gaitpi.review.ledger import ledger, response
@@ -338,6 +339,9 @@ def advice(v: Verdict) -> str:
     """What the run asks to be done, the most urgent first; "" when nothing."""
     if v.dropout_s > 0:
         return "try another card: this one was too slow to take every sample"
+    counted = {name for name, n in v.counters.items() if n > 0}
+    if counted and counted <= faults.NOT_THE_SENSORS:
+        return f"{faults.told(v.counters)[0]}: {faults.todo(v.counters)}"
     if v.gap_s > 1.0 or v.faults:
         return "check the sensor's wires and plug before the next run"
     if v.belt_bad_s > 0:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import numpy as np
 
 from gaitpi.errors import RunFileError
+from gaitpi.faults import told
 from gaitpi.imu.batch import Batch
 from gaitpi.runs.header import RunHeader
 from gaitpi.runs.room import MB, Room
@@ -50,6 +51,9 @@ CLOSE_S: Final = 30.0
 
 COUNTED: Final = ("dropped_batches", "dropped_rows", "bad_rows", "write_errors", "deleted_runs")
 """What a recorder counts: names of :data:`gaitpi.faults.FAULTS`."""
+
+TOLD: Final = ("write_errors", "bad_rows")
+"""Of these the run tells as a fault; of the others it says more than a number."""
 
 _log = logging.getLogger(__name__)
 
@@ -131,6 +135,7 @@ class Recorder:
         self._finished = True
         self.counters = dict.fromkeys(COUNTED, 0)
         """How often what went wrong."""
+        self._counted = dict(self.counters)
         self._thread: threading.Thread | None = None
         if not synchronous:
             self._thread = threading.Thread(target=self._work, name="gaitpi-recorder", daemon=True)
@@ -310,6 +315,17 @@ class Recorder:
         except Exception as error:  # recording must go on whatever a caller handed in
             self.counters["bad_rows"] += 1
             _log.error("a row could not be recorded: %r", error)
+        self._tell_counts()
+
+    def _tell_counts(self) -> None:
+        """Have the run tell of what was counted, once the card takes it."""
+        if self._problem is not None:
+            return
+        grown = {name: self.counters[name] - self._counted[name] for name in TOLD}
+        if any(grown.values()):
+            self._counted = dict(self.counters)  # first: what tells it may be counted too
+            grown = {name: n for name, n in grown.items() if n}
+            self._own_event("fault", ", ".join(told(grown)), **grown)
 
     def _refused(self, error: RunFileError) -> None:
         """Try once more at once: one error is not worth a word. Then it is a problem."""
@@ -361,10 +377,12 @@ class Recorder:
                 self._made.reopen()
             self._writer.commit()
             self._problem = None
-        except RunFileError as error:
+        except Exception as error:  # this thread must go on whatever the card makes of the file
             self._tries += 1
             self.counters["write_errors"] += 1
-            self._problem = str(error)
+            in_words = isinstance(error, RunFileError)
+            self._problem = str(error) if in_words else f"Recording failed: {error!r}."
+        self._tell_counts()
 
     def _next(self) -> Job | None:
         """What has waited longest, or None when nothing came for half a commit interval."""

@@ -2,7 +2,8 @@
 
 Without ``keep_free_mb`` nothing is ever deleted. With it the oldest runs go until so much is
 free; never one that is starred, being recorded, damaged (it may be mended), from the last 24
-hours, or of an unknown date. Where the file of tags cannot be trusted nothing goes at all.
+hours, or of an unknown date. Where the file of tags cannot be trusted nothing goes at all, and
+where all that may go would not be enough, no more than recording needs. Notes stay, if a run goes.
 """
 
 import contextlib
@@ -22,6 +23,9 @@ FLOOR_BYTES: Final = 8_000_000
 
 BACK: Final = 1.5
 """Raw samples are written again from so many times ``FLOOR_BYTES`` on."""
+
+LEAST_BYTES: Final = 20_000_000
+"""So much is kept free where the whole reserve cannot be had: some hours are recorded with it."""
 
 RECENT_S: Final = 86_400.0
 """A run that began less than this ago is not deleted, s."""
@@ -89,11 +93,17 @@ class Room:
         return wanting
 
     def make(self, current: Path | None = None) -> Iterator[Deleted]:
-        """Delete the oldest runs but ``current``, one by one, until enough is free."""
+        """Delete the oldest runs but ``current``, one by one, until enough is free.
+
+        A reserve that the card cannot have, with all of them gone, is no reason to lose them all:
+        then they go until ``LEAST_BYTES`` are free.
+        """
         self.problem = ""
-        for entry in reversed(list_runs(self._directory)):
-            if not self.look():
-                return
+        entries = list_runs(self._directory)
+        goal = self._goal(entries, current)
+        for entry in reversed(entries):
+            if not self.look() or (self.free() or 0) >= goal:
+                break
             try:
                 tags = tagfile.load(tagfile.path_in(self._directory))
             except GaitpiError as error:
@@ -109,11 +119,33 @@ class Room:
                 continue
             if self._may_go(entry) and (size := self._delete(entry.path)) is not None:
                 yield Deleted(entry.run_id, size)
-        if self.look():
+        if not self.look():
+            return
+        if goal < (self._keep or 0.0):
+            self.problem = (
+                f"runs.keep_free_mb = {(self._keep or 0.0) / MB:.0f} MB cannot be had on this card,"
+                f" so old runs are only deleted to keep {LEAST_BYTES / MB:.0f} MB free."
+            )
+        else:
             self.problem = (
                 "Too little is free on the card, and no run is left that may be deleted"
                 " (starred ones and those of the last 24 h stay)."
             )
+
+    def _goal(self, entries: list[RunEntry], current: Path | None) -> float:
+        """How much should be free, bytes: the reserve, where it can be had at all."""
+        keep = self._keep or 0.0
+        try:
+            tags = tagfile.load(tagfile.path_in(self._directory))
+        except GaitpiError:
+            return keep  # nothing goes in any case
+        gain = 0
+        for entry in entries:
+            starred = tagfile.STAR in tags.of(entry.run_id)
+            if entry.path != current and not starred and self._may_go(entry):
+                with contextlib.suppress(OSError):
+                    gain += entry.path.stat().st_size
+        return keep if (self.free() or 0) + gain >= keep else min(keep, LEAST_BYTES)
 
     def _may_go(self, entry: RunEntry) -> bool:
         if entry.problem is not None or entry.started is None:
@@ -131,9 +163,19 @@ class Room:
             size = path.stat().st_size
             path.unlink()
             path.with_name(path.name + "-journal").unlink(missing_ok=True)
-            for beside in (importfile.path_of(path), editfile.path_of(path)):
-                beside.unlink(missing_ok=True)
+            importfile.path_of(path).unlink(missing_ok=True)
+            if not _noted(editfile.path_of(path)):
+                editfile.path_of(path).unlink(missing_ok=True)
             sync_directory(self._directory)
         except OSError:
             return None
         return size
+
+
+def _noted(path: Path) -> bool:
+    """Whether the runner's own words are in a file of edits, or may be."""
+    try:
+        edits = editfile.load(path)
+    except GaitpiError:
+        return path.exists()
+    return edits.damaged > 0 or bool(edits.notes)

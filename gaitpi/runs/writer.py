@@ -656,6 +656,7 @@ class RunWriter:
             os.close(lock)
             with contextlib.suppress(OSError):
                 path.unlink()
+                path.with_name(path.name + "-journal").unlink(missing_ok=True)
             raise storage_error(path, error) from error
         return lock, db
 

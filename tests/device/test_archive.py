@@ -416,6 +416,36 @@ def test_cut_short_or_spoilt_nothing_false_is_written(
     assert set(bring(kept, folder / "x").values()) == {"same"}
 
 
+def test_what_is_whole_of_a_damaged_backup_can_be_taken(
+    made: Path, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One bad block of an old stick is no reason to lose the other runs."""
+    data = bytearray(kept.read_bytes())
+    with zipfile.ZipFile(kept) as whole:
+        info = whole.getinfo(f"runs/{ONE}")
+    data[info.header_offset + 200] ^= 1
+    file, config = tmp_path / "b.zip", tmp_path / "config.toml"
+    file.write_bytes(data)
+    config.write_text(f'[runs]\ndirectory = "{tmp_path / "runs"}"\n')
+    refused(file, f"runs/{ONE} in it is damaged", tmp_path / "x")
+    assert run("--config", config, "restore", file) == 1
+    words = "Nothing was written. --salvage takes the 4 files that are whole."
+    assert words in capsys.readouterr().err
+    assert run("--config", config, "restore", file, "--salvage", "--dry-run") == 1
+    assert not (tmp_path / "runs").exists()
+    assert run("--config", config, "restore", file, "--salvage") == 1
+    out, err = capsys.readouterr()
+    assert f"{ONE} in it is damaged and is left out." in err
+    assert ONE not in out
+    assert set(files(tmp_path / "runs")) == {TWO, "targets.jsonl", "calibration.jsonl"}
+    assert (tmp_path / "runs" / TWO).read_bytes() == (made / "runs" / TWO).read_bytes()
+    # what is not ours is refused all the same
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("runs/../../evil.gaitpi", b"")
+    assert run("--config", config, "restore", file, "--salvage") == 1
+    assert "names other files" in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------------- the commands
 
 

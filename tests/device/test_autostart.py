@@ -345,7 +345,7 @@ def test_a_card_that_takes_a_second_for_a_new_file_costs_no_sample(tmp_path: Pat
     ended = daemon.run(until)
     factory.reset()
     assert ended.problems == ()
-    assert states == ["waiting for a run", "recording"]
+    assert states == ["starting", "waiting for a run", "recording"]
     assert ended.path is not None
     with RunReader(ended.path) as run:
         blocks, steps = list(run.blocks()), run.steps()

@@ -130,6 +130,7 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
     pin: Any = factory.pin(27)
     status = tmp_path / "status.json"
     states: list[str] = []
+    coach: set[str] = set()
     # each so long after the one before was done: a machine that stands still shortens no press
     due: list[tuple[float, Callable[[], None]]] = [
         (1.2, pin.drive_low),
@@ -148,6 +149,8 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
             done_s = time.monotonic()
         if status.exists() and (found := read(status)) is not None:
             states.append(found.state)
+            if found.state == "recording":
+                coach.add(found.coach)
         return not due
 
     source = SimulatedRunner((Phase("run", 60.0, cadence_spm=160.0),))
@@ -168,7 +171,8 @@ def test_in_real_time_with_threads_and_pins(tmp_path: Path) -> None:
         with RunReader(entry.path) as run:
             assert run.finished
     seen = [state for k, state in enumerate(states) if k == 0 or states[k - 1] != state]
-    assert seen == ["recording", "stopped by the button", "recording"]
+    assert seen == ["starting", "recording", "stopped by the button", "recording"]
+    assert not [said for said in coach if "stopped" in said]  # that was the run before
     assert pin.function == "input"
     assert not [t for t in threading.enumerate() if t.name.startswith("gaitpi-")]
     factory.reset()

@@ -109,7 +109,7 @@ def test_the_status_is_that_of_the_file_and_before_the_first_it_is_starting() ->
     for do in ("status", "mute", "start"):
         (answer,) = ask(one, line(id=do, do=do))
         assert (answer["ok"], answer["id"]) == (False, do)
-        assert answer["error"]["found"] == "The daemon is starting."
+        assert answer["error"]["found"] == "gaitpi is starting: loading."
     assert one.board.take() is None
 
 

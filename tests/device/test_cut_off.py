@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gaitpi.cli.run import AGAIN_S, cut_off
-from gaitpi.device.status import Status, StatusFile, boot_id
+from gaitpi.cli.run import AGAIN_S, cut_off, replaced
+from gaitpi.device.status import Status, StatusFile, boot_id, find
 
 
 @dataclasses.dataclass
@@ -52,3 +52,17 @@ def test_anything_else_is_looked_at(left: Left) -> None:
     assert not cut_off()
     left.path.write_text("{")
     assert not cut_off()
+
+
+def test_while_it_is_started_anew_it_is_said_why(
+    left: Left, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sensor that is out keeps a daemon from beginning: that is not "not running"."""
+    left.write(0.5, pid=2**31 - 1)
+    replaced(StatusFile(left.path), "The daemon could not begin; it is started anew.")
+    assert capsys.readouterr().out == "The daemon could not begin; it is started anew.\n"
+    found = find()
+    assert found is not None
+    assert found.starting == "the daemon could not begin; it is started anew"
+    assert found.run_id == "20261129-1800-abcd"
+    assert cut_off()  # the run goes on as soon as it can

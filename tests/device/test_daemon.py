@@ -1,6 +1,7 @@
 """The daemon on the virtual chip: trouble is told, nothing is lost, and real time works."""
 
 import contextlib
+import io
 import socket
 import threading
 import time
@@ -14,7 +15,8 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gaitpi.coach.rhythm import LEAD_S, glide
 from gaitpi.coach.types import Cue
 from gaitpi.config import Config, apply
-from gaitpi.cues.outputs import Outputs, open_outputs
+from gaitpi.cues.outputs import Outputs, TerminalOutput, open_outputs
+from gaitpi.cues.vocabulary import Pattern
 from gaitpi.device.daemon import Daemon, Ended, Progress
 from gaitpi.device.notify import Notifier
 from gaitpi.device.replay import open_recording, replay
@@ -24,9 +26,11 @@ from gaitpi.errors import SensorError
 from gaitpi.hostclock import SystemClock, VirtualClock
 from gaitpi.imu.chips.mpu6050.twin import VirtualMpu6050
 from gaitpi.imu.reader import open_reader
+from gaitpi.imu.virtual.faulty import FaultScript, FaultySource, Trouble
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.review.verdict import advice, judge, lines
 from gaitpi.runs.reader import RunReader
 
 LOW = (Phase("stand", 5.0), Phase("run", 150.0, cadence_spm=160.0))
@@ -95,6 +99,29 @@ def test_unplugged_and_back(tmp_path: Path) -> None:
         assert run.seconds()[-1].time_s > 150.0
     steps = [i for i in replay(open_recording(ended.path), CONFIG) if isinstance(i, np.void)]
     assert not [s for s in steps if s["ic_s"] < 60.0 and s["ic_s"] + s["step_s"] > 61.0]
+
+
+def test_a_sensor_that_is_lost_to_the_end_is_no_good_run(tmp_path: Path) -> None:
+    """The file ends with its last sample: that nothing came for a minute more must be told."""
+    bench = Bench(tmp_path)
+    ended = bench.run({95.0: lambda: bench.transport.unplug(0x68)})
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        verdict = judge(run)
+    assert verdict.gap_s == pytest.approx(60.0, abs=0.5)
+    assert verdict.quality == "poor"
+    assert any("lost in 1 gap" in words for words in lines(verdict))
+    assert advice(verdict).startswith("check the sensor's wires")
+
+
+def test_a_sensor_that_repeats_itself_is_said_to(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    stuck = FaultySource(SimulatedRunner(LOW), FaultScript((Trouble("frozen", at_s=20.0),)))
+    bench.transport = VirtualTransport([VirtualMpu6050(stuck, bench.clock)])
+    bench.duration_s = 30.0
+    bench.run({})
+    (said,) = [words for words in bench.said if words.startswith("No samples")]
+    assert "(the sensor repeats the same values)" in said
 
 
 def test_a_brown_out_gives_no_wrong_sample(tmp_path: Path) -> None:
@@ -255,3 +282,34 @@ def test_the_same_story_twice_is_the_same_run(tmp_path: Path) -> None:
     assert files[0] == files[1]
     # the chip runs 3 % fast and the clock knows it
     assert cadence == pytest.approx(160.0, rel=0.01)
+
+
+class Announced(TerminalOutput):
+    """Names of the sounds and what they are dated."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.sounds: list[tuple[str, float]] = []
+
+    def announce(self, sound: Pattern, time_s: float) -> None:
+        self.sounds.append((sound.name, time_s))
+
+
+def test_before_the_first_sample_it_starts_and_its_sounds_are_dated_from_there(
+    tmp_path: Path,
+) -> None:
+    """The host's clock counts from its boot: nobody wants to hear of that."""
+    told, file = Announced(), StatusFile(tmp_path / "status.json")
+    starting: list[str] = []
+
+    def said(_text: str) -> None:
+        if not starting:
+            found = read(tmp_path / "status.json")
+            starting.append("" if found is None else found.starting)
+
+    runner = SimulatedRunner((Phase("stand", 1.5),))
+    play(runner, CONFIG, tmp_path, [told], recording="x", realtime=True, status=file, said=said)
+    assert starting[0]
+    assert [name for name, _ in told.sounds][:2] == ["hello", "record"]
+    assert all(0.0 <= time_s < 3.0 for _, time_s in told.sounds), told.sounds
+    assert read(tmp_path / "status.json") is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gaitpi import cli
+from gaitpi.device import status, warmup
 from gaitpi.device.warmup import warm_up
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +100,23 @@ def test_a_cache_that_cannot_be_used_is_said_in_words(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "cannot be kept" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_in_the_unit_the_service_waits_for_it_is_said_that_gaitpi_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def warm() -> warmup.WarmUp:
+        found = status.find()
+        seen.append("" if found is None else found.starting)
+        return warmup.WarmUp(0, 0.0, tmp_path, True)
+
+    monkeypatch.setattr(warmup, "warm_up", warm)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert cli.main(["warmup"]) == 0  # a user's own: nothing waits for it
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    assert cli.main(["warmup"]) == 0
+    assert seen == ["", warmup.COMPILING]
+    assert status.find() is None
+    assert capsys.readouterr().err == ""

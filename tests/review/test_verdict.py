@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gaitpi.cli import main
 from gaitpi.config import CoachConfig
 from gaitpi.faults import FAULTS
-from gaitpi.review.verdict import Verdict, judge, lines
+from gaitpi.review.verdict import Verdict, advice, judge, lines
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.writer import RunWriter
 
@@ -237,6 +237,44 @@ def test_a_run_that_was_cut_off_and_went_on_says_so(tmp_path: Path) -> None:
     assert verdict.counters == {"resumed": 1}
     assert verdict.faults == 1
     assert any("once gaitpi stopped and went on" in line for line in lines(verdict))
+    assert advice(verdict) == "once gaitpi stopped and went on: 'journalctl -u gaitpi' says why"
+
+
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        ({"write_errors": 3}, "3 times the card refused: copy the runs off, make room"),
+        ({"nack": 3}, "check the sensor's wires and plug"),
+        ({"write_errors": 3, "nack": 1}, "check the sensor's wires and plug"),
+    ],
+)
+def test_what_to_look_at_is_what_failed(
+    tmp_path: Path, counted: dict[str, int], words: str
+) -> None:
+    path = tmp_path / "run.gaitpi"
+    write_run(path, seconds=[second(float(i)) for i in range(70)], finish=False)
+    writer = RunWriter.resume(path)
+    writer.event(30.0, "fault", "some", **counted)
+    writer.close()
+    with RunReader(path) as run:
+        assert advice(judge(run)).startswith(words)
+
+
+def test_a_gap_at_the_end_counts_when_it_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.gaitpi"
+    write_run(path, seconds=[second(float(i)) for i in range(70)], finish=False)
+    writer = RunWriter.resume(path)
+    writer.event(40.0, "gap", "2.0 s not recorded: gaitpi had stopped", gap_s=2.0)
+    for gap_s in (-1.0, 1e9, "x", None):  # nonsense of a damaged file
+        writer.event(69.0, "gap", "x", gap_s=gap_s, to_end=True)
+    writer.commit()
+    with RunReader(path) as run:
+        assert judge(run).gap_s == 0.0
+    writer.event(69.0, "gap", "9.0 s without samples", gap_s=9.0, to_end=True)
+    writer.close()
+    with RunReader(path) as run:
+        verdict = judge(run)
+    assert (verdict.gaps, verdict.gap_s, verdict.quality) == (1, 9.0, "poor")
 
 
 def test_a_target_that_followed_is_what_each_second_is_held_to(tmp_path: Path) -> None:

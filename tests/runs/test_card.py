@@ -12,6 +12,7 @@ from calibration.reliability.card import Card
 from gaitpi.errors import RunFileError
 from gaitpi.faults import FAULTS, told
 from gaitpi.imu.batch import Batch, ClockLine
+from gaitpi.review.quality import assess
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.recorder import COUNTED, MAX_ROWS, RING_S, Recorder
 from gaitpi.runs.writer import RunWriter, settle
@@ -41,6 +42,7 @@ def test_one_error_is_tried_again_at_once_and_not_worth_a_word(
     assert recorder.counters["write_errors"] == 1
     with RunReader(path) as run:
         assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+        assert [(e.kind, e.text) for e in run.events()] == [("fault", "once the card refused")]
 
 
 def test_the_last_ten_minutes_are_kept_for_a_card_that_returns(tmp_path: Path) -> None:
@@ -199,6 +201,51 @@ def test_another_file_in_its_place_is_not_written_into(tmp_path: Path) -> None:
     writer.close()
     with RunReader(path) as run:
         assert [e.text for e in run.events()] == ["kept"]
+
+
+def test_the_run_tells_how_often_the_card_refused(tmp_path: Path) -> None:
+    """Nothing is lost, but such a card is to be replaced before it loses something."""
+    path, card = tmp_path / "run.gaitpi", Card()
+    recorder = Recorder(RunWriter(path, header(), connect=card.connect))
+    for batch in batches(counts(300)):
+        recorder.batch(batch)
+    card.refuse("SQLITE_IOERR_WRITE")
+    until(lambda: recorder.problem is not None)
+    card.mend()
+    until(lambda: recorder.problem is None)
+    assert recorder.close() is None
+    n = recorder.counters["write_errors"]
+    with RunReader(path) as run:
+        (event,) = run.events()
+        assert (event.kind, event.text) == ("fault", f"{n} times the card refused")
+        found = assess(run.seconds(), run.events(), 3.0)
+    assert found.counters == {"write_errors": n}
+
+
+def test_whatever_the_card_makes_of_the_file_recording_goes_on(tmp_path: Path) -> None:
+    """The message of a damaged file may quote bytes that are no text: no thread may end of it."""
+    path, card = tmp_path / "run.gaitpi", Card()
+
+    class Odd(RunWriter):
+        left = 2
+
+        def reopen(self) -> None:
+            if self.left > 0:
+                self.left -= 1
+                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text")
+            super().reopen()
+
+    recorder = Recorder(Odd(path, header(), connect=card.connect))
+    for batch in batches(counts(300)):
+        recorder.batch(batch)
+    card.refuse("SQLITE_IOERR_WRITE")
+    until(lambda: "no text" in str(recorder.problem))
+    card.mend()
+    until(lambda: recorder.problem is None)
+    assert recorder.close() is None
+    with RunReader(path) as run:
+        assert b"".join(b.counts.tobytes() for b in run.blocks()) == counts(300).tobytes()
+        assert run.finished
 
 
 def test_every_count_has_its_words() -> None:

@@ -205,7 +205,10 @@ def test_a_bad_row_is_counted_and_the_rest_goes_on(
     assert recorder.counters["bad_rows"] == 5
     assert "Traceback" not in caplog.text
     with RunReader(path) as run:
-        assert [e.text for e in run.events()] == ["good"]
+        assert [e.text for e in run.events() if e.kind == "mark"] == ["good"]
+        told = [e.text for e in run.events() if e.kind == "fault"]
+        assert sum(1 if text.startswith("1 ") else int(text.split()[0]) for text in told) == 5
+        assert all(text.split(" ", 1)[1].startswith("record") for text in told)
         assert len(run.seconds()) == 1
         assert run.finished
 

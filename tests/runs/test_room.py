@@ -14,6 +14,7 @@ import pytest
 
 from gaitpi import editfile, importfile, tagfile
 from gaitpi.config import Config, apply
+from gaitpi.errors import RunFileError
 from gaitpi.runs.reader import RunReader, list_runs
 from gaitpi.runs.recorder import Recorder
 from gaitpi.runs.room import BACK, MB, Room, free_bytes
@@ -79,8 +80,41 @@ def test_the_oldest_go_until_the_reserve_is_there(tmp_path: Path) -> None:
     assert there == [(False, False)] * 2 + [(True, True)] * 3
     assert not room.problem
     # the one being recorded stays also where a card knows no locks
-    everything = Room(tmp_path, 1e6, wall=lambda: NOW_S)
-    assert [run.run_id for run in everything.make(runs[2])] == ["day-5", "day-2"]
+    full = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
+    assert [run.run_id for run in full.make(runs[2])] == ["day-5", "day-2"]
+
+
+def test_a_reserve_that_cannot_be_had_costs_no_run(tmp_path: Path) -> None:
+    """A slip of the pen (MB for GB), or a card full of other things: nothing would be gained."""
+    runs = runs_of(tmp_path, 20, 15, 10)
+    size = runs[0].stat().st_size
+    free = [200 * MB]
+    room = Room(tmp_path, 500, wall=lambda: NOW_S, free=lambda _: free[0])
+    assert room.look()
+    assert list(room.make()) == []
+    assert room.problem.startswith("runs.keep_free_mb = 500 MB cannot be had on this card")
+    # what recording needs it gets all the same, and no more
+    card = card_of(used(tmp_path) + 20 * MB - size // 2)
+    tight = Room(tmp_path, 1e6, wall=lambda: NOW_S, free=card)
+    assert [run.run_id for run in tight.make()] == ["day-20"]
+    assert "to keep 20 MB free" in tight.problem
+    # all are needed, and all of them suffice
+    card = card_of(20 * MB + sum(p.stat().st_size for p in runs[1:]))
+    exact = Room(tmp_path, 20 + 2 * size / MB, wall=lambda: NOW_S, free=card)
+    assert [run.run_id for run in exact.make()] == ["day-15", "day-10"]
+    assert not exact.problem
+
+
+def test_the_runners_own_words_stay_when_a_run_goes(tmp_path: Path) -> None:
+    noted, trimmed, torn = runs_of(tmp_path, 20, 15, 10)
+    editfile.add(editfile.path_of(noted), [editfile.Note(wall_s=0.0, number=1, text="hamstring")])
+    editfile.add(editfile.path_of(trimmed), [editfile.Trim(wall_s=0.0, start_s=1.0)])
+    editfile.path_of(torn).write_text("half a li")
+    room = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
+    assert len(list(room.make())) == 3
+    there = [editfile.path_of(run).exists() for run in (noted, trimmed, torn)]
+    assert there == [True, False, True]
+    assert editfile.load(editfile.path_of(noted)).notes[1].text == "hamstring"
 
 
 def test_starred_recent_undated_damaged_and_running_ones_stay(tmp_path: Path) -> None:
@@ -92,7 +126,7 @@ def test_starred_recent_undated_damaged_and_running_ones_stay(tmp_path: Path) ->
     current = run_path(tmp_path, "current")
     writer = RunWriter(current, header(wall_s=NOW_S - 25 * DAY_S))
     other = RunWriter(run_path(tmp_path, "other"), header(wall_s=NOW_S - 25 * DAY_S))
-    room = Room(tmp_path, 1e6, wall=lambda: NOW_S)
+    room = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
     assert [run.run_id for run in room.make(current)] == ["day-19", "day-18"]
     assert "no run is left" in room.problem
     stay = {"day-20", "day-0.9", "day--0.5", "undated", "damaged", "current", "other"}
@@ -101,9 +135,9 @@ def test_starred_recent_undated_damaged_and_running_ones_stay(tmp_path: Path) ->
     writer.close()
     other.close()
     # with a clock that was never set no age is known
-    assert list(Room(tmp_path, 1e6, wall=lambda: 1000.0).make(current)) == []
+    assert list(Room(tmp_path, 20, wall=lambda: 1000.0, free=lambda _: 0).make(current)) == []
     star(starred, on=False)
-    assert [r.run_id for r in Room(tmp_path, 1e6, wall=lambda: NOW_S).make()] == [
+    assert [r.run_id for r in Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0).make()] == [
         *("current", "other", starred.stem)
     ]
     assert going not in tmp_path.iterdir()
@@ -118,13 +152,13 @@ def test_where_a_star_may_be_lost_nothing_goes(tmp_path: Path) -> None:
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
         file.write_bytes(bad)
-        room = Room(tmp_path, 1e6, wall=lambda: NOW_S)
+        room = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
         list(room.make())
         assert starred.exists()
         assert room.problem
     file.unlink()
     file.mkdir()
-    room = Room(tmp_path, 1e6, wall=lambda: NOW_S)
+    room = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
     assert list(room.make()) == []
     assert "No run is deleted" in room.problem
 
@@ -135,7 +169,7 @@ def test_the_recorder_deletes_in_its_thread_and_tells_it(
     old, kept = runs_of(tmp_path, 20, 19)
     star(kept)
     path = run_path(tmp_path, "now")
-    room = Room(tmp_path, 1e6, wall=lambda: NOW_S)
+    room = Room(tmp_path, 20, wall=lambda: NOW_S, free=lambda _: 0)
     with caplog.at_level(logging.WARNING):
         recorder = Recorder.opening(header(), lambda: RunWriter(path, header()), room=room)
         for batch in batches(counts(300)):
@@ -236,3 +270,13 @@ def test_a_card_with_no_byte_left(small_card: Path) -> None:
     assert recorder.close() is None
     with RunReader(path) as run:
         assert b"".join(b.counts.tobytes() for b in run.blocks()) == data.tobytes()
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(small_card: Path) -> None:
+    fill = small_card / "fill"
+    with fill.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    with pytest.raises(RunFileError, match="No room left"):
+        RunWriter(run_path(small_card, "run"), header())
+    assert list(small_card.iterdir()) == [fill]

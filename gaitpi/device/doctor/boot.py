@@ -43,9 +43,10 @@ def add(s: Surroundings, line: str) -> str:
     if not s.is_root:
         raise GaitpiError(f"{path} belongs to root.", "Run: sudo gaitpi doctor --fix")
     copy = path.with_name(f"{path.name}.before-gaitpi-{time.strftime('%Y%m%d-%H%M%S')}")
-    shutil.copy2(path, copy)
-    text = path.read_text(errors="surrogateescape")
-    if not text.endswith("\n"):
-        text += "\n"
-    replace_file(path, f"{text}\n[all]\n# added by gaitpi doctor\n{line}\n")
+    if not copy.exists():  # another line of the same second: the copy is from before both
+        shutil.copy2(path, copy)
+    data = path.read_bytes()  # whatever its letters are, they stay
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    replace_file(path, data + f"\n[all]\n# added by gaitpi doctor\n{line}\n".encode())
     return f"added {line} to {path} (before: {copy.name}); restart the Pi"

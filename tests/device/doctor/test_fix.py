@@ -1,6 +1,7 @@
 """What --fix does: only what is safe, with a copy, and only where it is allowed."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_i2c_is_switched_on_with_a_copy_of_the_file(tmp_path: Path) -> None:
     # once is enough: now only the restart is missing
     found = check(s, "i2c")
     assert (found.todo, found.fix) == ("Restart the Pi.", None)
+
+
+def test_what_is_in_the_file_stays_and_so_does_the_first_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letters of an old editor, line ends of Windows; two lines added within a second."""
+    machine = Machine(tmp_path)
+    path = machine.root / CONFIG
+    before = "# Lautst\u00e4rke\r\ndtparam=audio=on".encode("latin-1")
+    path.write_bytes(before)
+    monkeypatch.setattr(time, "strftime", lambda _: "20261129-100000")
+    for line in ("dtparam=i2c_arm=on", "dtparam=watchdog=on"):
+        boot.add(as_root(machine), line)
+    added = [b"\n\n[all]\n# added by gaitpi doctor\ndtparam=i2c_arm=on\n"]
+    added += [b"\n[all]\n# added by gaitpi doctor\ndtparam=watchdog=on\n"]
+    assert path.read_bytes() == before + b"".join(added)
+    (copy,) = path.parent.glob("config.txt.before-gaitpi-*")
+    assert copy.read_bytes() == before
 
 
 def test_a_line_in_another_boards_section_does_not_count(tmp_path: Path) -> None:
