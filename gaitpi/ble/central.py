@@ -181,6 +181,7 @@ class Central:
             battery=seat.battery,
             malformed=seat.malformed,
             left_out=seat.gate.left_out,
+            lost=self._outbox.lost[seat.role],
         )
         self._outbox.put(link, now_s)
 

@@ -281,7 +281,7 @@ def _sends(found: "Found") -> str:
     if found.reading is not None:
         return reading_words(found.reading)
     if found.malformed:
-        return f"{found.malformed} measurements that make no sense"
+        return f"{_measurements(found.malformed)} that make no sense"
     return "nothing yet: is it worn?"
 
 
@@ -415,6 +415,7 @@ def _look_at(one: Paired, radio: "RadioStatus | None", problem: str) -> dict[str
         "words": link.words if link else "",
         "malformed": link.malformed if link else 0,
         "left_out": link.left_out if link else 0,
+        "lost": link.lost if link else 0,
         "value": value if fresh else None,
         "age_s": age_s,
         "fresh": fresh,
@@ -452,8 +453,14 @@ def _line(one: Paired, look: dict[str, Any]) -> str:
     if look["battery"] is not None:
         parts.append(f"battery {look['battery']} %")
     if look["malformed"]:
-        parts.append(f"{look['malformed']} measurements made no sense")
+        parts.append(f"{_measurements(look['malformed'])} made no sense")
+    if look["lost"]:
+        parts.append(f"{_measurements(look['lost'])} lost: gaitpi was away for more than a minute")
     return "; ".join(part for part in parts if part)
+
+
+def _measurements(count: int) -> str:
+    return f"{count} measurement{'s' * (count != 1)}"
 
 
 def _state(look: dict[str, Any]) -> str:

@@ -256,6 +256,17 @@ def test_status_says_link_and_value_and_how_old_they_are(home: Home) -> None:
     assert done.stderr == ""
 
 
+def test_status_says_what_made_no_sense_and_what_was_lost(home: Home) -> None:
+    home.pair()
+    heart = HeartStatus(bpm=72, age_s=0.2)
+    home.status(RadioStatus(heart=heart, links=(link(malformed=1, lost=34),)))
+    out = " ".join(home.run("ble").stdout.split())
+    assert "; 1 measurement made no sense; 34 measurements lost: gaitpi was away" in out
+    assert home.json("ble")["devices"][0]["lost"] == 34
+    home.status(RadioStatus(heart=heart, links=(link(),)))
+    assert "measurement" not in home.run("ble").stdout
+
+
 def test_a_value_that_is_stale_by_now_is_none(home: Home) -> None:
     """The status file is a second old or more, and ages the value."""
     home.pair()
