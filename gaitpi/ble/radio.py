@@ -65,7 +65,11 @@ class Limits:
 USUAL: Final = Limits()
 
 
-async def limited(work: Coroutine[Any, Any, T], seconds: float, late: Trouble = trouble.HUNG) -> T:
+async def limited(
+    work: "Coroutine[Any, Any, T] | asyncio.Future[T]",
+    seconds: float,
+    late: Trouble = trouble.HUNG,
+) -> T:
     """``work``, for at most ``seconds``. Raises RadioError.
 
     Not ``asyncio.timeout``: what is cancelled may itself wait for a bus that does not answer.
@@ -266,13 +270,48 @@ class Radio:
 
         ``bond``: pair it in the sense of Bluetooth first, where it is not.
         """
-        client = await limited(_client(device, ended, seconds, bond), self.limits.call_s)
-        connection = Connection(role, client, self.limits)
+        connection = await self.link(
+            device, role, ended, link_s=seconds, seconds=seconds, bond=bond
+        )
         try:
-            await limited(client.connect(), seconds, trouble.REFUSED)
+            await connection.resolve()
         except BaseException:
             await asyncio.shield(connection.close())
             raise
+        return connection
+
+    async def link(
+        self,
+        device: "BLEDevice",
+        role: Role,
+        ended: Callable[[], None],
+        *,
+        link_s: float,
+        seconds: float,
+        bond: bool = False,
+    ) -> "Connection":
+        """The same, as far as the link: until here nobody else can look or connect.
+
+        What follows, :meth:`Connection.resolve`, is between BlueZ and the device. The link may take
+        ``link_s``, both together ``seconds``. Raises RadioError.
+        """
+        client = await limited(_client(device, ended, seconds, bond), self.limits.call_s)
+        connecting = asyncio.ensure_future(client.connect())
+        until_s = time.monotonic() + seconds
+        connection = Connection(role, client, self.limits, connecting=connecting, until_s=until_s)
+        stands = asyncio.ensure_future(_stands(device.details["path"]))
+        try:
+            await asyncio.wait(
+                (connecting, stands), timeout=link_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not stands.done() or connecting.done():
+                await limited(connecting, 0.0, trouble.REFUSED)
+        except BaseException:
+            connecting.cancel()
+            await asyncio.shield(connection.close())
+            raise
+        finally:
+            stands.cancel()
         return connection
 
     async def _chosen(self) -> str:
@@ -317,6 +356,43 @@ class Radio:
 
 
 _BLUEZ: Final = "org.bluez"
+STANDS_S: Final = 0.1
+"""How often BlueZ is asked whether a link stands, s."""
+
+
+async def _stands(path: str) -> None:
+    """Ends when BlueZ says that a device is connected; where it does not say it, never.
+
+    bleak tells a connection when all services are known, which is later.
+    """
+    from dbus_fast import BusType, Message, MessageType
+    from dbus_fast.aio import MessageBus
+
+    asked = {
+        "destination": _BLUEZ,
+        "path": path,
+        "interface": "org.freedesktop.DBus.Properties",
+        "member": "Get",
+        "signature": "ss",
+        "body": ["org.bluez.Device1", "Connected"],
+    }
+    bus = None
+    try:
+        bus = MessageBus(bus_type=BusType.SYSTEM)
+        await bus.connect()
+        while True:
+            reply = await bus.call(Message(**asked))
+            if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+                break
+            if reply.body[0].value is True:
+                return
+            await asyncio.sleep(STANDS_S)
+    except Exception:
+        pass  # who connects is told of it
+    finally:
+        if bus is not None:
+            bus.disconnect()
+    await asyncio.Event().wait()
 
 
 def _of_bus(member: str, argument: str) -> Any:
@@ -394,6 +470,15 @@ class Connection:
     client: "BleakClient"
     limits: Limits = USUAL
     measurement: "BleakGATTCharacteristic | None" = None
+    connecting: "asyncio.Future[None] | None" = None
+    """What still asks for its services, until ``until_s`` (CLOCK_MONOTONIC) at most."""
+    until_s: float = 0.0
+
+    async def resolve(self) -> None:
+        """Wait until its services are known. Raises RadioError."""
+        if self.connecting is not None:
+            left_s = max(0.0, self.until_s - time.monotonic())
+            await limited(self.connecting, left_s, trouble.NO_ANSWER)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -284,6 +284,33 @@ def test_a_peer_that_does_not_answer_costs_the_other_no_link(made: Rig) -> None:
     central.until(is_heart)
 
 
+def test_a_strap_that_links_and_then_hangs_does_not_keep_the_pod_away(made: Rig) -> None:
+    """Its services never come: the pod is found and connected before that is given up."""
+    made.bluez.strap(resolves=False)
+    made.bluez.pod(reach=False)
+    made.pair("heart", "pod")
+    central = made.central()
+    wait_for(lambda: made.bluez("tell", address=STRAP)["connected"])
+    made.bluez("reach", address=POD, reach=True)
+    central.until(is_pod)
+    assert made.bluez("tell", address=STRAP)["calls"] == ["Connect"]
+    assert "does not answer" in central.until(told("no-answer")).words
+    made.bluez("set", address=STRAP, resolves=True)
+    central.until(is_heart)
+    assert made.bluez("tell", address=POD)["calls"].count("Connect") == 1
+
+
+def test_a_strap_that_fails_each_time_does_not_keep_the_pod_unheard(made: Rig) -> None:
+    """It is heard first in each look, and would end it: then the pod was listened for no more."""
+    made.bluez.strap(refuses=1000)
+    made.bluez.pod(late_s=0.4)
+    made.pair("heart", "pod")
+    central = made.central()
+    central.until(is_pod)
+    made.bluez("set", address=STRAP, refuses=0)
+    central.until(is_heart)
+
+
 def test_a_bluez_that_stands_still_gives_no_old_value_as_a_fresh_one(made: Rig) -> None:
     """What queued meanwhile comes at once: it is left out, all of it."""
     made.bluez.strap()
