@@ -320,7 +320,7 @@ class Radio:
         bleak takes any of several, and tells a BlueZ that is gone as one without an adapter. Raises
         RadioError where BlueZ does not run.
         """
-        from dbus_fast import BusType, Message, MessageType
+        from dbus_fast import BusType, MessageType
         from dbus_fast.aio import MessageBus
 
         bus = MessageBus(bus_type=BusType.SYSTEM)
@@ -331,19 +331,16 @@ class Radio:
                 raise RadioError(trouble.NO_BLUEZ)
             if self.adapter:
                 return self.adapter
-            reply = await bus.call(
-                Message(
-                    destination=_BLUEZ,
-                    path="/",
-                    interface="org.freedesktop.DBus.ObjectManager",
-                    member="GetManagedObjects",
-                )
-            )
+            reply = await bus.call(_of_bluez("/", _OBJECTS, "GetManagedObjects"))
             if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
                 return ""  # bleak is about to be told the same, and says what it is
             return first_on(reply.body[0])
         finally:
             bus.disconnect()
+
+    async def unbond(self, address: str) -> None:
+        """Have BlueZ end its bond with a device; nothing where it has none. Raises RadioError."""
+        await limited(_unbond(address), self.limits.call_s)
 
     async def watch(self, gone: Callable[[], None]) -> None:
         """Tell each time BlueZ is gone, as long as the bus lives. Raises RadioError."""
@@ -356,6 +353,10 @@ class Radio:
 
 
 _BLUEZ: Final = "org.bluez"
+_OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_ADAPTER: Final = "org.bluez.Adapter1"
+_DEVICE: Final = "org.bluez.Device1"
 STANDS_S: Final = 0.1
 """How often BlueZ is asked whether a link stands, s."""
 
@@ -365,23 +366,15 @@ async def _stands(path: str) -> None:
 
     bleak tells a connection when all services are known, which is later.
     """
-    from dbus_fast import BusType, Message, MessageType
+    from dbus_fast import BusType, MessageType
     from dbus_fast.aio import MessageBus
 
-    asked = {
-        "destination": _BLUEZ,
-        "path": path,
-        "interface": "org.freedesktop.DBus.Properties",
-        "member": "Get",
-        "signature": "ss",
-        "body": ["org.bluez.Device1", "Connected"],
-    }
     bus = None
     try:
         bus = MessageBus(bus_type=BusType.SYSTEM)
         await bus.connect()
         while True:
-            reply = await bus.call(Message(**asked))
+            reply = await bus.call(_of_bluez(path, _PROPERTIES, "Get", "ss", _DEVICE, "Connected"))
             if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
                 break
             if reply.body[0].value is True:
@@ -393,6 +386,20 @@ async def _stands(path: str) -> None:
         if bus is not None:
             bus.disconnect()
     await asyncio.Event().wait()
+
+
+def _of_bluez(path: str, interface: str, member: str, signature: str = "", *body: Any) -> Any:
+    """A call of BlueZ."""
+    from dbus_fast import Message
+
+    return Message(
+        destination=_BLUEZ,
+        path=path,
+        interface=interface,
+        member=member,
+        signature=signature,
+        body=list(body),
+    )
 
 
 def _of_bus(member: str, argument: str) -> Any:
@@ -407,6 +414,32 @@ def _of_bus(member: str, argument: str) -> Any:
         signature="s",
         body=[argument],
     )
+
+
+async def _unbond(address: str) -> None:
+    """On whichever adapter the bond is."""
+    from bleak.exc import BleakDBusError
+    from dbus_fast import BusType, MessageType
+    from dbus_fast.aio import MessageBus
+
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+
+    async def call(message: Any) -> Any:
+        reply = await bus.call(message)
+        if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+            error = "" if reply is None else reply.error_name or ""
+            raise BleakDBusError(error, [] if reply is None else reply.body)
+        return reply.body[0] if reply.body else None
+
+    try:
+        await bus.connect()
+        objects = await call(_of_bluez("/", _OBJECTS, "GetManagedObjects"))
+        for path, interfaces in objects.items():
+            told = {name: one.value for name, one in interfaces.get(_DEVICE, {}).items()}
+            if told.get("Address") == address and (told.get("Paired") or told.get("Bonded")):
+                await call(_of_bluez(told["Adapter"], _ADAPTER, "RemoveDevice", "o", path))
+    finally:
+        bus.disconnect()
 
 
 async def _watched(gone: Callable[[], None]) -> Any:
@@ -437,7 +470,7 @@ def first_on(objects: dict[str, dict[str, dict[str, Any]]]) -> str:
     """The lowest adapter that is on, of what BlueZ shows; "" without one."""
     found = []
     for path, interfaces in objects.items():
-        on = interfaces.get("org.bluez.Adapter1", {}).get("Powered")
+        on = interfaces.get(_ADAPTER, {}).get("Powered")
         name = path.rpartition("/")[2]
         if on is not None and on.value and name.removeprefix("hci").isdigit():
             found.append((int(name.removeprefix("hci")), name))

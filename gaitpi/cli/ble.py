@@ -249,6 +249,7 @@ def _keep(
     found: "Found",
 ) -> int:
     before = devices.of(found.role)
+    bonded = before is not None and before.address == near.address and before.bonded
     record = Paired(
         wall_s=time.time(),
         role=found.role,
@@ -259,7 +260,7 @@ def _keep(
         services=found.services,
         announced=near.announced,
         information=found.information,
-        bonded=found.bonded,
+        bonded=found.bonded or bonded,
     )
     pairedfile.add(_file(config), [record])
     if args.json:
@@ -321,15 +322,29 @@ def _forget(args: argparse.Namespace) -> int:
         complain("No such device is paired.")
         return EXIT_PROBLEM
     now = time.time()
-    pairedfile.add(_file(config), [pairedfile.forgotten(one, now) for one in gone])
+    devices = pairedfile.add(_file(config), [pairedfile.forgotten(one, now) for one in gone])
+    left = _end_bonds(config, gone, devices)
     if args.json:
-        print_json({"forgotten": [one.address for one in gone]})
-        return EXIT_OK
-    for one in gone:
+        print_json({"forgotten": [one.address for one in gone], "bonds_left": list(left)})
+    for one in () if args.json else gone:
         print(f"Forgotten: {one.called} ({one.address}), {CALLED[one.role]}.")
-        if one.bonded:
-            print(f"Its bond stays with BlueZ until: bluetoothctl remove {one.address}")
-    return EXIT_OK
+    for address, why in left.items():
+        complain(f"BlueZ keeps its bond with it. {why} Later: bluetoothctl remove {address}")
+    return EXIT_PROBLEM if left else EXIT_OK
+
+
+def _end_bonds(config: Config, gone: list[Paired], devices: pairedfile.Devices) -> dict[str, str]:
+    """End the bonds that pairing has made and nobody needs; those that stay, and why."""
+    from gaitpi.ble.radio import Radio, RadioError
+
+    needed = {one.address for one in devices.in_force}  # a device can have both roles
+    left = {}
+    for address in {one.address for one in gone if one.bonded} - needed:
+        try:
+            asyncio.run(Radio(config.ble.adapter).unbond(address))
+        except RadioError as error:
+            left[address] = error.trouble.found
+    return left
 
 
 # -- how it is

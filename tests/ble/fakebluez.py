@@ -241,6 +241,10 @@ class Bluez(Serving):
         return "", []
 
     async def call_RemoveDevice(self, message: Message) -> tuple[str, list[Any]]:
+        for device in self.devices.values():
+            if device.path == message.body[0]:
+                await self.end(device)
+                device.bonded = False
         await self.objects.remove(message.body[0])
         return "", []
 
@@ -471,6 +475,7 @@ class Bluez(Serving):
             "looking": bool(self.discoverers),
             "calls": device.calls if device else [],
             "connected": device.connected if device else False,
+            "bonded": device.bonded if device else False,
         }
 
     # -- announcements
