@@ -5,7 +5,8 @@ five seconds; its edges are timed on gpiozero's mock pins. In turn it is left al
 socket a central as bad as can be, which the real :class:`~gaitpi.device.companions.Companions`
 start, mind and begin anew: it sends garbage and readings as fast as a loop can, and prints as fast;
 then it hangs; then it dies. Both take turns, so that the rest of the machine is in both alike; told
-are medians and 99 % quantiles of either, of every pair and of all together.
+are medians and 99 % quantiles of either, of every pair and of all together, and whether the promise
+is kept: exit code 1 where it is not.
 """
 
 import argparse
@@ -121,8 +122,22 @@ def row(name: str, alone: Figures, wild: Figures) -> str:
 
 
 def together(found: Sequence[Figures]) -> Figures:
-    """All of them as one."""
-    return {**found[0], "ticks": [tick for one in found for tick in one["ticks"]]}
+    """All of them as one: what was lost in any of them was lost."""
+    counts = ("gaps", "dropouts", "samples", "read", "missing")
+    return {
+        **found[0],
+        **{name: sum(one[name] for one in found) for name in counts},
+        "finished": all(one["finished"] for one in found),
+        "problems": [problem for one in found for problem in one["problems"]],
+        "ticks": [tick for one in found for tick in one["ticks"]],
+    }
+
+
+def broken(alone: Figures, wild: Figures) -> list[str]:
+    """What of the promise is not kept, in words."""
+    more = late_ms(wild)[1] - late_ms(alone)[1]
+    late = [f"p99 grew by {more:.2f} ms, {PROMISE_MS:g} are promised"] if more > PROMISE_MS else []
+    return late + [f"lost: {words}" for words in lost(wild)]
 
 
 def main() -> None:
@@ -154,6 +169,9 @@ def main() -> None:
     for name in ("radio-malformed", "radio-time", "radio-many"):
         print(f"{name}: {sum(c.get(name, 0) for c in counted):,}")
     print("right to real-time priority:", "yes" if alone["right"] else "no")
+    wrong = broken(alone, wild)
+    print("promise:", "; ".join(wrong) or "kept")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
