@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.device import BLEDevice
     from bleak.backends.scanner import AdvertisementData
+    from bleak.backends.service import BleakGATTServiceCollection
 
 GRACE_S: Final = 1.5
 """What was cancelled has so long to tidy up, s."""
@@ -515,8 +516,15 @@ class Connection:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """UUIDs of what it serves."""
-        return tuple(sorted({s.uuid.lower() for s in self.client.services}))[:64]
+        """UUIDs of what it serves. Raises RadioError."""
+        return tuple(sorted({s.uuid.lower() for s in self._known()}))[:64]
+
+    def _known(self) -> "BleakGATTServiceCollection":
+        """What it serves. Raises RadioError: bleak forgets it in the moment a link breaks."""
+        try:
+            return self.client.services
+        except Exception as error:
+            raise RadioError(trouble_of(error)) from error
 
     async def subscribe(self, on_data: OnData) -> None:
         """Have its measurements told. Raises RadioError."""
@@ -582,9 +590,12 @@ class Connection:
             await limited(self.client.disconnect(), self.limits.call_s, trouble.NO_ANSWER)
 
     def characteristic(self, number: int, *flags: str) -> "BleakGATTCharacteristic | None":
-        """The first with that number and one of the flags: a device may have several."""
+        """The first with that number and one of the flags: a device may have several.
+
+        Raises RadioError.
+        """
         uuid = uuids.full(number)
-        for found in self.client.services.characteristics.values():
+        for found in self._known().characteristics.values():
             if found.uuid.lower() == uuid and any(flag in found.properties for flag in flags):
                 return found
         return None

@@ -1,5 +1,6 @@
 """The process that reads strap and pod, with the real bleak, against a fake BlueZ."""
 
+import asyncio
 import os
 import signal
 import time
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from gaitpi import pairedfile
+from gaitpi.ble import trouble
 from gaitpi.ble.link import RETURN_S
-from gaitpi.ble.radio import first_on
+from gaitpi.ble.radio import Connection, RadioError, first_on
 from gaitpi.ble.readings import Heart, Link, Reading
 from tests.ble.rig import (
     DENY,
@@ -421,6 +423,26 @@ def test_connections_that_fail_are_tried_again(made: Rig) -> None:
     central = made.central()
     central.until(told("refused"))
     central.until(is_heart)
+
+
+def test_a_link_that_breaks_before_its_services_are_looked_at_is_a_trouble() -> None:
+    """bleak forgets them in that moment, and says so by an error of its own."""
+    bleak_error = pytest.importorskip("bleak.exc").BleakError
+
+    class Gone:
+        @property
+        def services(self) -> None:
+            raise bleak_error("Service Discovery has not been performed yet")
+
+    connection = Connection("heart", Gone())  # type: ignore[arg-type]
+    for work in (
+        connection.subscribe(lambda _time_s, _data: None),
+        connection.battery(lambda _percent: None),
+        connection.read(0x2A29),
+    ):
+        with pytest.raises(RadioError) as told:
+            asyncio.run(work)
+        assert told.value.trouble is trouble.REFUSED
 
 
 def test_the_trap_of_straps_is_named(made: Rig) -> None:
