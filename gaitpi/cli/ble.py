@@ -27,7 +27,8 @@ HELP: Final = (
     " last value is. A paired device is found again by itself; nothing is paired unless you do."
     " Without an action: status."
 )
-EPILOG: Final = """exit code 0: well; 1: nothing found, or a paired device sends nothing.
+EPILOG: Final = """exit code 0: well; 1: nothing found, a paired device sends nothing, or a
+bond could not be ended.
 What it says, and what to do about it: docs/ble.md
 
 examples:
@@ -178,6 +179,8 @@ def _pair(args: argparse.Namespace) -> int:
     config = load_config(args)
     devices = _devices(config)
     role, address = _wanted(args.what)
+    if role is not None and args.role not in (None, role):
+        raise UsageError(f"'{plain(args.what)}' and --as {args.role} contradict each other.")
     role = args.role or role
     radio = Radio(config.ble.adapter)
 

@@ -332,7 +332,14 @@ def test_the_test_shares_the_daemons_link(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("pair", "nonsense"), ("scan", "--seconds", "0"), ("forget",), ("fly",)]
+    "arguments",
+    [
+        ("pair", "heart", "--as", "pod"),
+        ("pair", "nonsense"),
+        ("scan", "--seconds", "0"),
+        ("forget",),
+        ("fly",),
+    ],
 )
 def test_wrong_usage_is_said(home: Home, arguments: tuple[str, ...]) -> None:
     done = home.run("ble", *arguments)
