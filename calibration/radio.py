@@ -97,6 +97,11 @@ def measured(seconds: float, *, wild: bool) -> Figures:
             end.close()
 
 
+def whole_ms(found: Figures) -> tuple[float, float]:
+    """99 % quantiles from a strike to the coach, and from his word to the first edge, ms."""
+    return spread(found["step"], (0.99,))[0], spread(found["first"], (0.99,))[0]
+
+
 def late_ms(found: Figures) -> tuple[float, float]:
     """Median and 99 % quantile of the edges against their deadlines, ms."""
     median, most = spread(found["ticks"], (0.5, 0.99))
@@ -129,7 +134,10 @@ def together(found: Sequence[Figures]) -> Figures:
         **{name: sum(one[name] for one in found) for name in counts},
         "finished": all(one["finished"] for one in found),
         "problems": [problem for one in found for problem in one["problems"]],
-        "ticks": [tick for one in found for tick in one["ticks"]],
+        **{
+            name: [each for one in found for each in one[name]]
+            for name in ("ticks", "first", "step")
+        },
     }
 
 
@@ -168,6 +176,9 @@ def main() -> None:
     counted = [pair[1]["counters"] for pair in found]
     for name in ("radio-malformed", "radio-time", "radio-many"):
         print(f"{name}: {sum(c.get(name, 0) for c in counted):,}")
+    print("p99 from a strike to the coach, and from his word to the first edge, ms:")
+    for name, one in (("alone", alone), ("storm", wild)):
+        print(f"  {name}: {' and '.join(f'{value:.1f}' for value in whole_ms(one))}")
     print("right to real-time priority:", "yes" if alone["right"] else "no")
     wrong = broken(alone, wild)
     print("promise:", "; ".join(wrong) or "kept")

@@ -8,7 +8,8 @@ from calibration import load, radio
 def figures(late_s: float, **other: Any) -> load.Figures:
     """A measurement of a hundred ticks that are all so late."""
     counts = {"gaps": 0, "dropouts": 0, "samples": 100, "read": 100, "missing": 0}
-    return {"ticks": [late_s] * 100, "finished": True, "problems": [], **counts, **other}
+    late = {"ticks": [late_s] * 100, "first": [late_s], "step": [late_s]}
+    return {**late, "finished": True, "problems": [], **counts, **other}
 
 
 def test_what_any_of_them_lost_is_lost() -> None:
