@@ -250,10 +250,11 @@ class Central:
         failed does not, and waits until the others were listened for: else a strap that is heard
         at once, and fails each time, would keep the pod from being heard.
         """
+        now_s = time.monotonic()
         sought = {
             seat.paired.address: seat
             for seat in self._seats.values()
-            if seat.paired is not None and seat.machine.sought
+            if seat.paired is not None and seat.machine.sought(now_s)
         }
         if not sought and self._problem is None:
             return None  # who was sought is being connected by now

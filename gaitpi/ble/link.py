@@ -206,10 +206,10 @@ class Machine:
         waits = self._radio is not None or self._seen or now_s < self._not_before_s
         return self._phase is _Phase.SEEK and not waits
 
-    @property
-    def sought(self) -> bool:
-        """Whether it is neither connected nor being connected: who looks may find it."""
-        return self._phase is _Phase.SEEK
+    def sought(self, now_s: float) -> bool:
+        """Whether who looks now is to find it: not where nothing is to be tried for longer."""
+        soon = self._not_before_s <= now_s + self.times.window_s
+        return self._phase is _Phase.SEEK and soon
 
     @property
     def failing(self) -> bool:

@@ -313,6 +313,17 @@ def test_a_strap_that_fails_each_time_does_not_keep_the_pod_unheard(made: Rig) -
     central.until(is_heart)
 
 
+def test_what_is_no_strap_does_not_keep_the_pod_unheard(made: Rig) -> None:
+    """It is tried again in a minute only, and until then its announcements end no look."""
+    made.bluez.strap(services=[(0x1800, [(0x2A00, ["read"], "41")])], announced=[0x180D])
+    made.pair("heart", "pod")
+    central = made.central()
+    central.until(told("no-service"))
+    made.bluez.pod(late_s=0.4, refuses=1)
+    central.until(is_pod, 20.0)
+    assert made.bluez("tell", address=STRAP)["calls"].count("Connect") == 1
+
+
 def test_a_bluez_that_stands_still_gives_no_old_value_as_a_fresh_one(made: Rig) -> None:
     """What queued meanwhile comes at once: it is left out, all of it."""
     made.bluez.strap()
