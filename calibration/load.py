@@ -228,6 +228,7 @@ def measure(seconds: float, chip_name: str, radio: socket.socket | None = None) 
     commits = np.diff(writers[0].at)
     return {
         "ticks": late,
+        "first": firsts(coaches[0].begun, pins.edges),
         "missing": silent,
         "rhythms": len(coaches[0].begun),
         "wake": clock.late[polls0:-1],
@@ -257,6 +258,16 @@ def ticks(begun: list[float], edges: list[float]) -> tuple[list[float], int]:
         missing += max(0, TICKS - len(train))
         late += [edge - train[0] - k * BEAT_S for k, edge in enumerate(train[:TICKS])][1:]
     return late, missing
+
+
+def firsts(begun: list[float], edges: list[float]) -> list[float]:
+    """From the coach's word to the first edge of each rhythm, s."""
+    found = []
+    for at in begun[:-1]:
+        first = bisect_left(edges, at)
+        if first < len(edges) and edges[first] < at + EVERY_S:
+            found.append(edges[first] - at)
+    return found
 
 
 def answers(asked: list[tuple[StepTaken, float]], run0: float, strikes: list[float]) -> list[float]:

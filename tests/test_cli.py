@@ -407,7 +407,8 @@ def test_status_of_strap_and_pod(tmp_path: Path) -> None:
     assert "\nspeed     not known (" in said
     assert "\ncadences  The foot pod counts one foot.\n" in said
     assert '\nlink      heart-rate strap "HRM\\x1b": connected for 5 min, battery 83 %\n' in said
-    assert "\nlink      foot pod: lost for 30 s. It is out of reach.\n" in said
+    # as old as the file by now: on a busy machine a second or few more
+    assert re.search(r"\nlink      foot pod: lost for 3[0-9] s\. It is out of reach\.\n", said)
     told = json.loads(gaitpi(tmp_path, "status", "--json").stdout)["status"]["radio"]
     assert told["heart"]["bpm"] == 152
     off = structs.replace(radio, heart=HeartStatus(bpm=None, age_s=0.1, contact=False))

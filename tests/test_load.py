@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.jitter import BEAT_S
-from calibration.load import EVERY_S, ROWS, TICKS, apart, loaded, lost, right, table, ticks
+from calibration.load import EVERY_S, ROWS, TICKS, apart, firsts, loaded, lost, right, table, ticks
 from gaitpi.config import Config
 from gaitpi.cues.outputs import Outputs
 from gaitpi.device.daemon import Daemon
@@ -76,6 +76,14 @@ def test_a_tick_that_is_missing_or_late_is_seen() -> None:
     late, missing = ticks(begun, edges[: TICKS - 2] + edges[TICKS:])
     assert missing == 2
     assert all(map(math.isfinite, late))
+
+
+def test_the_first_edge_is_held_against_the_coachs_word() -> None:
+    """Ticks are told from the first of each rhythm: one that is late as a whole is seen here."""
+    begun = [10.0, 15.0, 20.0]
+    found = firsts(begun, [10.2, 10.5, 15.03, 15.4])
+    assert found == pytest.approx([0.2, 0.03])
+    assert firsts(begun, [15.03]) == pytest.approx([0.03]), "never played: counted as missing"
 
 
 def test_what_was_lost_is_said() -> None:

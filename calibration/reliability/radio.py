@@ -130,7 +130,8 @@ def wild(trials: int, seed: int) -> Outcome:
     spread = max(late_ms(pair[0])[1] for pair in found) - min(late_ms(p[0])[1] for p in found)
     kept = not missing and most_wild - most <= max(PROMISE_MS, spread)
     worst = f"p99 {most:.2f} -> {most_wild:.2f} ms, median {median:.2f} -> {median_wild:.2f} ms"
-    return Outcome(len(found), f"{worst}; 0 samples and ticks lost", kept, "; ".join(missing))
+    gone = "; ".join(missing)
+    return Outcome(len(found), f"{worst}; {gone or '0 samples and ticks'} lost", kept, gone)
 
 
 ROWS: Final = (

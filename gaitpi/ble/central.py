@@ -181,6 +181,7 @@ class Central:
             battery=seat.battery,
             malformed=seat.malformed,
             left_out=seat.gate.left_out,
+            lost=self._outbox.lost[seat.role],
         )
         self._outbox.put(link, now_s)
 
@@ -243,20 +244,34 @@ class Central:
                 await self._looked.wait()
 
     async def _window(self) -> Trouble | None:
-        """One look for all that is sought; what is wrong with the radio."""
+        """One look for all that is sought; what is wrong with the radio.
+
+        The first that is heard ends it, so that it is connected soon. One whose last connection
+        failed does not, and waits until the others were listened for: else a strap that is heard
+        at once, and fails each time, would keep the pod from being heard.
+        """
+        now_s = time.monotonic()
         sought = {
             seat.paired.address: seat
             for seat in self._seats.values()
-            if seat.paired is not None and not seat.machine.up
+            if seat.paired is not None and seat.machine.sought(now_s)
         }
+        if not sought and self._problem is None:
+            return None  # who was sought is being connected by now
+        waits: dict[Role, Seat] = {}
+        first = False
 
         def heard(one: Heard) -> bool:
+            nonlocal first
             seat = sought.get(one.device.address.upper())
             if seat is None:
                 return False
             seat.device = one.device
-            seat.machine.seen(time.monotonic())
-            self._changed(seat)
+            if seat.machine.failing and len(sought) > 1:
+                waits[seat.role] = seat
+                return len(waits) == len(sought)
+            first = True
+            self._seen(seat)
             return True
 
         announced = all(
@@ -267,7 +282,13 @@ class Central:
         except RadioError as error:
             return self._noted(error.trouble)
         self._hung = 0
+        for seat in () if first else waits.values():
+            self._seen(seat)
         return None
+
+    def _seen(self, seat: Seat) -> None:
+        seat.machine.seen(time.monotonic())
+        self._changed(seat)
 
     def _noted(self, problem: Trouble) -> Trouble | None:
         """Count calls that hang; None for what concerns one device only."""
@@ -323,16 +344,21 @@ class Central:
                 self._changed(seat)
 
         direct = machine.direct
+        limit_s = self._times.direct_s if direct else self._times.connect_s
         try:
             async with self._lock:
-                limit_s = self._times.direct_s if direct else self._times.connect_s
-                seat.connection = await self._radio.connect(
-                    device, seat.role, ended, seconds=limit_s
+                connection = seat.connection = await self._radio.link(
+                    device,
+                    seat.role,
+                    ended,
+                    link_s=min(limit_s, self._times.link_s),
+                    seconds=limit_s,
                 )
-                seat.gate.begin()
-                await seat.connection.subscribe(self._hearer(seat))
-                if not seat.connection.client.is_connected:
-                    raise RadioError(trouble.REFUSED)
+            await connection.resolve()  # a device that hangs in it costs the other one nothing
+            seat.gate.begin()
+            await connection.subscribe(self._hearer(seat))
+            if not connection.client.is_connected:
+                raise RadioError(trouble.REFUSED)
         except RadioError as error:
             refused = error.trouble is trouble.REFUSED
             problem = trouble.NOT_SEEN if direct and refused else error.trouble

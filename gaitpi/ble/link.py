@@ -39,8 +39,11 @@ class Times:
     """So long it is looked as if a run were on, all the same."""
     radio_s: float = 3.0
     """A radio that could not be used is tried again after so long."""
+    link_s: float = 5.0
+    """The radio is held so long for a link; what takes longer is given up. A device that announces
+    itself is linked after its next announcement or the one after that."""
     connect_s: float = 7.0
-    """A connection that takes longer is given up."""
+    """A connection that takes longer, with all that is asked of the device, is given up."""
     direct_s: float = 3.0
     """After a loss it is connected at once, without looking, for so long: a strap that ended the
     link announces itself in the next moment."""
@@ -202,6 +205,16 @@ class Machine:
         """Whether the device is to be looked for."""
         waits = self._radio is not None or self._seen or now_s < self._not_before_s
         return self._phase is _Phase.SEEK and not waits
+
+    def sought(self, now_s: float) -> bool:
+        """Whether who looks now is to find it: not where nothing is to be tried for longer."""
+        soon = self._not_before_s <= now_s + self.times.window_s
+        return self._phase is _Phase.SEEK and soon
+
+    @property
+    def failing(self) -> bool:
+        """Whether its last connection failed."""
+        return self._refused > 0
 
     @property
     def up(self) -> bool:

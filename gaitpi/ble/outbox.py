@@ -9,7 +9,7 @@ import os
 from collections import deque
 from typing import Final
 
-from gaitpi.ble.readings import DATAGRAM_MAX, Reading, packed
+from gaitpi.ble.readings import DATAGRAM_MAX, Heart, Pod, Reading, Role, packed
 
 KEEP_S: Final = 60.0
 """A reading that is older is not sent any more, s."""
@@ -27,9 +27,10 @@ class Outbox:
         """``fd`` a datagram socket; from now on it does not block."""
         os.set_blocking(fd, False)
         self._fd = fd
-        self._kept: deque[tuple[float, bytes]] = deque()
-        self.lost = 0
-        """Readings that the daemon did not take in time, or that were too long."""
+        self._kept: deque[tuple[float, bytes, Role | None]] = deque()
+        self.lost: dict[Role, int] = {"heart": 0, "pod": 0}
+        """Measurements that the daemon did not take in time, or that were too long. How a link was
+        in between is not missed."""
         self.closed = False
         """There is nobody any more who could take them."""
 
@@ -40,16 +41,15 @@ class Outbox:
         """Send it, or keep it for later."""
         datagram = packed(reading)
         if len(datagram) > DATAGRAM_MAX:
-            self.lost += 1
+            self._lose(_measured(reading))
             return
-        self._kept.append((now_s, datagram))
+        self._kept.append((now_s, datagram, _measured(reading)))
         self.flush(now_s)
 
     def flush(self, now_s: float) -> None:
         """Send what the daemon takes, the oldest first."""
         while self._kept and (self._kept[0][0] < now_s - KEEP_S or len(self._kept) > KEEP_MAX):
-            self._kept.popleft()
-            self.lost += 1
+            self._lose(self._kept.popleft()[2])
         while self._kept:
             try:
                 os.write(self._fd, self._kept[0][1])
@@ -59,3 +59,14 @@ class Outbox:
                 self.closed = isinstance(error, ConnectionError) or error.errno in _SHUT
                 return
             self._kept.popleft()
+
+    def _lose(self, measured: Role | None) -> None:
+        if measured is not None:
+            self.lost[measured] += 1
+
+
+def _measured(reading: Reading) -> Role | None:
+    """Whose measurement it is; None where it is of a link."""
+    if isinstance(reading, Heart):
+        return "heart"
+    return "pod" if isinstance(reading, Pod) else None

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from gaitpi.ble import deviceinfo, heartrate, runningspeed, trouble, uuids
-from gaitpi.ble.radio import MEASUREMENT, SERVICE, Connection, Heard, Radio, RadioError
+from gaitpi.ble import deviceinfo, heartrate, runningspeed, trouble
+from gaitpi.ble.radio import MEASUREMENT, Connection, Heard, Radio, RadioError
 from gaitpi.ble.readings import Heart, Pod, Role
 from gaitpi.errors import MeasurementError
 
@@ -158,8 +158,3 @@ async def _read(connection: Connection, found: Found) -> None:
         with contextlib.suppress(RadioError):
             values[number] = await connection.read(number)
     found.information = deviceinfo.information(values)
-
-
-def role_of(services: tuple[str, ...]) -> tuple[Role, ...]:
-    """What a list of services can measure."""
-    return tuple(role for role, number in SERVICE.items() if uuids.full(number) in services)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.device import BLEDevice
     from bleak.backends.scanner import AdvertisementData
+    from bleak.backends.service import BleakGATTServiceCollection
 
 GRACE_S: Final = 1.5
 """What was cancelled has so long to tidy up, s."""
@@ -65,7 +66,11 @@ class Limits:
 USUAL: Final = Limits()
 
 
-async def limited(work: Coroutine[Any, Any, T], seconds: float, late: Trouble = trouble.HUNG) -> T:
+async def limited(
+    work: "Coroutine[Any, Any, T] | asyncio.Future[T]",
+    seconds: float,
+    late: Trouble = trouble.HUNG,
+) -> T:
     """``work``, for at most ``seconds``. Raises RadioError.
 
     Not ``asyncio.timeout``: what is cancelled may itself wait for a bus that does not answer.
@@ -266,13 +271,48 @@ class Radio:
 
         ``bond``: pair it in the sense of Bluetooth first, where it is not.
         """
-        client = await limited(_client(device, ended, seconds, bond), self.limits.call_s)
-        connection = Connection(role, client, self.limits)
+        connection = await self.link(
+            device, role, ended, link_s=seconds, seconds=seconds, bond=bond
+        )
         try:
-            await limited(client.connect(), seconds, trouble.REFUSED)
+            await connection.resolve()
         except BaseException:
             await asyncio.shield(connection.close())
             raise
+        return connection
+
+    async def link(
+        self,
+        device: "BLEDevice",
+        role: Role,
+        ended: Callable[[], None],
+        *,
+        link_s: float,
+        seconds: float,
+        bond: bool = False,
+    ) -> "Connection":
+        """The same, as far as the link: until here nobody else can look or connect.
+
+        What follows, :meth:`Connection.resolve`, is between BlueZ and the device. The link may take
+        ``link_s``, both together ``seconds``. Raises RadioError.
+        """
+        client = await limited(_client(device, ended, seconds, bond), self.limits.call_s)
+        connecting = asyncio.ensure_future(client.connect())
+        until_s = time.monotonic() + seconds
+        connection = Connection(role, client, self.limits, connecting=connecting, until_s=until_s)
+        stands = asyncio.ensure_future(_stands(device.details["path"]))
+        try:
+            await asyncio.wait(
+                (connecting, stands), timeout=link_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not stands.done() or connecting.done():
+                await limited(connecting, 0.0, trouble.REFUSED)
+        except BaseException:
+            connecting.cancel()
+            await asyncio.shield(connection.close())
+            raise
+        finally:
+            stands.cancel()
         return connection
 
     async def _chosen(self) -> str:
@@ -281,7 +321,7 @@ class Radio:
         bleak takes any of several, and tells a BlueZ that is gone as one without an adapter. Raises
         RadioError where BlueZ does not run.
         """
-        from dbus_fast import BusType, Message, MessageType
+        from dbus_fast import BusType, MessageType
         from dbus_fast.aio import MessageBus
 
         bus = MessageBus(bus_type=BusType.SYSTEM)
@@ -292,19 +332,16 @@ class Radio:
                 raise RadioError(trouble.NO_BLUEZ)
             if self.adapter:
                 return self.adapter
-            reply = await bus.call(
-                Message(
-                    destination=_BLUEZ,
-                    path="/",
-                    interface="org.freedesktop.DBus.ObjectManager",
-                    member="GetManagedObjects",
-                )
-            )
+            reply = await bus.call(_of_bluez("/", _OBJECTS, "GetManagedObjects"))
             if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
                 return ""  # bleak is about to be told the same, and says what it is
             return first_on(reply.body[0])
         finally:
             bus.disconnect()
+
+    async def unbond(self, address: str) -> None:
+        """Have BlueZ end its bond with a device; nothing where it has none. Raises RadioError."""
+        await limited(_unbond(address), self.limits.call_s)
 
     async def watch(self, gone: Callable[[], None]) -> None:
         """Tell each time BlueZ is gone, as long as the bus lives. Raises RadioError."""
@@ -317,6 +354,53 @@ class Radio:
 
 
 _BLUEZ: Final = "org.bluez"
+_OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_ADAPTER: Final = "org.bluez.Adapter1"
+_DEVICE: Final = "org.bluez.Device1"
+STANDS_S: Final = 0.1
+"""How often BlueZ is asked whether a link stands, s."""
+
+
+async def _stands(path: str) -> None:
+    """Ends when BlueZ says that a device is connected; where it does not say it, never.
+
+    bleak tells a connection when all services are known, which is later.
+    """
+    from dbus_fast import BusType, MessageType
+    from dbus_fast.aio import MessageBus
+
+    bus = None
+    try:
+        bus = MessageBus(bus_type=BusType.SYSTEM)
+        await bus.connect()
+        while True:
+            reply = await bus.call(_of_bluez(path, _PROPERTIES, "Get", "ss", _DEVICE, "Connected"))
+            if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+                break
+            if reply.body[0].value is True:
+                return
+            await asyncio.sleep(STANDS_S)
+    except Exception:
+        pass  # who connects is told of it
+    finally:
+        if bus is not None:
+            bus.disconnect()
+    await asyncio.Event().wait()
+
+
+def _of_bluez(path: str, interface: str, member: str, signature: str = "", *body: Any) -> Any:
+    """A call of BlueZ."""
+    from dbus_fast import Message
+
+    return Message(
+        destination=_BLUEZ,
+        path=path,
+        interface=interface,
+        member=member,
+        signature=signature,
+        body=list(body),
+    )
 
 
 def _of_bus(member: str, argument: str) -> Any:
@@ -331,6 +415,32 @@ def _of_bus(member: str, argument: str) -> Any:
         signature="s",
         body=[argument],
     )
+
+
+async def _unbond(address: str) -> None:
+    """On whichever adapter the bond is."""
+    from bleak.exc import BleakDBusError
+    from dbus_fast import BusType, MessageType
+    from dbus_fast.aio import MessageBus
+
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+
+    async def call(message: Any) -> Any:
+        reply = await bus.call(message)
+        if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
+            error = "" if reply is None else reply.error_name or ""
+            raise BleakDBusError(error, [] if reply is None else reply.body)
+        return reply.body[0] if reply.body else None
+
+    try:
+        await bus.connect()
+        objects = await call(_of_bluez("/", _OBJECTS, "GetManagedObjects"))
+        for path, interfaces in objects.items():
+            told = {name: one.value for name, one in interfaces.get(_DEVICE, {}).items()}
+            if told.get("Address") == address and (told.get("Paired") or told.get("Bonded")):
+                await call(_of_bluez(told["Adapter"], _ADAPTER, "RemoveDevice", "o", path))
+    finally:
+        bus.disconnect()
 
 
 async def _watched(gone: Callable[[], None]) -> Any:
@@ -361,7 +471,7 @@ def first_on(objects: dict[str, dict[str, dict[str, Any]]]) -> str:
     """The lowest adapter that is on, of what BlueZ shows; "" without one."""
     found = []
     for path, interfaces in objects.items():
-        on = interfaces.get("org.bluez.Adapter1", {}).get("Powered")
+        on = interfaces.get(_ADAPTER, {}).get("Powered")
         name = path.rpartition("/")[2]
         if on is not None and on.value and name.removeprefix("hci").isdigit():
             found.append((int(name.removeprefix("hci")), name))
@@ -394,11 +504,27 @@ class Connection:
     client: "BleakClient"
     limits: Limits = USUAL
     measurement: "BleakGATTCharacteristic | None" = None
+    connecting: "asyncio.Future[None] | None" = None
+    """What still asks for its services, until ``until_s`` (CLOCK_MONOTONIC) at most."""
+    until_s: float = 0.0
+
+    async def resolve(self) -> None:
+        """Wait until its services are known. Raises RadioError."""
+        if self.connecting is not None:
+            left_s = max(0.0, self.until_s - time.monotonic())
+            await limited(self.connecting, left_s, trouble.NO_ANSWER)
 
     @property
     def services(self) -> tuple[str, ...]:
-        """UUIDs of what it serves."""
-        return tuple(sorted({s.uuid.lower() for s in self.client.services}))[:64]
+        """UUIDs of what it serves. Raises RadioError."""
+        return tuple(sorted({s.uuid.lower() for s in self._known()}))[:64]
+
+    def _known(self) -> "BleakGATTServiceCollection":
+        """What it serves. Raises RadioError: bleak forgets it in the moment a link breaks."""
+        try:
+            return self.client.services
+        except Exception as error:
+            raise RadioError(trouble_of(error)) from error
 
     async def subscribe(self, on_data: OnData) -> None:
         """Have its measurements told. Raises RadioError."""
@@ -464,9 +590,12 @@ class Connection:
             await limited(self.client.disconnect(), self.limits.call_s, trouble.NO_ANSWER)
 
     def characteristic(self, number: int, *flags: str) -> "BleakGATTCharacteristic | None":
-        """The first with that number and one of the flags: a device may have several."""
+        """The first with that number and one of the flags: a device may have several.
+
+        Raises RadioError.
+        """
         uuid = uuids.full(number)
-        for found in self.client.services.characteristics.values():
+        for found in self._known().characteristics.values():
             if found.uuid.lower() == uuid and any(flag in found.properties for flag in flags):
                 return found
         return None

@@ -82,7 +82,8 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     ``since_s`` when it came to be so; ``words`` one sentence where there is something to say (no
     adapter, no permission ...) and ``reason`` the same in a word for programs
     (:mod:`gaitpi.ble.trouble`); ``battery`` percent. ``malformed`` measurements that made no sense
-    and ``left_out`` that came too fast or too late, since the central began.
+    and ``left_out`` that came too fast or too late, ``lost`` those the daemon did not take within a
+    minute, since the central began.
     """
 
     time_s: Number
@@ -96,6 +97,7 @@ class Link(Struct, frozen=True, kw_only=True, tag="link", forbid_unknown_fields=
     battery: Annotated[int, Meta(ge=0, le=100)] | None = None
     malformed: Annotated[int, Meta(ge=0, le=2**53)] = 0
     left_out: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    lost: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 Reading = Heart | Pod | Link

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from gaitpi.ble.fields import Fields
-from gaitpi.ble.readings import SPEED_MAX_MS, Pod
+from gaitpi.ble.readings import Pod
 
 _STRIDE: Final = 0x01
 _DISTANCE: Final = 0x02
@@ -21,8 +21,6 @@ _RUNNING: Final = 0x04
 SPEED_PER_MS: Final = 256
 STRIDE_PER_M: Final = 100
 DISTANCE_PER_M: Final = 10
-DISTANCE_WRAP_M: Final = 2**32 / DISTANCE_PER_M
-"""The total distance begins anew here, m: 429,496.7 km, so only where a pod began near it."""
 
 LOCATIONS: Final = (
     *("other", "top of shoe", "in shoe", "hip", "front wheel", "left crank", "right crank"),
@@ -103,20 +101,3 @@ def location(data: bytes | bytearray) -> str:
     """Where a pod says it is worn (0x2A5D). Raises MeasurementError."""
     number = Fields(data, "A sensor location").uint(1, "number")
     return LOCATIONS[number] if number < len(LOCATIONS) else f"place {number}"
-
-
-def travelled_m(before: Pod, after: Pod) -> float | None:
-    """How far the pod's own total has gone from one reading to a later one, m.
-
-    None where it does not say: one of them has no total, time did not pass, or the total went back
-    (the pod was reset, or is another one) or further than anybody runs. A counter that came to its
-    end and began anew is followed.
-    """
-    seconds = after.time_s - before.time_s
-    if before.distance_m is None or after.distance_m is None or seconds <= 0.0:
-        return None
-    gone_m = after.distance_m - before.distance_m
-    if gone_m < -DISTANCE_WRAP_M / 2:
-        gone_m += DISTANCE_WRAP_M
-    slack_m = 2.0 / DISTANCE_PER_M + 5.0 * SPEED_MAX_MS  # readings can come late, in one go
-    return gone_m if 0.0 <= gone_m <= SPEED_MAX_MS * seconds + slack_m else None

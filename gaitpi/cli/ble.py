@@ -34,7 +34,8 @@ HELP: Final = (
     " last value is. A paired device is found again by itself; nothing is paired unless you do."
     " Without an action: status."
 )
-EPILOG: Final = """exit code 0: well; 1: nothing found, or a paired device sends nothing.
+EPILOG: Final = """exit code 0: well; 1: nothing found, a paired device sends nothing, or a
+bond could not be ended.
 What it says, and what to do about it: docs/ble.md
 
 examples:
@@ -185,6 +186,8 @@ def _pair(args: argparse.Namespace) -> int:
     config = load_config(args)
     devices = _devices(config)
     role, address = _wanted(args.what)
+    if role is not None and args.role not in (None, role):
+        raise UsageError(f"'{plain(args.what)}' and --as {args.role} contradict each other.")
     role = args.role or role
     radio = Radio(config.ble.adapter)
 
@@ -256,6 +259,7 @@ def _keep(
     found: "Found",
 ) -> int:
     before = devices.of(found.role)
+    bonded = before is not None and before.address == near.address and before.bonded
     record = Paired(
         wall_s=time.time(),
         role=found.role,
@@ -266,7 +270,7 @@ def _keep(
         services=found.services,
         announced=near.announced,
         information=found.information,
-        bonded=found.bonded,
+        bonded=found.bonded or bonded,
     )
     pairedfile.add(_file(config), [record])
     if args.json:
@@ -288,7 +292,7 @@ def _sends(found: "Found") -> str:
     if found.reading is not None:
         return reading_words(found.reading)
     if found.malformed:
-        return f"{found.malformed} measurements that make no sense"
+        return f"{_measurements(found.malformed)} that make no sense"
     return "nothing yet: is it worn?"
 
 
@@ -328,15 +332,29 @@ def _forget(args: argparse.Namespace) -> int:
         complain("No such device is paired.")
         return EXIT_PROBLEM
     now = time.time()
-    pairedfile.add(_file(config), [pairedfile.forgotten(one, now) for one in gone])
+    devices = pairedfile.add(_file(config), [pairedfile.forgotten(one, now) for one in gone])
+    left = _end_bonds(config, gone, devices)
     if args.json:
-        print_json({"forgotten": [one.address for one in gone]})
-        return EXIT_OK
-    for one in gone:
+        print_json({"forgotten": [one.address for one in gone], "bonds_left": list(left)})
+    for one in () if args.json else gone:
         print(f"Forgotten: {one.called} ({one.address}), {CALLED[one.role]}.")
-        if one.bonded:
-            print(f"Its bond stays with BlueZ until: bluetoothctl remove {one.address}")
-    return EXIT_OK
+    for address, why in left.items():
+        complain(f"BlueZ keeps its bond with it. {why} Later: bluetoothctl remove {address}")
+    return EXIT_PROBLEM if left else EXIT_OK
+
+
+def _end_bonds(config: Config, gone: list[Paired], devices: pairedfile.Devices) -> dict[str, str]:
+    """End the bonds that pairing has made and nobody needs; those that stay, and why."""
+    from gaitpi.ble.radio import Radio, RadioError
+
+    needed = {one.address for one in devices.in_force}  # a device can have both roles
+    left = {}
+    for address in {one.address for one in gone if one.bonded} - needed:
+        try:
+            asyncio.run(Radio(config.ble.adapter).unbond(address))
+        except RadioError as error:
+            left[address] = error.trouble.found
+    return left
 
 
 # -- how it is
@@ -424,6 +442,7 @@ def _look_at(one: Paired, radio: "RadioStatus | None", problem: str) -> dict[str
         "words": link.words if link else "",
         "malformed": link.malformed if link else 0,
         "left_out": link.left_out if link else 0,
+        "lost": link.lost if link else 0,
         "value": value if fresh else None,
         "age_s": age_s,
         "fresh": fresh,
@@ -461,8 +480,14 @@ def _line(one: Paired, look: dict[str, Any]) -> str:
     if look["battery"] is not None:
         parts.append(f"battery {look['battery']} %")
     if look["malformed"]:
-        parts.append(f"{look['malformed']} measurements made no sense")
+        parts.append(f"{_measurements(look['malformed'])} made no sense")
+    if look["lost"]:
+        parts.append(f"{_measurements(look['lost'])} lost: gaitpi was away for more than a minute")
     return "; ".join(part for part in parts if part)
+
+
+def _measurements(count: int) -> str:
+    return f"{count} measurement{'s' * (count != 1)}"
 
 
 def _state(look: dict[str, Any]) -> str:

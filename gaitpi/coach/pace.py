@@ -8,7 +8,8 @@ there is only the runner's own, of runs that listened with a foot pod, or the ta
 The raise that was accepted stays the same share of what the runner would do by himself at that
 speed. What bounds it: no more than ``most_spm`` (the cap of 10 % above the own cadence, and what is
 prescribed), no farther than ``SHIFT_MAX`` from the accepted target, and beyond the speeds of the
-line nothing is continued. Without a fresh speed the accepted target is the one in force.
+line nothing is continued. Without a fresh speed, and with one that does not fit the belt's steps,
+the accepted target is the one in force.
 """
 
 import math
@@ -31,6 +32,8 @@ SHIFT_MAX: Final = 0.08
 SPEED_MIN_MS: Final = 0.5
 SPEED_MAX_MS: Final = 8.0
 """Speeds outside are not a runner's, m/s."""
+STEP_MAX_M: Final = 2.0
+"""Nor is a speed at which each step of the belt's count would be longer: the pod is wrong, m."""
 
 LINE_RUNS: Final = 3
 """Runs that show a line."""
@@ -73,6 +76,11 @@ def target_at(line: Line, accepted_spm: float, speed_ms: float) -> float:
     shifted = accepted_spm * line.own(speed_ms) / line.own_spm
     most = max(accepted_spm, min(line.most_spm, accepted_spm * (1.0 + SHIFT_MAX)))
     return min(max(shifted, accepted_spm * (1.0 - SHIFT_MAX)), most)
+
+
+def fastest(cadence_spm: float) -> float:
+    """The fastest that is believed of a runner with so many steps, m/s; NaN without a cadence."""
+    return STEP_MAX_M * cadence_spm / 60.0
 
 
 class Speed:

@@ -34,7 +34,7 @@ ECCE 2021 (feedback modalities) for one cue in one to two minutes.
 
 import copy
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from gaitpi.coach import detect, pace, programme, rhythm
@@ -319,6 +319,8 @@ class Coach:
     def _observe(self, m: Moment) -> None:
         """Take in the moment."""
         s, t = self._s, m.time_s
+        if m.speed_ms > pace.fastest(m.cadence_spm):
+            m = replace(m, speed_ms=math.nan)  # the pod doubles, or sits on something else
         dt = 0.0 if s.time_s is None else t - s.time_s
         lost = max(m.gap_s, dt if dt > LOST_S else 0.0)
         if lost >= GAP_S:
@@ -755,7 +757,7 @@ class Coach:
         if _recent(s.speed_lost_s, t):
             return (
                 "quiet.speed",
-                f"no speed from the foot pod since {t - (s.speed_lost_s or 0.0):.0f} s",
+                f"no speed to go by from the foot pod since {t - (s.speed_lost_s or 0.0):.0f} s",
             )
         belt = s.belt.words(t) if c.focus == "lean" else ""
         if belt:

@@ -67,7 +67,8 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
     """One link: ``state`` as in :mod:`gaitpi.ble.readings`, "unknown" where nothing tells of it.
 
     ``for_s`` how long it has been so; ``words`` a sentence for a person, ``reason`` a word for
-    programs, where something is wrong; ``malformed`` and ``left_out`` measurements by the central.
+    programs, where something is wrong; ``malformed``, ``left_out`` and ``lost`` measurements by the
+    central.
     """
 
     role: Role
@@ -80,6 +81,7 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
     battery: int | None = None
     malformed: int = 0
     left_out: int = 0
+    lost: int = 0
 
 
 class AgreementStatus(Struct, frozen=True, kw_only=True):
@@ -276,6 +278,7 @@ def _link_now(link: Link, now_s: float) -> LinkStatus:
         battery=link.battery,
         malformed=link.malformed,
         left_out=link.left_out,
+        lost=link.lost,
     )
 
 

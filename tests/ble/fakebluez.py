@@ -10,6 +10,7 @@ BlueZ's names.
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -94,6 +95,8 @@ class Device:
         self.announced: list[int] = given.get("announced", [s for s, _ in self.services])
         self.reach: bool = given.get("reach", True)
         self.refuses: int = given.get("refuses", 0)
+        self.resolves: bool = given.get("resolves", True)
+        """False: it links, and then says nothing of its services."""
         self.wants_bond: bool = given.get("wants_bond", False)
         self.bonded = False
         self.connected = False
@@ -102,6 +105,8 @@ class Device:
         self.there = asyncio.Event()
         self.gives_up = asyncio.Event()
         self.beat: asyncio.Task[None] | None = None
+        self.late_s: float = given.get("late_s", 0.0)
+        """It announces itself so long after somebody begins to look, s."""
         self.ends_after_s: float = given.get("ends_after_s", 0.0)
         """It ends each link after so long, s; 0 never."""
         self.calls: list[str] = []
@@ -142,6 +147,8 @@ class Bluez(Serving):
         """Methods, and the error they end with."""
         self.windows = 0
         """How often it was looked."""
+        self.looked_s = 0.0
+        """When that began last."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.begin_serving()
 
@@ -222,6 +229,7 @@ class Bluez(Serving):
         self.discoverers.add(str(message.sender))
         self.found.clear()
         self.windows += 1
+        self.looked_s = time.monotonic()
         await self.objects.change(self.adapter, ADAPTER, Discovering=Variant("b", True))
         return "", []
 
@@ -233,6 +241,10 @@ class Bluez(Serving):
         return "", []
 
     async def call_RemoveDevice(self, message: Message) -> tuple[str, list[Any]]:
+        for device in self.devices.values():
+            if device.path == message.body[0]:
+                await self.end(device)
+                device.bonded = False
         await self.objects.remove(message.body[0])
         return "", []
 
@@ -260,6 +272,9 @@ class Bluez(Serving):
         if device.deaf == "connected":
             device.deaf = ""
         await self.objects.change(device.path, DEVICE, Connected=Variant("b", True))
+        if not device.resolves:
+            await device.gives_up.wait()
+            raise BluezError("Failed", "le-connection-canceled")
         await self.resolve(device)
         if device.ends_after_s:
             self.spawn(self.end_later(device))
@@ -460,6 +475,7 @@ class Bluez(Serving):
             "looking": bool(self.discoverers),
             "calls": device.calls if device else [],
             "connected": device.connected if device else False,
+            "bonded": device.bonded if device else False,
         }
 
     # -- announcements
@@ -470,7 +486,8 @@ class Bluez(Serving):
             if not self.discoverers or self.adapter not in self.objects.tree:
                 continue
             for device in list(self.devices.values()):
-                heard = device.reach and not device.connected
+                awake = time.monotonic() >= self.looked_s + device.late_s
+                heard = device.reach and not device.connected and awake
                 matches = not self.filter or any(
                     full(number) in self.filter for number in device.announced
                 )

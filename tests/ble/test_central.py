@@ -1,5 +1,6 @@
 """The process that reads strap and pod, with the real bleak, against a fake BlueZ."""
 
+import asyncio
 import os
 import signal
 import time
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from gaitpi import pairedfile
+from gaitpi.ble import trouble
 from gaitpi.ble.link import RETURN_S
-from gaitpi.ble.radio import first_on
+from gaitpi.ble.radio import Connection, RadioError, first_on
 from gaitpi.ble.readings import Heart, Link, Reading
 from tests.ble.rig import (
     DENY,
@@ -284,6 +286,44 @@ def test_a_peer_that_does_not_answer_costs_the_other_no_link(made: Rig) -> None:
     central.until(is_heart)
 
 
+def test_a_strap_that_links_and_then_hangs_does_not_keep_the_pod_away(made: Rig) -> None:
+    """Its services never come: the pod is found and connected before that is given up."""
+    made.bluez.strap(resolves=False)
+    made.bluez.pod(reach=False)
+    made.pair("heart", "pod")
+    central = made.central()
+    wait_for(lambda: made.bluez("tell", address=STRAP)["connected"])
+    made.bluez("reach", address=POD, reach=True)
+    central.until(is_pod)
+    assert made.bluez("tell", address=STRAP)["calls"] == ["Connect"]
+    assert "does not answer" in central.until(told("no-answer")).words
+    made.bluez("set", address=STRAP, resolves=True)
+    central.until(is_heart)
+    assert made.bluez("tell", address=POD)["calls"].count("Connect") == 1
+
+
+def test_a_strap_that_fails_each_time_does_not_keep_the_pod_unheard(made: Rig) -> None:
+    """It is heard first in each look, and would end it: then the pod was listened for no more."""
+    made.bluez.strap(refuses=1000)
+    made.bluez.pod(late_s=0.4)
+    made.pair("heart", "pod")
+    central = made.central()
+    central.until(is_pod)
+    made.bluez("set", address=STRAP, refuses=0)
+    central.until(is_heart)
+
+
+def test_what_is_no_strap_does_not_keep_the_pod_unheard(made: Rig) -> None:
+    """It is tried again in a minute only, and until then its announcements end no look."""
+    made.bluez.strap(services=[(0x1800, [(0x2A00, ["read"], "41")])], announced=[0x180D])
+    made.pair("heart", "pod")
+    central = made.central()
+    central.until(told("no-service"))
+    made.bluez.pod(late_s=0.4, refuses=1)
+    central.until(is_pod, 20.0)
+    assert made.bluez("tell", address=STRAP)["calls"].count("Connect") == 1
+
+
 def test_a_bluez_that_stands_still_gives_no_old_value_as_a_fresh_one(made: Rig) -> None:
     """What queued meanwhile comes at once: it is left out, all of it."""
     made.bluez.strap()
@@ -394,6 +434,26 @@ def test_connections_that_fail_are_tried_again(made: Rig) -> None:
     central = made.central()
     central.until(told("refused"))
     central.until(is_heart)
+
+
+def test_a_link_that_breaks_before_its_services_are_looked_at_is_a_trouble() -> None:
+    """bleak forgets them in that moment, and says so by an error of its own."""
+    bleak_error = pytest.importorskip("bleak.exc").BleakError
+
+    class Gone:
+        @property
+        def services(self) -> None:
+            raise bleak_error("Service Discovery has not been performed yet")
+
+    connection = Connection("heart", Gone())  # type: ignore[arg-type]
+    for work in (
+        connection.subscribe(lambda _time_s, _data: None),
+        connection.battery(lambda _percent: None),
+        connection.read(0x2A29),
+    ):
+        with pytest.raises(RadioError) as told:
+            asyncio.run(work)
+        assert told.value.trouble is trouble.REFUSED
 
 
 def test_the_trap_of_straps_is_named(made: Rig) -> None:

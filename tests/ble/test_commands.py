@@ -144,6 +144,39 @@ def test_it_bonds_only_where_that_is_demanded(home: Home, near: Fake) -> None:
     assert found.bonded
 
 
+def test_to_forget_ends_the_bond_that_pairing_made(home: Home, near: Fake) -> None:
+    near.strap(wants_bond=True)
+    home.run("ble", "pair", "--seconds", "0.6")
+    home.run("ble", "pair", "--seconds", "0.6")  # anew: the bond is still the one made then
+    assert near("tell", address=STRAP)["bonded"]
+    # the same device in the other role, too: one that is still used keeps its bond
+    home.pair(role="pod", bonded=True)
+    assert home.json("ble", "forget", "pod") == {"forgotten": [STRAP], "bonds_left": []}
+    assert near("tell", address=STRAP)["bonded"]
+
+    near("fail", RemoveDevice="org.bluez.Error.NotReady")
+    home.pair(role="pod", address=POD, bonded=True)  # of which BlueZ knows nothing
+    done = home.run("ble", "forget", "all")
+    assert done.returncode == 1
+    assert done.stdout.count("Forgotten") == 2
+    assert "BlueZ keeps its bond with it." in done.stderr
+    assert f"bluetoothctl remove {STRAP}" in done.stderr
+    assert POD not in done.stderr
+
+    near("fail")
+    home.pair(bonded=True)
+    assert home.run("ble", "forget", "heart").returncode == 0
+    assert not near("tell", address=STRAP)["bonded"]
+
+
+def test_a_bond_that_pairing_did_not_make_is_left_alone(home: Home, near: Fake) -> None:
+    near.strap(wants_bond=True)
+    home.run("ble", "pair", "--seconds", "0.6")
+    home.pair(bonded=False)
+    assert home.run("ble", "forget", "heart").returncode == 0
+    assert near("tell", address=STRAP)["bonded"]
+
+
 def test_what_is_no_strap_is_not_paired(home: Home, near: Fake) -> None:
     near.strap(services=[(0x1800, [(0x2A00, ["read"], "41")])], announced=[0x180D])
     done = home.run("ble", "pair", "--seconds", "0.6")
@@ -198,6 +231,16 @@ def test_no_bus_no_bluez_and_no_permission_are_said(home: Home) -> None:
     assert "usermod -aG bluetooth" in home.run("ble", "scan").stderr
     bluez.close()
     home.bus.close()
+
+
+def test_to_forget_without_bluez_says_that_the_bond_is_left(home: Home) -> None:
+    dbus_or_skip()
+    home.pair(bonded=True)
+    done = home.run("ble", "forget", "heart")
+    assert done.returncode == 1
+    assert "Forgotten" in done.stdout
+    assert "D-Bus cannot be reached, so there is no Bluetooth. Later: bluetoothctl" in done.stderr
+    assert not pairedfile.load(home.paired).in_force
 
 
 def test_status_without_a_daemon_says_what_is_paired(home: Home) -> None:
@@ -256,6 +299,17 @@ def test_status_says_link_and_value_and_how_old_they_are(home: Home) -> None:
     assert done.stderr == ""
 
 
+def test_status_says_what_made_no_sense_and_what_was_lost(home: Home) -> None:
+    home.pair()
+    heart = HeartStatus(bpm=72, age_s=0.2)
+    home.status(RadioStatus(heart=heart, links=(link(malformed=1, lost=34),)))
+    out = " ".join(home.run("ble").stdout.split())
+    assert "; 1 measurement made no sense; 34 measurements lost: gaitpi was away" in out
+    assert home.json("ble")["devices"][0]["lost"] == 34
+    home.status(RadioStatus(heart=heart, links=(link(),)))
+    assert "measurement" not in home.run("ble").stdout
+
+
 def test_a_value_that_is_stale_by_now_is_none(home: Home) -> None:
     """The status file is a second old or more, and ages the value."""
     home.pair()
@@ -278,7 +332,14 @@ def test_the_test_shares_the_daemons_link(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("pair", "nonsense"), ("scan", "--seconds", "0"), ("forget",), ("fly",)]
+    "arguments",
+    [
+        ("pair", "heart", "--as", "pod"),
+        ("pair", "nonsense"),
+        ("scan", "--seconds", "0"),
+        ("forget",),
+        ("fly",),
+    ],
 )
 def test_wrong_usage_is_said(home: Home, arguments: tuple[str, ...]) -> None:
     done = home.run("ble", *arguments)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gaitpi.ble import runningspeed
 from gaitpi.ble.readings import Pod, packed, unpacked
-from gaitpi.ble.runningspeed import DISTANCE_WRAP_M, Features
+from gaitpi.ble.runningspeed import Features
 from gaitpi.errors import MeasurementError
 from tests.ble import naive
 
@@ -70,7 +70,7 @@ def test_what_is_sent_stays_within_its_fields(
     assert (found.stride_m is None) == (stride_m is None)
     assert (found.distance_m is None) == (distance_m is None)
     if distance_m is not None and found.distance_m is not None:
-        turns = (distance_m - found.distance_m) / DISTANCE_WRAP_M
+        turns = (distance_m - found.distance_m) / (2**32 / 10)
         assert turns == pytest.approx(round(turns), abs=1e-6)
 
 
@@ -151,26 +151,3 @@ def test_features_cut_off(value: bytes) -> None:
 )
 def test_where_it_is_worn(value: str, where: str) -> None:
     assert runningspeed.location(bytes.fromhex(value)) == where
-
-
-def _pod(time_s: float, distance_m: float | None) -> Pod:
-    return Pod(time_s=time_s, speed_ms=3.0, cadence_rpm=85, distance_m=distance_m)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "gone"),
-    [
-        (_pod(0.0, 100.0), _pod(1.0, 103.2), 3.2),
-        (_pod(0.0, 100.0), _pod(1.0, 100.0), 0.0),
-        (_pod(0.0, 429496728.0), _pod(1.0, 2.0), 3.6),  # began anew at its end
-        (_pod(0.0, 100.0), _pod(1.0, 0.0), None),  # reset
-        (_pod(0.0, 0.0), _pod(1.0, 80_000.0), None),  # another pod
-        (_pod(0.0, None), _pod(1.0, 3.0), None),
-        (_pod(0.0, 3.0), _pod(1.0, None), None),
-        (_pod(1.0, 3.0), _pod(1.0, 3.0), None),
-        (_pod(0.0, 0.0), _pod(600.0, 1800.0), 1800.0),  # back after ten minutes
-    ],
-)
-def test_how_far_the_total_has_gone(before: Pod, after: Pod, gone: float | None) -> None:
-    found = runningspeed.travelled_m(before, after)
-    assert found == (None if gone is None else pytest.approx(gone, abs=1e-6))

@@ -153,6 +153,11 @@ def _moment(part: Stretch, t: float, gap_s: float, clipped: int) -> Moment:
     )
 
 
+def fits(m: Moment) -> bool:
+    """There is a speed, and by the belt's count no step is longer than two metres."""
+    return m.speed_ms >= 0.0 and not m.speed_ms * 60.0 > 2.0 * m.cadence_spm
+
+
 def tell(coach: Coach, event: Event) -> OUT:
     """Tell the coach, and what it says, but for the metronome."""
     if isinstance(event, Moment):
@@ -211,7 +216,7 @@ class Watch:
             self.run_since = math.inf
         elif self.run_since == math.inf or m.gap_s >= 2.0:
             self.run_since = t
-        if not m.speed_ms >= 0.0:
+        if not fits(m):
             self.lacking += t - self.last_s
         if m.activity == 3 and m.gap_s < 0.25:
             self.ran_s += t - self.last_s
@@ -248,12 +253,12 @@ class Watch:
             return
         most = max(accepted, min(c.follow_most_spm or 0.0, 1.08 * accepted))
         assert 0.92 * accepted - 1e-9 <= after <= most + 1e-9, "beyond its bounds"
-        if m.activity == 3 and math.isnan(m.speed_ms):
-            assert after == accepted, "a stale speed is used"
+        if m.activity == 3 and not fits(m):
+            assert after == accepted, "a stale or absurd speed is used"
         if after == before:
             return
         assert m.activity == 3, "moves while nobody runs"
-        if math.isnan(m.speed_ms):
+        if not fits(m):
             self.speed_lost = m.time_s
         else:
             assert abs(after - before) >= 2.0, "wanders"

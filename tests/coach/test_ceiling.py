@@ -52,6 +52,12 @@ def test_said_once_when_the_steps_are_run() -> None:
     assert decided(told.cue, told.metric)
 
 
+def test_the_speed_of_a_pod_that_doubles_is_no_distance() -> None:
+    """It would end the run at half of it; steps are counted instead."""
+    (told,) = run(structs.replace(ASKED, ceiling_m=900.0), speed=lambda _t: 6.0)
+    assert told.reason == "800 running steps, the ceiling is 800"
+
+
 def test_said_by_time_where_that_comes_first() -> None:
     (told,) = run(structs.replace(ASKED, ceiling_s=240.0, ceiling_steps=5000.0))
     assert told.time_s == pytest.approx(240.0, abs=0.2)

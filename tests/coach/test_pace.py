@@ -21,6 +21,7 @@ from gaitpi.coach.pace import (
     Line,
     Point,
     Speed,
+    fastest,
     fit,
     target_at,
 )
@@ -164,6 +165,19 @@ def test_without_a_pod_the_target_is_the_accepted_one_and_said() -> None:
     assert "(no speed: fixed target 172.0)" in cues(config, [blind])[0].reason
 
 
+def test_a_pod_that_doubles_moves_no_target() -> None:
+    """At 3 m/s it says 6, which would be a step of 2.1 m at 170 a minute: in the band at 3."""
+    well = replace(EASY, spm=170.0, speed_ms=3.0)
+    assert not cues(FOLLOW, [well])
+    doubled = replace(well, speed_ms=6.0)
+    assert not cues(FOLLOW, [doubled])
+    assert not cues(FOLLOW, [replace(well, ticks=200), doubled, replace(well, ticks=200)])
+    low = cues(FOLLOW, [replace(doubled, spm=150.0)])
+    assert "(no speed: fixed target 172.0)" in low[0].reason
+    # without a cadence nobody can say, and nothing is moved by it either
+    assert math.isnan(fastest(math.nan))
+
+
 @pytest.mark.parametrize("name", ["follow_slope", "follow_own_spm", "follow_most_spm"])
 def test_without_a_line_nothing_follows(name: str) -> None:
     config = structs.replace(FOLLOW, **{name: None})
@@ -183,6 +197,10 @@ MUTANTS = {
         "accepted, m.speed_ms)\n",
         "accepted, m.speed_ms) if known else before\n",
     ),
+    "believes any speed": (
+        "m.speed_ms > pace.fastest(m.cadence_spm)",
+        "m.speed_ms > 8.0",
+    ),
     "wanders": ("< pace.STEP_SPM", "< 0.0"),
     "confirms what the target did": (
         "        s.awaiting_back = False\n        if wanted",
@@ -194,6 +212,7 @@ FOLLOWING = [
     *([replace(SLOW, ticks=n), replace(SLOW, ticks=80, speed_ms=2.8)] for n in TIMES),
     *([replace(EASY, ticks=n), replace(EASY, ticks=80, speed_ms=2.8)] for n in TIMES),
     *([replace(SLOW, ticks=n), replace(SLOW, ticks=80, speed_ms=math.nan)] for n in TIMES),
+    [replace(EASY, spm=170.0, speed_ms=6.0)],
     [replace(EASY, ticks=9, speed_ms=2.8 + 0.1 * (k % 2)) for k in range(12)],
     [
         replace(DOWN, speed_ms=2.8, ticks=150),

@@ -23,6 +23,7 @@ from gaitpi.review.outside import (
     Stretch,
     Track,
     Way,
+    counted,
     distance_words,
     facts,
     heart_words,
@@ -162,6 +163,26 @@ def test_standing_in_a_hole_lacks_nothing(tmp_path: Path) -> None:
     assert not told.at_least
     _, told = found(record(tmp_path / "s.gaitpi", (), pods, still_s=40.0))
     assert told.unknown_s == pytest.approx(21.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "before_m", "after_m", "gone_m"),
+    [
+        (1.0, 100.0, 103.2, 3.2),
+        (1.0, 100.0, 100.0, 0.0),
+        (1.0, 429496728.0, 2.0, 3.6),  # began anew at its end
+        (1.0, 100.0, 0.0, math.nan),  # reset
+        (1.0, 0.0, 80_000.0, math.nan),  # another pod
+        (1.0, math.nan, 3.0, math.nan),
+        (1.0, 3.0, math.nan, math.nan),
+        (600.0, 0.0, 1800.0, 1800.0),  # back after ten minutes
+    ],
+)
+def test_how_far_a_count_has_gone(
+    seconds: float, before_m: float, after_m: float, gone_m: float
+) -> None:
+    found = counted(Reading(0.0, SPEED, before_m), Reading(seconds, SPEED, after_m))
+    assert found == pytest.approx(gone_m, abs=1e-6, nan_ok=True)
 
 
 @pytest.mark.parametrize("first_m", [WRAP_M - 900.0, 5000.0])
