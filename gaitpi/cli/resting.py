@@ -16,8 +16,9 @@ def resting(directory: Path) -> tuple[str, str]:
         if not path.exists():
             return "", ""
     except OSError as error:  # in a folder that may not be looked into it may be there
-        complain(f"{path} cannot be read: {error.strerror}.")
-        return "", ""
+        from gaitpi.journal import texts
+
+        return texts.resting_not_known(f"{path} cannot be read: {error.strerror}."), texts.SEE
     from gaitpi.journal import days, rest, store, texts
 
     # the belt does as much: where it cannot be known it is silent
