@@ -965,15 +965,18 @@ class Daemon:
         room = Room(run.path.parent, self._config.runs.keep_free_mb) if self._realtime else None
         self._recorder = Recorder(run.writer, synchronous=not self._realtime, room=room)
         noted_s = self._heard.last_s()
-        if noted_s is not None and noted_s - self._run0 > run.last_cue_s + SAME_S:
+        if noted_s is not None:
             self._settle(run, noted_s - self._run0)
         self._rest_light()
         self._said(f"Recording {header.run_id} again, after it was cut off.")
 
     def _settle(self, run: Resumed, heard_s: float) -> None:
-        """A cue was heard (run time) that the cut kept from the file: the next comes no sooner."""
+        """Was a cue heard (run time) that the cut kept from the file, the next comes no sooner."""
         from_s = run.pipeline.moment_s
-        until_s = heard_s + CEILING_S - SETTLE_S
+        if heard_s <= run.last_cue_s + SAME_S or heard_s + CEILING_S <= from_s:
+            return  # it is in the file, or long ago: of another run perhaps
+        # whatever muted the run for longer stays
+        until_s = max(heard_s + CEILING_S - SETTLE_S, run.muted_until_s)
         run.pipeline.mute(from_s, until_s)
         text = "a cue that is not in the run was heard just before: quiet for a minute after it"
         if self._recorder is not None:
