@@ -62,6 +62,9 @@ from gaitpi.runs.room import Room
 
 LOST_S = 2.0
 """Without a sample for this long the sensor is said to be lost, s."""
+STALE_S = 0.5
+"""Samples older than this say nothing of now: no number is shown, s."""
+NO_SAMPLES = "no samples from the sensor"
 LATE_S = 0.1
 """A turn of the loop that begins so long after its time is counted, s: two polls."""
 ANCHOR_S = 10.0
@@ -415,7 +418,7 @@ class Daemon:
     def _now(self) -> Status:
         """What is said of this second."""
         info = self._reader.info
-        p = self._progress
+        p = self._progress_now(self._clock.monotonic())
         recorder, pipeline = self._recorder, self._pipeline
         at = pipeline.moment_s if pipeline is not None else np.inf
         return Status(
@@ -452,7 +455,7 @@ class Daemon:
 
     def _look(self, now_s: float) -> Live:
         """What is seen this moment, for those who watch."""
-        p, pipeline = self._progress, self._pipeline
+        p, pipeline = self._progress_now(now_s), self._pipeline
         radio = self._radio.status(now_s)
         if pipeline is None:
             return Live(
@@ -478,7 +481,20 @@ class Daemon:
             recorder=self._recorder,
             recorder_problem=self._recorder_problem(),
             radio=radio,
+            unknown=NO_SAMPLES if self._stale(now_s) else "",
         )
+
+    def _stale(self, now_s: float) -> bool:
+        """Whether the last samples are of another time: what they said is not known any more."""
+        return now_s - self._last_host_s > STALE_S
+
+    def _progress_now(self, now_s: float) -> Progress:
+        """Where the run is as of host time ``now_s``; unknown where no samples come."""
+        p = self._progress
+        if not self._stale(now_s):
+            return p
+        coach = NO_SAMPLES if self._pipeline is not None else p.coach
+        return replace(p, activity=0, cadence_spm=np.nan, lean_deg=np.nan, belt=0, coach=coach)
 
     def _state(self) -> str:
         if self._lost:

@@ -103,7 +103,7 @@ class Bench:
                 at[due.pop(0)]()
             return self.clock.monotonic() >= until_s
 
-        daemon = Daemon(
+        daemon = self.daemon = Daemon(
             self.config,
             open_reader(self.transport, self.clock, self.config.imu),
             self.clock,
