@@ -17,7 +17,7 @@ import msgspec
 
 from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import LEAN_RETURN, Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, comparable, decided
 from gaitpi.config import CoachConfig, Config
 from gaitpi.errors import UsageError
 from gaitpi.review.ledger import (
@@ -286,8 +286,7 @@ class _Feet:
 
     def lean_deg(self, t: float, lean_from: int) -> float:
         """Lean over both feet at ``t``, NaN while not known or measured from elsewhere."""
-        alike = lean_from == self._lean_from if self._lean_from else lean_from > 0
-        if alike and t - self._lean_s <= STRIDE_STALE_S:
+        if comparable(lean_from, self._lean_from) and t - self._lean_s <= STRIDE_STALE_S:
             return 0.5 * (self._leans[0] + self._leans[1])
         return math.nan
 
