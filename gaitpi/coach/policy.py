@@ -21,7 +21,8 @@ Decisions that the configuration cannot undo (it may only be stricter):
 * ``metronome`` (``coach.metronome = "adaptive"``) is one correction however long it ticks: at most
   ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
   ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
-  the quiet hours, running, and sound data; no cadence correction comes beside it.
+  the quiet hours, running, sound data, and the minutes of a programme; no cadence correction comes
+  beside it.
 * A target that follows the speed of a foot pod (:mod:`gaitpi.coach.pace`) stands still while a cue
   is answered, evidence from before it rose is none, and without a fresh speed it is the accepted
   one.
@@ -722,7 +723,9 @@ class Coach:
             return quiet
         if _recent(self._s.gap_s, t):
             return "quiet.gap", f"sensor data were missing {t - (self._s.gap_s or 0.0):.0f} s ago"
-        return None
+        # ticks at the target are cues to whoever is to do without them
+        silent = programme.quiet(self._config, self._s.coached_s)
+        return None if silent is None else ("quiet.programme", silent)
 
     # What keeps it quiet.
 
