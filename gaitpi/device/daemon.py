@@ -232,6 +232,8 @@ class Daemon:
         self._own = FaultCounters()
         self._radio = Radio(radio, self._own.add)
         self._quiet_until_s = 0.0
+        self._muted_until_s = -np.inf
+        self._cued_s = -np.inf
         self._stopped = False
         self._power_off = False
         self._worn = ""
@@ -419,8 +421,8 @@ class Daemon:
         """What is said of this second."""
         info = self._reader.info
         p = self._progress_now(self._clock.monotonic())
-        recorder, pipeline = self._recorder, self._pipeline
-        at = pipeline.moment_s if pipeline is not None else np.inf
+        recorder = self._recorder
+        at = self._run_s() if self._pipeline is not None else np.inf
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -473,7 +475,7 @@ class Daemon:
             self._seen_coach,
             state=self._state(),
             run_id=self._run_id if self._recorder else None,
-            muted_until_s=self._controls.muted_until_s,
+            muted_s=max(0.0, self._controls.muted_until_s - max(0.0, self._run_s())),
             belt=p.belt,
             steps=self._steps,
             cues=self._cues,
@@ -483,6 +485,12 @@ class Daemon:
             radio=radio,
             unknown=NO_SAMPLES if self._stale(now_s) else "",
         )
+
+    def _run_s(self) -> float:
+        """Run time of the last moment judged, s; while the sensor is lost, as the clock has it."""
+        moment_s = self._pipeline.moment_s if self._pipeline is not None else 0.0
+        now_s = self._clock.monotonic() - self._run0
+        return max(moment_s, now_s) if self._lost and self._pipeline is not None else moment_s
 
     def _stale(self, now_s: float) -> bool:
         """Whether the last samples are of another time: what they said is not known any more."""
@@ -635,9 +643,10 @@ class Daemon:
             said = "cues on again" if answer.kind else "cues were on already"
             command.outcome = Outcome(True, said, more=more)
         elif order.do == "mark":
-            minutes, seconds = divmod(int(self._time_s), 60)
+            time_s = max(self._time_s, self._run_s())
+            minutes, seconds = divmod(int(time_s), 60)
             said = f"marked at {minutes}:{seconds:02d} of the run"
-            command.outcome = Outcome(True, said, more=more | {"time_s": self._time_s})
+            command.outcome = Outcome(True, said, more=more | {"time_s": time_s})
         else:
             command.outcome = Outcome(True, "stopped", more=more)
 
@@ -660,10 +669,10 @@ class Daemon:
             self._said(f"No cues in this run: {why}.")
 
     def _situation(self) -> Situation:
-        pipeline, recorder = self._pipeline, self._recorder
+        recorder = self._recorder
         return Situation(
-            time_s=pipeline.moment_s if pipeline else 0.0,
-            coaching=pipeline is not None,
+            time_s=self._run_s(),
+            coaching=self._pipeline is not None,
             recording=recorder is not None and not recorder.problem,
             ready=(self._stopped or self._is_waiting) and not self._lost,
             sensing=self._has_gyro and not self._lost,
@@ -871,6 +880,7 @@ class Daemon:
         self._front_told = False
         self._recorder_told = False
         self._controls = Controls()
+        self._quiet_until_s = 0.0
         self._reminders.clear()
         now = self._clock.monotonic()
         wall0 = self._clock.wall() - (now - self._run0)
@@ -930,11 +940,34 @@ class Daemon:
             self._starting = None
         if ceiling and ceiling.words:
             self._said(ceiling.words)
+        self._stay_quiet()
         self._rest_cues()
         for problem in laid.problems if laid else ():
             self._trouble(6, problem)
         if laid and laid.next.part:
             self._said(f"Programme: {laid.next.why}.")
+
+    def _stay_quiet(self) -> None:
+        """What the run before has left: a mute that lasts, a cue less than a minute ago."""
+        pipeline, recorder = self._pipeline, self._recorder
+        if pipeline is None:
+            return
+        muted_s = self._muted_until_s - self._run0
+        noted_s = self._heard.last_s()  # by a daemon that is no more
+        cued_s = self._cued_s if noted_s is None else max(self._cued_s, noted_s)
+        heard_s = cued_s + CEILING_S - SETTLE_S - self._run0
+        until_s = max(muted_s, heard_s)
+        if until_s <= 0.0:
+            return
+        kind, text = SETTLE, "a cue was heard just before this run: quiet for a minute after it"
+        if muted_s >= heard_s:
+            kind, text = "mute", f"still muted, for {span(muted_s)}"
+            self._controls = Controls(muted_s)
+            self._said(f"{text[0].upper()}{text[1:]}.")
+        at = -1.0  # before the first moment
+        pipeline.mute(at, until_s)
+        if recorder is not None:
+            recorder.event(0.0, kind, text, from_s=at, until_s=until_s)
 
     # -------------------------------------------------------------------- a run that was cut off
 
@@ -1025,6 +1058,7 @@ class Daemon:
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
+        self._cued_s = self._run0 + cue.time_s
         if self._realtime:
             self._heard.note(self._run0 + cue.time_s)
         self._seen.cued(cue)
@@ -1155,6 +1189,9 @@ class Daemon:
         recorder, pipeline = self._recorder, self._pipeline
         self._recorder = self._pipeline = self._resumed = None
         if pipeline is not None:
+            # cues that rest for a pain rest for that run
+            own = 0.0 if self._controls.resting else self._controls.muted_until_s
+            self._muted_until_s = self._run0 + own
             self._last_mount = pipeline.estimator.learned_mount
         run_id = self._run_id
         if recorder is None or pipeline is None:

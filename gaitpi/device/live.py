@@ -108,7 +108,7 @@ class Seen:
         *,
         state: str,
         run_id: str | None,
-        muted_until_s: float,
+        muted_s: float,
         belt: int,
         steps: int,
         cues: int,
@@ -140,7 +140,7 @@ class Seen:
             lean_band=_lean_band(coach),
             rule="quiet.gap" if unknown else thought.rule,
             reason=unknown or thought.reason,
-            muted_s=max(0.0, muted_until_s - max(0.0, pipeline.moment_s)),
+            muted_s=muted_s,
             belt=belt,
             last_cue=None
             if cue is None
