@@ -641,7 +641,7 @@ class Coach:
         """
         s = self._s
         words = s.reach.words(self._config)
-        if not words or self._muted(t):
+        if not words or self._muted(t, of_form=False):
             return []
         resting = s.rest_until_s is not None and t < s.rest_until_s
         last_s = max(self._spoken_s(), default=-math.inf)
@@ -729,8 +729,11 @@ class Coach:
 
     # What keeps it quiet.
 
-    def _muted(self, t: float) -> tuple[str, str] | None:
-        """Rule and words that forbid any sound now, None when free to speak."""
+    def _muted(self, t: float, *, of_form: bool = True) -> tuple[str, str] | None:
+        """Rule and words that forbid any sound now, None when free to speak.
+
+        ``of_form`` False: of a sound that says nothing of form, which no belt can falsify.
+        """
         s, c = self._s, self._config
         gate = max(GATE_MIN_S, c.gate_s)
         if not c.enabled:
@@ -760,7 +763,7 @@ class Coach:
                 "quiet.speed",
                 f"no speed from the foot pod since {t - (s.speed_lost_s or 0.0):.0f} s",
             )
-        belt = s.belt.words(t) if c.focus == "lean" else ""
+        belt = s.belt.words(t) if of_form and c.focus == "lean" else ""
         if belt:
             return "quiet.belt", belt
         if _recent(s.turning.last_s, t):

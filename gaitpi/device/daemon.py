@@ -51,7 +51,7 @@ from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
 from gaitpi.faults import RESUMED
 from gaitpi.gait import RUNNING, Mount, Start, is_cached
-from gaitpi.hostclock import HostClock, VirtualClock
+from gaitpi.hostclock import HostClock, VirtualClock, day_second
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.bus import FaultCounters
 from gaitpi.imu.reader import Reader
@@ -71,7 +71,6 @@ ANCHOR_S = 10.0
 """How often the wall clock is compared with the monotonic one, s."""
 REST_S = 1.0
 """How often it is looked whether the journal has changed, s."""
-DAY_S = 86_400.0
 GOODBYE_S = 1.3
 """Time for the sound of the end, s."""
 SWITCH_S = 0.0005
@@ -887,7 +886,7 @@ class Daemon:
         span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
         rate = design_rate(span)
         self._pause, self._pause_n = Pause(), round(self._config.runs.stop_s * rate)
-        day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        day = day_second(wall0, utc_offset_s(wall0))
         laid = self._programme.prepare(self._config, wall0) if self._programme else None
         config = laid.config if laid else self._config
         ceiling = self._ceilings.lay(config, wall0) if self._ceilings else None

@@ -27,6 +27,7 @@ from gaitpi.imu.reader import open_reader
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.review.explain import explain
 from gaitpi.runs.reader import RunReader
 
 LOW = (Phase("stand", 5.0), Phase("run", 150.0, cadence_spm=160.0))
@@ -95,6 +96,26 @@ def test_unplugged_and_back(tmp_path: Path) -> None:
         assert run.seconds()[-1].time_s > 150.0
     steps = [i for i in replay(open_recording(ended.path), CONFIG) if isinstance(i, np.void)]
     assert not [s for s in steps if s["ic_s"] < 60.0 and s["ic_s"] + s["step_s"] > 61.0]
+
+
+@pytest.mark.parametrize("wall_s", [0.0, 1_795_453_320.0], ids=["never set", "set"])
+def test_with_quiet_hours_and_a_clock_never_set_it_is_quiet(tmp_path: Path, wall_s: float) -> None:
+    """Nobody knows whether it is night. The replay and ``why`` say the same."""
+    bench = Bench(tmp_path)
+    bench.clock = VirtualClock(wall_s=wall_s)
+    bench.chip = VirtualMpu6050(SimulatedRunner(LOW), bench.clock)
+    bench.transport = VirtualTransport([bench.chip])
+    hour = (time.localtime(wall_s).tm_hour + 6) % 24
+    config = apply(CONFIG, [f"coach.quiet_hours={hour:02d}:00-{hour:02d}:30"])
+    ended = bench.run({}, config)
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        cues, rules = [c.cue for c in run.cues()], {w.rule for w in run.withheld()}
+        told = explain(run, 100.0)
+    assert bool(cues) == (wall_s > 0.0)
+    assert ("quiet.hours" in rules) == (wall_s == 0.0)
+    assert [i.cue for i in replay(open_recording(ended.path), config) if isinstance(i, Cue)] == cues
+    assert ("time of day is not known" in str(told)) == (wall_s == 0.0)
 
 
 def test_a_brown_out_gives_no_wrong_sample(tmp_path: Path) -> None:
