@@ -421,7 +421,6 @@ class Daemon:
         info = self._reader.info
         p = self._progress_now(self._clock.monotonic())
         recorder = self._recorder
-        at = self._run_s() if self._pipeline is not None else np.inf
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -448,7 +447,7 @@ class Daemon:
             waiting=self._is_waiting,
             belt=p.belt,
             worn=self._worn,
-            muted_s=max(0.0, self._controls.muted_until_s - max(0.0, at)),
+            muted_s=self._muted_s(),
             recorder=dict(recorder.counters) if recorder else {},
             control=self._board.problem,
             radio=self._radio.status(now_s=self._clock.monotonic()),
@@ -474,7 +473,7 @@ class Daemon:
             self._seen_coach,
             state=self._state(),
             run_id=self._run_id if self._recorder else None,
-            muted_s=max(0.0, self._controls.muted_until_s - max(0.0, self._run_s())),
+            muted_s=self._muted_s(),
             belt=p.belt,
             steps=self._steps,
             cues=self._cues,
@@ -490,6 +489,12 @@ class Daemon:
         moment_s = self._pipeline.moment_s if self._pipeline is not None else 0.0
         now_s = self._clock.monotonic() - self._run0
         return max(moment_s, now_s) if self._lost and self._pipeline is not None else moment_s
+
+    def _muted_s(self) -> float:
+        """How long the runner's own mute still lasts, s: in the run, or from one to the next."""
+        if self._pipeline is None:
+            return max(0.0, self._muted_until_s - self._clock.monotonic())
+        return max(0.0, self._controls.muted_until_s - max(0.0, self._run_s()))
 
     def _stale(self, now_s: float) -> bool:
         """Whether the last samples are of another time: what they said is not known any more."""
@@ -624,6 +629,11 @@ class Daemon:
     def _ordered(self, command: Command) -> None:
         """A command is obeyed as a press of the button is, and answered."""
         order, peer = command.order, command.peer
+        if order.do == "unmute" and self._pipeline is None and self._muted_s() > 0.0:
+            self._muted_until_s = -np.inf
+            said = "cues on again from the next run on"
+            command.outcome = Outcome(True, said, more={"run_id": None})
+            return
         answer = self._controls.obey(order, self._situation())
         detail: dict[str, object] = {"command": order.do, "uid": peer.uid, "pid": peer.pid}
         self._do(answer, self._clock.monotonic(), "Command", detail)

@@ -11,6 +11,8 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import open_outputs
+from gaitpi.device.control import Command, Peer
+from gaitpi.device.controls import Order
 from gaitpi.device.daemon import Daemon
 from gaitpi.device.status import StatusFile, read
 from gaitpi.device.virtual import recorder_in
@@ -100,6 +102,27 @@ def test_a_mute_lasts_beyond_the_end_of_its_run(tmp_path: Path) -> None:
     # as long as it was said, from the press on
     ended_s = 30.0 + 0.3 + 1800.0 - 72.0
     assert json.loads(detail) == {"from_s": -1.0, "until_s": pytest.approx(ended_s, abs=1.0)}
+
+
+def test_a_mute_that_lasts_beyond_its_run_is_shown_and_can_be_ended(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    left: list[float] = []
+    command = Command(Order("unmute"), Peer(1, 2, 3))
+
+    def look() -> None:
+        left.append(bench.daemon._now().muted_s)
+
+    def ask() -> None:
+        assert bench.board.put(command, 0.0) == ""
+
+    between = {68.0: look, 68.5: ask, 69.5: look}
+    bench.run(bench.taps(30.0, 2) | bench.hold(60.0, 2.0) | between | bench.hold(70.0, 2.0))
+    assert left == [pytest.approx(30.0 + 1800.0 - 68.0, abs=2.0), 0.0]
+    assert command.outcome is not None
+    assert command.outcome.said == "cues on again from the next run on"
+    first, second = bench.paths()
+    assert recorded(first) == []
+    assert recorded(second)
 
 
 def test_two_runs_are_no_way_round_the_minute_between_cues(tmp_path: Path) -> None:
