@@ -44,6 +44,8 @@ AFTER_S: Final = 90.0
 CHANGE_S: Final = 10.0 + BEFORE_S
 LOOSENESS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 SPEEDS: Final = (2.2, 3.0, 4.0)
+WALK: Final = Phase("walk", 30.0, cadence_spm=110.0, speed_mps=1.4, lean_deg=2.0)
+"""A break in which hands come to the belt."""
 TURNS: Final = (
     ("tips forward", 1, (10.0, 15.0, 20.0, 30.0)),
     ("tips back", 1, (-10.0, -15.0, -20.0, -30.0)),
@@ -167,22 +169,24 @@ def loose(seeds: range) -> Iterator[str]:
 
 
 def moved(seeds: range) -> Iterator[str]:
-    """Packs that move."""
-    yield f"{'the pack':<20} {'deg':>5}   found         median"
-    for name, axis, angles in TURNS:
-        for deg in angles:
-            delays = []
-            for seed in seeds:
-                who = person(seed)
-                acc, gyr = signal(who, [replace(who.run, duration_s=AFTER_S)])
-                states, _ = watch(*tipped(acc, gyr, axis, deg), RATE_HZ)
-                delays.append(found(states, (MOVED,)))
-            yield f"{name:<20} {deg:>5.0f}   {_words(delays)}"
+    """Packs that move, while running and as a walk of 30 s begins."""
+    yield f"{'the pack':<28} {'deg':>5}   found         median"
+    for walk in ([], [WALK]):
+        for name, axis, angles in TURNS:
+            for deg in angles:
+                delays = []
+                for seed in seeds:
+                    who = person(seed)
+                    acc, gyr = signal(who, [*walk, replace(who.run, duration_s=AFTER_S)])
+                    states, _ = watch(*tipped(acc, gyr, axis, deg), RATE_HZ)
+                    delays.append(found(states, (MOVED,)))
+                when = f"{name}, in a walk" if walk else name
+                yield f"{when:<28} {deg:>5.0f}   {_words(delays)}"
 
 
 def steady(seeds: range) -> Iterator[str]:
     """Belts that sit, and runners who do not run alike."""
-    yield f"{'on a belt that sits':<28} {'hours':>5} {'claims':>6} {'per hour':>8}"
+    yield f"{'on a belt that sits':<40} {'hours':>5} {'claims':>6} {'per hour':>8}"
     cases: dict[str, dict[str, float]] = {
         "runs on": {},
         "stoops by 7 deg": {"lean_deg": 7.0},
@@ -193,19 +197,21 @@ def steady(seeds: range) -> Iterator[str]:
         "slows by 1 m/s, 8 spm": {"speed_mps": -1.0, "cadence_spm": -8.0},
         "hurries by 1.2 m/s, 10 spm": {"speed_mps": 1.2, "cadence_spm": 10.0},
     }
-    for name, change in cases.items():
+    after_walk = {f"a walk, then {name}": change for name, change in cases.items()}
+    for name, change in (cases | after_walk).items():
+        walk = [WALK] if name in after_walk else []
         claims, seconds = 0, 0
         for seed in seeds:
             who = person(seed)
             other = {key: getattr(who.run, key) + by for key, by in change.items()}
             after = replace(who.run, duration_s=2 * AFTER_S, **other)
             again = replace(who.run, duration_s=AFTER_S)
-            states, _ = watch(*signal(who, [after, again]), RATE_HZ)
+            states, _ = watch(*signal(who, [*walk, after, *walk, again]), RATE_HZ)
             bad = [state in (LOOSE, MOVED) for state in states]
             claims += sum(now and not was for was, now in zip([False, *bad], bad, strict=False))
             seconds += sum(state > UNKNOWN for state in states)
         hours = seconds / 3600.0
-        yield f"{name:<28} {hours:>5.1f} {claims:>6} {claims / hours:>8.2f}"
+        yield f"{name:<40} {hours:>5.1f} {claims:>6} {claims / hours:>8.2f}"
 
 
 def kept(seeds: range) -> Iterator[str]:

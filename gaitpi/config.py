@@ -131,7 +131,7 @@ class CoachConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             ge=0,
             le=3,
             description="what the usual lean was measured from: 1 given mount, 2 own standing, "
-            "3 own mean; 0 = any. Lean measured from elsewhere is not judged",
+            "3 own mean of this run; 0 = 1 or 2. Lean measured from elsewhere is not judged",
         ),
     ] = 0
     metronome: Annotated[

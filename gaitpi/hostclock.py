@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 CLOCK_SET_S: Final = 1_704_067_200.0
 """1 January 2024: a clock that is earlier has never been set."""
+_DAY_S: Final = 86_400.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -24,6 +25,11 @@ def boot_id() -> str:
         import secrets
 
         return secrets.token_hex(16)
+
+
+def day_second(wall_s: float, utc_offset_s: float) -> float | None:
+    """Local second of the day; None by a clock that has never been set."""
+    return (wall_s + utc_offset_s) % _DAY_S if wall_s >= CLOCK_SET_S else None
 
 
 class HostClock(Protocol):

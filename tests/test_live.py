@@ -1,6 +1,7 @@
 """``gaitpi live``: over a real socket, from a real daemon in virtual time, on a real terminal."""
 
 import json
+import math
 import os
 import pty
 import signal
@@ -422,6 +423,37 @@ def test_a_real_daemon_says_why_it_is_silent(tmp_path: Path) -> None:
         "silent: running again for less than 30 s",
     ):
         assert words in said, f"{words} not in\n{said}"
+
+
+@pytest.mark.parametrize("lost_s", [12.0, 60.0], ids=["waiting", "in a run"])
+def test_of_a_lost_sensor_no_number_is_shown(lost_s: float, tmp_path: Path) -> None:
+    """Neither live, where a watch gets its cadence from, nor in the status."""
+    bench = Bench(tmp_path, SimulatedRunner((Phase("run", 200.0, cadence_spm=170.0),)), auto=True)
+    bench.board.watched = True
+    found: list[tuple[Live, device.Status]] = []
+
+    def look() -> None:
+        assert bench.board.live is not None
+        found.append((bench.board.live, bench.daemon._now()))
+
+    seconds = (lost_s, lost_s + 1.0, lost_s + 30.0)
+    at: dict[float, Callable[[], None]] = dict.fromkeys(seconds, look)
+    at[lost_s + 0.1] = partial(bench.transport.unplug, 0x68)
+    bench.run(at, until_s=lost_s + 32.0)
+    (live, status), *after = found
+    assert live.cadence_spm == pytest.approx(170.0, abs=5.0)
+    assert status.cadence_spm == pytest.approx(170.0, abs=5.0)
+    for live, status in after:
+        assert math.isnan(live.cadence_spm)
+        assert math.isnan(live.lean_deg)
+        assert math.isnan(live.value)
+        assert (live.activity, live.belt, live.rule) in ((0, 0, "quiet.gap"), (0, 0, ""))
+        assert (status.cadence_spm, status.lean_deg) == (None, None)
+        assert (status.activity, status.belt) == (0, 0)
+    if live.rule:
+        assert line(shown(live)).endswith("  - deg  silent: no samples from the sensor")
+        assert status.coach == live.reason == "no samples from the sensor"
+    assert panel(shown(live))[-1].startswith("data     no samples")
 
 
 def watch_until_closed(watch: Any) -> None:

@@ -91,8 +91,8 @@ class Looking(Coach):
         super().__init__(config, day_second=day_second)
         self.looks: list[Look] = []
 
-    def _muted(self, t: float) -> tuple[str, str] | None:
-        quiet = super()._muted(t)
+    def _muted(self, t: float, *, of_form: bool = True) -> tuple[str, str] | None:
+        quiet = super()._muted(t, of_form=of_form)
         if quiet is not None and quiet[0] != "quiet.hill":
             return quiet
         ground = self._s.ground

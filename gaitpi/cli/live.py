@@ -382,6 +382,8 @@ def _cues(live: Mapping[str, Any]) -> str:
 def _data(live: Mapping[str, Any]) -> str:
     """What is wrong with the samples, the belt or the card."""
     found = []
+    if live.get("state") == "sensor lost":
+        found.append("no samples")
     if problem := _text(live.get("recorder_problem")):
         found.append(problem)
     belt = live.get("belt")

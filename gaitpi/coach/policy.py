@@ -21,7 +21,8 @@ Decisions that the configuration cannot undo (it may only be stricter):
 * ``metronome`` (``coach.metronome = "adaptive"``) is one correction however long it ticks: at most
   ``rhythm.TRAIN_MAX_S``, not after the runner is back in band, not into anything that mutes.
   ``"plain"`` is no correction but what the runner asked for: outside the ceiling, within the mute,
-  the quiet hours, running, and sound data; no cadence correction comes beside it.
+  the quiet hours, running, sound data, and the minutes of a programme; no cadence correction comes
+  beside it.
 * A target that follows the speed of a foot pod (:mod:`gaitpi.coach.pace`) stands still while a cue
   is answered, evidence from before it rose is none, and without a fresh speed it is the accepted
   one.
@@ -642,7 +643,7 @@ class Coach:
         """
         s = self._s
         words = s.reach.words(self._config)
-        if not words or self._muted(t):
+        if not words or self._muted(t, of_form=False):
             return []
         resting = s.rest_until_s is not None and t < s.rest_until_s
         last_s = max(self._spoken_s(), default=-math.inf)
@@ -724,12 +725,17 @@ class Coach:
             return quiet
         if _recent(self._s.gap_s, t):
             return "quiet.gap", f"sensor data were missing {t - (self._s.gap_s or 0.0):.0f} s ago"
-        return None
+        # ticks at the target are cues to whoever is to do without them
+        silent = programme.quiet(self._config, self._s.coached_s)
+        return None if silent is None else ("quiet.programme", silent)
 
     # What keeps it quiet.
 
-    def _muted(self, t: float) -> tuple[str, str] | None:
-        """Rule and words that forbid any sound now, None when free to speak."""
+    def _muted(self, t: float, *, of_form: bool = True) -> tuple[str, str] | None:
+        """Rule and words that forbid any sound now, None when free to speak.
+
+        ``of_form`` False: of a sound that says nothing of form, which no belt can falsify.
+        """
         s, c = self._s, self._config
         gate = max(GATE_MIN_S, c.gate_s)
         if not c.enabled:
@@ -759,7 +765,7 @@ class Coach:
                 "quiet.speed",
                 f"no speed to go by from the foot pod since {t - (s.speed_lost_s or 0.0):.0f} s",
             )
-        belt = s.belt.words(t) if c.focus == "lean" else ""
+        belt = s.belt.words(t) if of_form and c.focus == "lean" else ""
         if belt:
             return "quiet.belt", belt
         if _recent(s.turning.last_s, t):

@@ -173,6 +173,7 @@ class BeltWatch:
         self._loose: bool | None = None
         self._been_loose = False
         self._leans: list[_Lean] = []
+        self._before: list[_Lean] = []
         self._first: list[_Lean] = []
         self._zero: tuple[float, float] | None = None
         self._shift_deg = math.nan
@@ -190,6 +191,8 @@ class BeltWatch:
             return Belt(row[B_SECOND], UNKNOWN, math.nan, math.nan)
         if row[B_BROKEN] == 0 and n >= WHOLE * self._rate_hz:
             if row[B_SECOND] - self._last_s > BREAK_S:
+                if len(self._leans) >= JUMP_S:
+                    self._before = self._leans[-JUMP_S:]
                 self._rings, self._leans, self._fronts = [], [], []
             self._last_s = row[B_SECOND]
             self._judge_ring(row)
@@ -256,15 +259,19 @@ class BeltWatch:
             self._zero, self._shift_deg, self._tilted = (0.0, 0.0), math.hypot(pitch, side), True
 
     def _jumped(self, pitch: float) -> bool:
-        """Whether forward lean has jumped lately, away from the reference, at one cadence."""
-        if len(self._leans) < 2 * JUMP_S + JUMP_GAP_S:
+        """Whether forward lean has jumped lately, away from the reference, at one cadence.
+
+        Or over the last break: that is where hands come to a belt.
+        """
+        whole = len(self._leans) == 2 * JUMP_S + JUMP_GAP_S
+        before, after = self._leans[:JUMP_S] if whole else self._before, self._leans[-JUMP_S:]
+        if not before:
             return False
-        before, after = self._leans[:JUMP_S], self._leans[-JUMP_S:]
         spm = [median(one.cadence for one in part) for part in (before, after)]
         if abs(spm[1] - spm[0]) > SAME_CADENCE * spm[0]:
             return False
         jump = median(one.pitch for one in after) - median(one.pitch for one in before)
-        need = JUMP_DEG + SURE * median(one.sd for one in self._leans)
+        need = JUMP_DEG + SURE * median(one.sd for one in [*before, *after])
         return abs(jump) > need and abs(pitch) > JUMP_DEG
 
     # Which way it points: round the waist.

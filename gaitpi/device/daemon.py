@@ -51,7 +51,7 @@ from gaitpi.device.worn import words as worn_words
 from gaitpi.errors import GaitpiError
 from gaitpi.faults import RESUMED
 from gaitpi.gait import RUNNING, Mount, Start, is_cached
-from gaitpi.hostclock import HostClock, VirtualClock
+from gaitpi.hostclock import HostClock, VirtualClock, day_second
 from gaitpi.imu.batch import Batch
 from gaitpi.imu.bus import FaultCounters
 from gaitpi.imu.reader import Reader
@@ -62,13 +62,15 @@ from gaitpi.runs.room import Room
 
 LOST_S = 2.0
 """Without a sample for this long the sensor is said to be lost, s."""
+STALE_S = 0.5
+"""Samples older than this say nothing of now: no number is shown, s."""
+NO_SAMPLES = "no samples from the sensor"
 LATE_S = 0.1
 """A turn of the loop that begins so long after its time is counted, s: two polls."""
 ANCHOR_S = 10.0
 """How often the wall clock is compared with the monotonic one, s."""
 REST_S = 1.0
 """How often it is looked whether the journal has changed, s."""
-DAY_S = 86_400.0
 GOODBYE_S = 1.3
 """Time for the sound of the end, s."""
 SWITCH_S = 0.0005
@@ -229,6 +231,8 @@ class Daemon:
         self._own = FaultCounters()
         self._radio = Radio(radio, self._own.add)
         self._quiet_until_s = 0.0
+        self._muted_until_s = -np.inf
+        self._cued_s = -np.inf
         self._stopped = False
         self._power_off = False
         self._worn = ""
@@ -418,9 +422,8 @@ class Daemon:
     def _now(self) -> Status:
         """What is said of this second."""
         info = self._reader.info
-        p = self._progress
-        recorder, pipeline = self._recorder, self._pipeline
-        at = pipeline.moment_s if pipeline is not None else np.inf
+        p = self._progress_now(self._clock.monotonic())
+        recorder = self._recorder
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -447,7 +450,7 @@ class Daemon:
             waiting=self._is_waiting,
             belt=p.belt,
             worn=self._worn,
-            muted_s=max(0.0, self._controls.muted_until_s - max(0.0, at)),
+            muted_s=self._muted_s(),
             resting=self._controls.resting if self._pipeline else "",
             recorder=dict(recorder.counters) if recorder else {},
             control=self._board.problem,
@@ -456,7 +459,7 @@ class Daemon:
 
     def _look(self, now_s: float) -> Live:
         """What is seen this moment, for those who watch."""
-        p, pipeline = self._progress, self._pipeline
+        p, pipeline = self._progress_now(now_s), self._pipeline
         radio = self._radio.status(now_s)
         if pipeline is None:
             return Live(
@@ -474,7 +477,7 @@ class Daemon:
             self._seen_coach,
             state=self._state(),
             run_id=self._run_id if self._recorder else None,
-            muted_until_s=self._controls.muted_until_s,
+            muted_s=self._muted_s(),
             resting=self._controls.resting,
             belt=p.belt,
             steps=self._steps,
@@ -483,7 +486,32 @@ class Daemon:
             recorder=self._recorder,
             recorder_problem=self._recorder_problem(),
             radio=radio,
+            unknown=NO_SAMPLES if self._stale(now_s) else "",
         )
+
+    def _run_s(self) -> float:
+        """Run time of the last moment judged, s; while the sensor is lost, as the clock has it."""
+        moment_s = self._pipeline.moment_s if self._pipeline is not None else 0.0
+        now_s = self._clock.monotonic() - self._run0
+        return max(moment_s, now_s) if self._lost and self._pipeline is not None else moment_s
+
+    def _muted_s(self) -> float:
+        """How long the runner's own mute still lasts, s: in the run, or from one to the next."""
+        if self._pipeline is None:
+            return max(0.0, self._muted_until_s - self._clock.monotonic())
+        return max(0.0, self._controls.muted_until_s - max(0.0, self._run_s()))
+
+    def _stale(self, now_s: float) -> bool:
+        """Whether the last samples are of another time: what they said is not known any more."""
+        return now_s - self._last_host_s > STALE_S
+
+    def _progress_now(self, now_s: float) -> Progress:
+        """Where the run is as of host time ``now_s``; unknown where no samples come."""
+        p = self._progress
+        if not self._stale(now_s):
+            return p
+        coach = NO_SAMPLES if self._pipeline is not None else p.coach
+        return replace(p, activity=0, cadence_spm=np.nan, lean_deg=np.nan, belt=0, coach=coach)
 
     def _state(self) -> str:
         if self._lost:
@@ -606,6 +634,11 @@ class Daemon:
     def _ordered(self, command: Command) -> None:
         """A command is obeyed as a press of the button is, and answered."""
         order, peer = command.order, command.peer
+        if order.do == "unmute" and self._pipeline is None and self._muted_s() > 0.0:
+            self._muted_until_s = -np.inf
+            said = "cues on again from the next run on"
+            command.outcome = Outcome(True, said, more={"run_id": None})
+            return
         answer = self._controls.obey(order, self._situation())
         detail: dict[str, object] = {"command": order.do, "uid": peer.uid, "pid": peer.pid}
         self._do(answer, self._clock.monotonic(), "Command", detail)
@@ -624,9 +657,10 @@ class Daemon:
             said = "cues on again" if answer.kind else "cues were on already"
             command.outcome = Outcome(True, said, more=more)
         elif order.do == "mark":
-            minutes, seconds = divmod(int(self._time_s), 60)
+            time_s = max(self._time_s, self._run_s())
+            minutes, seconds = divmod(int(time_s), 60)
             said = f"marked at {minutes}:{seconds:02d} of the run"
-            command.outcome = Outcome(True, said, more=more | {"time_s": self._time_s})
+            command.outcome = Outcome(True, said, more=more | {"time_s": time_s})
         else:
             command.outcome = Outcome(True, "stopped", more=more)
 
@@ -649,10 +683,10 @@ class Daemon:
             self._said(f"No cues in this run: {why}.")
 
     def _situation(self) -> Situation:
-        pipeline, recorder = self._pipeline, self._recorder
+        recorder = self._recorder
         return Situation(
-            time_s=pipeline.moment_s if pipeline else 0.0,
-            coaching=pipeline is not None,
+            time_s=self._run_s(),
+            coaching=self._pipeline is not None,
             recording=recorder is not None and not recorder.problem,
             ready=(self._stopped or self._is_waiting) and not self._lost,
             sensing=self._has_gyro and not self._lost,
@@ -861,13 +895,14 @@ class Daemon:
         self._front_told = False
         self._recorder_told = False
         self._controls = Controls()
+        self._quiet_until_s = 0.0
         self._reminders.clear()
         now = self._clock.monotonic()
         wall0 = self._clock.wall() - (now - self._run0)
         span = batch.line.shifted(self._run0).times(batch.index, RATE_SAMPLES)
         rate = design_rate(span)
         self._pause, self._pause_n = Pause(), round(self._config.runs.stop_s * rate)
-        day = (wall0 + utc_offset_s(wall0)) % DAY_S
+        day = day_second(wall0, utc_offset_s(wall0))
         laid = self._programme.prepare(self._config, wall0) if self._programme else None
         config = laid.config if laid else self._config
         ceiling = self._ceilings.lay(config, wall0) if self._ceilings else None
@@ -920,11 +955,34 @@ class Daemon:
             self._starting = None
         if ceiling and ceiling.words:
             self._said(ceiling.words)
+        self._stay_quiet()
         self._rest_cues()
         for problem in laid.problems if laid else ():
             self._trouble(6, problem)
         if laid and laid.next.part:
             self._said(f"Programme: {laid.next.why}.")
+
+    def _stay_quiet(self) -> None:
+        """What the run before has left: a mute that lasts, a cue less than a minute ago."""
+        pipeline, recorder = self._pipeline, self._recorder
+        if pipeline is None:
+            return
+        muted_s = self._muted_until_s - self._run0
+        noted_s = self._heard.last_s()  # by a daemon that is no more
+        cued_s = self._cued_s if noted_s is None else max(self._cued_s, noted_s)
+        heard_s = cued_s + CEILING_S - SETTLE_S - self._run0
+        until_s = max(muted_s, heard_s)
+        if until_s <= 0.0:
+            return
+        kind, text = SETTLE, "a cue was heard just before this run: quiet for a minute after it"
+        if muted_s >= heard_s:
+            kind, text = "mute", f"still muted, for {span(muted_s)}"
+            self._controls = Controls(muted_s)
+            self._said(f"{text[0].upper()}{text[1:]}.")
+        at = -1.0  # before the first moment
+        pipeline.mute(at, until_s)
+        if recorder is not None:
+            recorder.event(0.0, kind, text, from_s=at, until_s=until_s)
 
     # -------------------------------------------------------------------- a run that was cut off
 
@@ -971,15 +1029,18 @@ class Daemon:
         room = Room(run.path.parent, self._config.runs.keep_free_mb) if self._realtime else None
         self._recorder = Recorder(run.writer, synchronous=not self._realtime, room=room)
         noted_s = self._heard.last_s()
-        if noted_s is not None and noted_s - self._run0 > run.last_cue_s + SAME_S:
+        if noted_s is not None:
             self._settle(run, noted_s - self._run0)
         self._rest_light()
         self._said(f"Recording {header.run_id} again, after it was cut off.")
 
     def _settle(self, run: Resumed, heard_s: float) -> None:
-        """A cue was heard (run time) that the cut kept from the file: the next comes no sooner."""
+        """Was a cue heard (run time) that the cut kept from the file, the next comes no sooner."""
         from_s = run.pipeline.moment_s
-        until_s = heard_s + CEILING_S - SETTLE_S
+        if heard_s <= run.last_cue_s + SAME_S or heard_s + CEILING_S <= from_s:
+            return  # it is in the file, or long ago: of another run perhaps
+        # whatever muted the run for longer stays
+        until_s = max(heard_s + CEILING_S - SETTLE_S, run.muted_until_s)
         run.pipeline.mute(from_s, until_s)
         text = "a cue that is not in the run was heard just before: quiet for a minute after it"
         if self._recorder is not None:
@@ -1012,6 +1073,7 @@ class Daemon:
 
     def _cue(self, cue: Cue) -> None:
         self._cues += 1
+        self._cued_s = self._run0 + cue.time_s
         if self._realtime:
             self._heard.note(self._run0 + cue.time_s)
         self._seen.cued(cue)
@@ -1142,6 +1204,9 @@ class Daemon:
         recorder, pipeline = self._recorder, self._pipeline
         self._recorder = self._pipeline = self._resumed = None
         if pipeline is not None:
+            # cues that rest for a pain rest for that run
+            own = 0.0 if self._controls.resting else self._controls.muted_until_s
+            self._muted_until_s = self._run0 + own
             self._last_mount = pipeline.estimator.learned_mount
         run_id = self._run_id
         if recorder is None or pipeline is None:

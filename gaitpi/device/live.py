@@ -116,7 +116,7 @@ class Seen:
         *,
         state: str,
         run_id: str | None,
-        muted_until_s: float,
+        muted_s: float,
         resting: str,
         belt: int,
         steps: int,
@@ -125,29 +125,31 @@ class Seen:
         recorder: "Recorder | None",
         recorder_problem: str,
         radio: RadioStatus | None = None,
+        unknown: str = "",
     ) -> Live:
-        """The moment at host time ``now_s``."""
+        """The moment at host time ``now_s``; ``unknown`` why the samples say nothing of it."""
         if self._thought is None or now_s >= self._thought_s + THOUGHT_S:
             self._thought, self._thought_s = pipeline.status, now_s
         thought, cue = self._thought, self._cue
         trace = self._out.trace if self._out is not None else None
         known = trace is not None and len(trace.time_s) > 0
+        fresh = known and not unknown
         return Live(
             state=state,
             run_id=run_id,
             time_s=float(trace.time_s[-1]) if trace is not None and known else math.nan,
-            activity=int(trace.activity[-1]) if trace is not None and known else 0,
-            cadence_spm=float(trace.cadence_spm[-1]) if trace is not None and known else math.nan,
-            lean_deg=pipeline.lean_deg,
+            activity=int(trace.activity[-1]) if trace is not None and fresh else 0,
+            cadence_spm=float(trace.cadence_spm[-1]) if trace is not None and fresh else math.nan,
+            lean_deg=math.nan if unknown else pipeline.lean_deg,
             metric=thought.metric,
-            value=thought.value,
+            value=math.nan if unknown else thought.value,
             band=thought.band,
             target_spm=None if coach.target_spm is None else pipeline.coach.target_spm,
             cadence_band=_cadence_band(coach, pipeline.coach.target_spm),
             lean_band=_lean_band(coach),
-            rule=thought.rule,
-            reason=thought.reason,
-            muted_s=max(0.0, muted_until_s - max(0.0, pipeline.moment_s)),
+            rule="quiet.gap" if unknown else thought.rule,
+            reason=unknown or thought.reason,
+            muted_s=muted_s,
             resting=resting,
             belt=belt,
             last_cue=None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.slope import SlopeEstimator
-from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld, comparable
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.correction import Correction, corrected
@@ -263,8 +263,8 @@ class Pipeline:
 
     def _lean_known(self, lean_from: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where lean is measured from what the usual lean was measured from."""
-        wanted = self._lean_from
-        return lean_from == wanted if wanted else lean_from > 0
+        alike = [comparable(origin, self._lean_from) for origin in range(4)]
+        return np.array(alike)[lean_from]
 
     def _steps(self, steps: "_Steps", until_s: float) -> None:
         """Give the coach the steps known by ``until_s``."""

@@ -19,6 +19,7 @@ from gaitpi.device.start import decode, decode_correction
 from gaitpi.device.unpack import unpack
 from gaitpi.errors import GaitpiError, InputFileError, RunFileError
 from gaitpi.gait import GaitParams, Start
+from gaitpi.hostclock import day_second
 from gaitpi.imu.batch import Counts
 from gaitpi.runs.kind import is_run as is_run
 from gaitpi.runs.muted import mutes
@@ -29,7 +30,6 @@ Floats = NDArray[np.float64]
 
 BLOCK = 16_384
 """Samples a block: any cutting gives the same result, this one is quick."""
-DAY_S = 86_400.0
 
 Item = np.void | Beats | Cue | Withheld | EventRow | SecondRow
 """One step (a record of ``STEP_DTYPE``), decision, event or second."""
@@ -97,7 +97,7 @@ def _open_run(path: Path, joined: int) -> Recording:
     return Recording(
         rate_hz=header.design_rate_hz,
         has_gyro=header.has_gyro,
-        day_second=(anchor.wall_s + anchor.utc_offset_s) % DAY_S,
+        day_second=day_second(anchor.wall_s, anchor.utc_offset_s),
         config=config,
         blocks=blocks(),
         events=events,

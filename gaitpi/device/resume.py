@@ -100,6 +100,9 @@ class Resumed:
         self.config = config
         self.pipeline = pipeline
         self.controls = _controls(found.events)
+        muted = mutes(found.events)
+        self.muted_until_s = muted[-1][1] if muted else 0.0
+        """Run time until which it was muted when it was cut off, by whatever; past when not."""
         self.worn = next((e.text for e in found.events if e.kind == "worn"), "")
         self.times = 1 + sum(e.kind == KIND for e in found.events)
         """How often it was taken up, this time included."""

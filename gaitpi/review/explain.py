@@ -17,9 +17,10 @@ import msgspec
 
 from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import LEAN_RETURN, Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, comparable, decided
 from gaitpi.config import CoachConfig, Config
 from gaitpi.errors import UsageError
+from gaitpi.hostclock import day_second
 from gaitpi.review.ledger import (
     CORRECTIONS,
     Entry,
@@ -40,7 +41,6 @@ LATELY_S: Final = 60.0
 """Withheld cues must agree in this time before the moment asked for, s."""
 MOMENTS_HZ: Final = 10
 STRIDE_STALE_S: Final = 1.5
-DAY_S: Final = 86_400.0
 
 Kind = Literal["cue", "silence", "no data"]
 
@@ -147,7 +147,7 @@ def explain(run: RunReader, at_s: float | None) -> Answer:
     thoughts: list[Thought] = []
     if config is not None:
         offset = run.anchors()[0]
-        day_s = (offset.wall_s + offset.utc_offset_s) % DAY_S
+        day_s = day_second(offset.wall_s, offset.utc_offset_s)
         until_s = (at_s if cue is None else cue.time_s) + 1.0
         mutes = muting(run.events())
         quiet = [(from_s, to_s) for from_s, to_s, _ in mutes]
@@ -195,7 +195,7 @@ def think(
     config: Config,
     steps: Sequence[StepRow],
     seconds: Sequence[SecondRow],
-    day_second: float,
+    day_s: float | None,
     until_s: float,
     mutes: Sequence[tuple[float, float]] = (),
     pods: Sequence[PodRow] = (),
@@ -205,7 +205,7 @@ def think(
     ``mutes`` from and until when it was muted, in order.
     """
     waiting = list(mutes)
-    coach = Coach(config.coach, day_second=day_second)
+    coach = Coach(config.coach, day_second=day_s)
     thoughts: list[Thought] = []
     decisions: list[Cue | Withheld] = []
     feet = _Feet(steps, config.coach.usual_lean_from)
@@ -290,8 +290,7 @@ class _Feet:
 
     def lean_deg(self, t: float, lean_from: int) -> float:
         """Lean over both feet at ``t``, NaN while not known or measured from elsewhere."""
-        alike = lean_from == self._lean_from if self._lean_from else lean_from > 0
-        if alike and t - self._lean_s <= STRIDE_STALE_S:
+        if comparable(lean_from, self._lean_from) and t - self._lean_s <= STRIDE_STALE_S:
             return 0.5 * (self._leans[0] + self._leans[1])
         return math.nan
 

@@ -19,11 +19,13 @@ import msgspec
 from gaitpi.coach import detect
 from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent, whole
 from gaitpi.coach.targets import Own
+from gaitpi.coach.types import comparable
 from gaitpi.config import CoachConfig, Config, build
 from gaitpi.errors import ConfigError, RunFileError
 from gaitpi.prescription import Prescription, clamp
 from gaitpi.programmefile import Done, Journal, Record, Skipped, Started, Stopped
 from gaitpi.review.ledger import entries, response
+from gaitpi.review.quality import BELT_BAD
 from gaitpi.runs.reader import RunReader
 from gaitpi.runs.rows import RUNNING, SecondRow, StepRow
 from gaitpi.runs.schema import SUFFIX
@@ -72,7 +74,7 @@ def book(run: RunReader) -> Done | None:
     found = entries(run.cues(), run.withheld(), seconds, end_s)
     answers = response(found)
     spm, sd, strides = _mean_cadence(run.steps(), {int(row.time_s) for row, _ in inside})
-    leans = [row.lean_deg for row, _ in inside if math.isfinite(row.lean_deg)]
+    leans = [row.lean_deg for row, _ in inside if _lean_known(coach, row)]
     known = [
         (with_cues(coach, minute), state)
         for row, minute in inside
@@ -127,10 +129,17 @@ def with_cues(coach: CoachConfig, minute: int) -> bool:
     return cued(minute, coach.programme_share)
 
 
+def _lean_known(coach: CoachConfig, row: SecondRow) -> bool:
+    """Whether the lean of a second is known as the usual one was measured, on a belt that sat."""
+    # 0: it ceased to be known at the end of that second
+    alike = row.lean_from == 0 or comparable(row.lean_from, coach.usual_lean_from)
+    return alike and math.isfinite(row.lean_deg) and row.belt not in BELT_BAD
+
+
 def in_band(coach: CoachConfig, row: SecondRow) -> bool | None:
     """Whether a second lies in the band of the focus; None while that is not known."""
     if coach.focus == "lean":
-        if coach.usual_lean_deg is None or not math.isfinite(row.lean_deg):
+        if coach.usual_lean_deg is None or not _lean_known(coach, row):
             return None
         return abs(row.lean_deg - coach.usual_lean_deg) <= coach.lean_band_deg
     if coach.target_spm is None or not math.isfinite(row.cadence_spm):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gaitpi import faults
+from gaitpi.coach.types import comparable
 from gaitpi.plaintext import plain
 from gaitpi.review.averages import fmean
 from gaitpi.review.ledger import ledger, response
@@ -108,11 +109,11 @@ def judge(run: RunReader, recorded: Sequence[SecondRow] | None = None) -> Verdic
     focus = "lean" if coach.get("focus") == "lean" else "cadence"
     cueable = [s for s in _cueable(recorded, coach) if run.keeps(s.time_s)]
     if focus == "lean":
-        cueable = [s for s in cueable if s.belt not in BELT_BAD]
+        cueable = [s for s in cueable if s.belt not in BELT_BAD and _judged(s, coach)]
     inside = _band(run.config, focus)
     known = [inside(second) for second in cueable] if inside else []
     answers = response(ledger(run, recorded))
-    lean, change, against = _lean(seconds, _number(coach, "usual_lean_deg"))
+    lean, change, against = _lean(seconds, coach)
     low, mean, high = followed(seconds)
     return Verdict(
         run_id=run.run_id,
@@ -177,6 +178,22 @@ def _number(section: Mapping[str, Any], name: str) -> float:
         return math.nan
 
 
+def _judged(second: SecondRow, coach: Mapping[str, Any]) -> bool:
+    """Whether lean is known, and from where the usual one was measured."""
+    return math.isfinite(second.lean_deg) and _comparable(second.lean_from, coach)
+
+
+def _comparable(lean_from: int, coach: Mapping[str, Any]) -> bool:
+    """Whether the usual lean was measured from there, by a configuration of any version.
+
+    0: it ceased to be known at the end of that second; then the seconds beside it tell.
+    """
+    usual_from = _number(coach, "usual_lean_from")
+    return lean_from == 0 or comparable(
+        lean_from, int(usual_from) if usual_from in (1, 2, 3) else 0
+    )
+
+
 def _cueable(seconds: Iterable[SecondRow], coach: Mapping[str, Any]) -> list[SecondRow]:
     """Running seconds in which a cue could have come: warm-up and gate over, data whole."""
     warmup_s, gate_s = _number(coach, "warmup_s"), _number(coach, "gate_s")
@@ -228,7 +245,9 @@ def _band(config: Mapping[str, Any], focus: str) -> Callable[[SecondRow], bool] 
     return None if math.isinf(low) else lambda s: low <= s.lean_deg <= high
 
 
-def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str | None]:
+def _lean(
+    seconds: Iterable[SecondRow], coach: Mapping[str, Any]
+) -> tuple[float, float, str | None]:
     """Mean lean in running, its change, and what the change is against."""
     known = [
         s
@@ -241,7 +260,8 @@ def _lean(seconds: Iterable[SecondRow], usual: float) -> tuple[float, float, str
     origins = {s.lean_from for s in known}
     if OWN_MEAN in origins:
         return mean, math.nan, None  # measured from the mean of this very run
-    if math.isfinite(usual):
+    usual = _number(coach, "usual_lean_deg")
+    if math.isfinite(usual) and all(_comparable(origin, coach) for origin in origins):
         return mean, mean - usual, "usual"
     return mean, *((mean, "standing") if origins == {OWN_STANDING} else (math.nan, None))
 
@@ -309,7 +329,8 @@ def _in_band(v: Verdict) -> str:
     if not math.isnan(v.in_band):
         share = f"{v.in_band:.0%} of {clock(v.cueable_s)} cueable ({v.focus})"
     elif v.cueable_s == 0:
-        share = "not known (no running after warm-up)"
+        what = "running" if v.focus == "cadence" else "lean to judge"
+        share = f"not known (no {what} after warm-up)"
     else:
         share = f"not known (no {v.focus} band yet)"
     if v.cues == 0:

@@ -355,6 +355,7 @@ class Watch:
             assert m.time_s - self.ticking_since <= TRAIN_MAX_S, "no end"
             return
         assert self.config.metronome == "plain", "not asked for"
+        assert self.config.programme_part in ("", "session"), "in a silent run"
         assert self.config.enabled, "switched off"
         assert m.activity == 3, "not running"
         assert m.time_s >= self.muted_until + SETTLE_S, "muted"

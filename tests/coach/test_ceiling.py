@@ -24,6 +24,7 @@ def run(
     mute: tuple[float, float] | None = None,
     standing: tuple[float, float] = (math.inf, math.inf),
     speed: Callable[[float], float] = lambda _t: math.nan,
+    belt: int = 0,
 ) -> list[Cue]:
     """Even running; the coach is saved and restored on the way."""
     coach, due = Coach(config, day_second=day_second), 0.0
@@ -37,7 +38,7 @@ def run(
                 coach.step(StepTaken(t, due, 60.0 / spm, True))
         if mute and t == mute[0]:
             coach.mute(*mute)
-        out += coach.moment(Moment(t, 3 if running else 1, spm, 6.0, speed_ms=speed(t)))
+        out += coach.moment(Moment(t, 3 if running else 1, spm, 6.0, speed_ms=speed(t), belt=belt))
         if tick % 700 == 0:
             state = json.loads(json.dumps(coach.state(), allow_nan=False))
             coach = Coach.restore(config, state)
@@ -88,6 +89,12 @@ def test_it_waits_for_the_end_of_a_mute_and_of_the_warm_up() -> None:
     assert told.time_s == pytest.approx(410.0, abs=0.2)
     (warm,) = run(structs.replace(ASKED, ceiling_steps=100.0))
     assert warm.time_s == pytest.approx(180.0, abs=0.2)
+
+
+def test_a_belt_that_has_moved_is_nothing_to_it() -> None:
+    """Lean is quiet then for the rest of the run; how long it is, is known as well as before."""
+    lean = structs.replace(ASKED, focus="lean", usual_lean_deg=6.0)
+    assert [cue.cue for cue in run(lean, belt=3)] == ["belt", "ceiling"]
 
 
 def test_it_keeps_the_distance_to_other_cues() -> None:

@@ -205,11 +205,23 @@ def test_plain_is_quiet_after_a_gap_and_a_mute_for_as_long_as_the_cues() -> None
         structs.replace(PLAIN, enabled=False),
         structs.replace(PLAIN, target_spm=None),
         structs.replace(PLAIN, quiet_hours="12:00-13:00"),
+        structs.replace(PLAIN, programme_part="test", programme_number=1),
+        structs.replace(PLAIN, programme_part="rest"),
     ],
 )
 def test_plain_does_not_tick_where_nothing_may_sound(config: CoachConfig) -> None:
     said, _ = listen(Coach(config), Runner(low), 60.0)
     assert said == []
+
+
+def test_plain_fades_with_the_programme_and_ends_with_the_session() -> None:
+    config = structs.replace(PLAIN, warmup_s=0.0, programme_part="session", programme_minutes=4.0)
+    config = structs.replace(config, programme_share=0.5)
+    said, _ = listen(Coach(config), Runner(low), 360.0)
+    words = [(word.ends, word.rule) for word in of(said, Beats)]
+    assert words == [(False, "metronome.plain"), (True, "quiet.programme")] * 2
+    times = [word.time_s for word in of(said, Beats)]
+    assert times == pytest.approx([60.0, 120.0, 180.0, 240.0], abs=0.5)
 
 
 def test_a_changed_setting_ends_it() -> None:

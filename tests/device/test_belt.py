@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -116,6 +117,26 @@ def test_a_pack_that_moves_is_told_once(axis: int, deg: float) -> None:
     assert states(rows, first, first + 30) == {MOVED}
     assert cues(decisions) == ["belt"]
     assert rows[first + 20].belt_value == pytest.approx(abs(deg), abs=8.0)
+
+
+@pytest.mark.parametrize("deg", [13.0, -13.0])
+@pytest.mark.parametrize("break_", ["walk", "stand"])
+def test_a_pack_that_moves_in_a_break_is_no_posture(
+    break_: Literal["walk", "stand"], deg: float
+) -> None:
+    pause = Phase(break_, 20.0, cadence_spm=110.0, speed_mps=1.4)
+    acc, gyr = turned(*signal(STAND, RUN, pause, replace(RUN, duration_s=120.0)), 220.0, 1, deg)
+    decisions, rows = through(acc, gyr, "coach.focus=lean", "coach.usual_lean_deg=6")
+    assert cues(decisions) == ["belt"]
+    assert states(rows, 255, 340) == {MOVED}
+
+
+def test_another_posture_after_a_break_is_no_moved_belt() -> None:
+    """Less than ten degrees, or at another cadence."""
+    pause = Phase("walk", 20.0, cadence_spm=110.0, speed_mps=1.4)
+    for other in (replace(RUN, lean_deg=13.0), replace(RUN, lean_deg=17.0, cadence_spm=155.0)):
+        _, rows = through(*signal(STAND, RUN, pause, replace(other, duration_s=60.0)))
+        assert states(rows, 245, 288) == {STEADY}
 
 
 def test_a_posture_is_no_moved_belt() -> None:

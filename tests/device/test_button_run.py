@@ -1,5 +1,6 @@
 """The button in the daemon: answered, recorded, and the same cues in the replay."""
 
+import json
 import math
 import threading
 import time
@@ -12,7 +13,8 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from gaitpi.cues.button import Button
 from gaitpi.cues.outputs import open_outputs
-from gaitpi.device.controls import TWICE
+from gaitpi.device.control import Command, Peer
+from gaitpi.device.controls import TWICE, Order
 from gaitpi.device.daemon import Daemon
 from gaitpi.device.status import StatusFile, read
 from gaitpi.device.virtual import recorder_in
@@ -94,6 +96,74 @@ def test_stop_and_start_make_two_runs_each_replayed_alike(tmp_path: Path) -> Non
         assert recorded(path)
         assert [(c.time_s, c.cue, c.value) for c in replayed(path)] == recorded(path)
     assert "Stopped. Hold the button" in " ".join(bench.said)
+
+
+def test_a_mute_lasts_beyond_the_end_of_its_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.run(bench.taps(30.0, 2) | bench.hold(60.0, 2.0) | bench.hold(70.0, 2.0), until_s=250.0)
+    first, second = bench.paths()
+    assert recorded(first) == recorded(second) == []
+    assert replayed(second) == []
+    with RunReader(second) as run:
+        ((kind, text, detail),) = [
+            (e.kind, e.text, e.detail) for e in run.events() if e.kind == "mute"
+        ]
+    assert (kind, text) == ("mute", "still muted, for 29 min")
+    # as long as it was said, from the press on
+    ended_s = 30.0 + 0.3 + 1800.0 - 72.0
+    assert json.loads(detail) == {"from_s": -1.0, "until_s": pytest.approx(ended_s, abs=1.0)}
+
+
+def test_a_mute_that_lasts_beyond_its_run_is_shown_and_can_be_ended(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    left: list[float] = []
+    command = Command(Order("unmute"), Peer(1, 2, 3))
+
+    def look() -> None:
+        left.append(bench.daemon._now().muted_s)
+
+    def ask() -> None:
+        assert bench.board.put(command, 0.0) == ""
+
+    between = {68.0: look, 68.5: ask, 69.5: look}
+    bench.run(bench.taps(30.0, 2) | bench.hold(60.0, 2.0) | between | bench.hold(70.0, 2.0))
+    assert left == [pytest.approx(30.0 + 1800.0 - 68.0, abs=2.0), 0.0]
+    assert command.outcome is not None
+    assert command.outcome.said == "cues on again from the next run on"
+    first, second = bench.paths()
+    assert recorded(first) == []
+    assert recorded(second)
+
+
+def test_two_runs_are_no_way_round_the_minute_between_cues(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.run({}, until_s=100.0)
+    (path,) = bench.paths()
+    cue_s = recorded(path)[0][0]
+    other = Bench(tmp_path / "other")
+    other.run(other.hold(cue_s + 2.0, 2.0) | other.hold(cue_s + 5.0, 2.0))
+    first, second = other.paths()
+    assert [name for _, name, _ in recorded(first)] == ["step-up"]
+    times = [t for t, name in other.heard.sounds if name == "step-up"]
+    assert 60.0 <= times[1] - times[0] < 75.0
+    assert [(c.time_s, c.cue, c.value) for c in replayed(second)] == recorded(second)
+
+
+def test_a_mute_while_the_sensor_is_lost_counts_from_the_press(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    left: list[float] = []
+    bench.run(
+        {
+            40.0: lambda: bench.transport.unplug(0x68),
+            100.0: lambda: left.append(bench.daemon._now().muted_s),
+            101.0: lambda: bench.transport.replug(0x68),
+        }
+        | bench.taps(90.0, 2)
+    )
+    ((_, _, detail),) = events(bench.paths()[0])
+    assert detail["from_s"] == pytest.approx(40.0, abs=0.5)
+    assert detail["until_s"] == pytest.approx(90.0 + 1800.0, abs=1.5)
+    assert left == [pytest.approx(1800.0 - 9.0, abs=1.0)]
 
 
 def test_a_start_without_a_sensor_is_refused(tmp_path: Path) -> None:

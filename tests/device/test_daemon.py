@@ -30,6 +30,7 @@ from gaitpi.imu.virtual.faulty import FaultScript, FaultySource, Trouble
 from gaitpi.imu.virtual.runner import SimulatedRunner
 from gaitpi.imu.virtual.story import Phase
 from gaitpi.imu.virtual.transport import VirtualTransport
+from gaitpi.review.explain import explain
 from gaitpi.review.verdict import advice, judge, lines
 from gaitpi.runs.reader import RunReader
 
@@ -122,6 +123,26 @@ def test_a_sensor_that_repeats_itself_is_said_to(tmp_path: Path) -> None:
     bench.run({})
     (said,) = [words for words in bench.said if words.startswith("No samples")]
     assert "(the sensor repeats the same values)" in said
+
+
+@pytest.mark.parametrize("wall_s", [0.0, 1_795_453_320.0], ids=["never set", "set"])
+def test_with_quiet_hours_and_a_clock_never_set_it_is_quiet(tmp_path: Path, wall_s: float) -> None:
+    """Nobody knows whether it is night. The replay and ``why`` say the same."""
+    bench = Bench(tmp_path)
+    bench.clock = VirtualClock(wall_s=wall_s)
+    bench.chip = VirtualMpu6050(SimulatedRunner(LOW), bench.clock)
+    bench.transport = VirtualTransport([bench.chip])
+    hour = (time.localtime(wall_s).tm_hour + 6) % 24
+    config = apply(CONFIG, [f"coach.quiet_hours={hour:02d}:00-{hour:02d}:30"])
+    ended = bench.run({}, config)
+    assert ended.path is not None
+    with RunReader(ended.path) as run:
+        cues, rules = [c.cue for c in run.cues()], {w.rule for w in run.withheld()}
+        told = explain(run, 100.0)
+    assert bool(cues) == (wall_s > 0.0)
+    assert ("quiet.hours" in rules) == (wall_s == 0.0)
+    assert [i.cue for i in replay(open_recording(ended.path), config) if isinstance(i, Cue)] == cues
+    assert ("time of day is not known" in str(told)) == (wall_s == 0.0)
 
 
 def test_a_brown_out_gives_no_wrong_sample(tmp_path: Path) -> None:

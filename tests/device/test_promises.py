@@ -45,6 +45,14 @@ def test_lean_measured_from_elsewhere_than_the_usual_is_not_judged() -> None:
         assert bool(result.decisions) == cued
 
 
+def test_a_usual_lean_does_not_judge_a_lean_from_the_run_s_own_mean() -> None:
+    """He began without a stand: lean is a change about 0, whatever the posture, and no angle."""
+    running = Phase("run", 120.0, cadence_spm=170.0, lean_deg=6.0)
+    settings = ["coach.focus=lean", "coach.usual_lean_deg=6", "coach.warmup_s=0"]
+    result = run((running, running), settings)
+    assert result.decisions == []
+
+
 def test_the_focus_alone_speaks() -> None:
     both = replace(STEADY, duration_s=120.0, cadence_spm=158.0, lean_deg=14.0)
     settings = ["coach.target_spm=170", "coach.usual_lean_deg=6"]

@@ -304,6 +304,21 @@ def test_a_cue_that_was_heard_but_not_recorded_keeps_the_next_one_away(tmp_path:
     assert first["with"] >= 39.3 + 60.0 - 1.5  # run time 0 is the first sample's
 
 
+@pytest.mark.parametrize("heard_s", [50.0, 189.9], ids=["in the run before", "just now"])
+def test_a_cue_heard_before_the_cut_ends_no_mute(tmp_path: Path, heard_s: float) -> None:
+    bench = CutBench(tmp_path)
+    bench.clock.advance(100.0)
+    bench.go(190.0, bench.taps(120.0, 2), cut=True)
+    LastCue(bench.heard_file).note(heard_s)
+    bench.clock.advance(2.0)
+    bench.go(400.0)
+    (path,) = bench.paths()
+    with RunReader(path) as run:
+        assert run.cues() == []
+        settled = [e.kind for e in run.events() if e.kind == "settle"]
+    assert len(settled) == (heard_s > 100.0)  # a cue of the run before is none of this one's
+
+
 def test_what_was_heard_is_remembered_for_this_boot(tmp_path: Path) -> None:
     cue = LastCue(tmp_path / "heard.json")
     assert cue.last_s() is None

@@ -89,9 +89,9 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 
 
 def test_lean_is_compared_with_what_it_can_be(tmp_path: Path) -> None:
-    def lean(name: str, lean_from: int, usual: float | None) -> Verdict:
+    def lean(name: str, lean_from: int, usual: float | None, usual_from: int = 0) -> Verdict:
         seconds = [second(float(i), lean_deg=6.0, lean_from=lean_from) for i in range(90)]
-        coach = CoachConfig(usual_lean_deg=usual)
+        coach = CoachConfig(usual_lean_deg=usual, usual_lean_from=usual_from)
         return verdict(tmp_path / f"{name}.gaitpi", seconds=seconds, coach=coach)
 
     assert lean("stand", 2, None).lean_against == "standing"
@@ -99,6 +99,21 @@ def test_lean_is_compared_with_what_it_can_be(tmp_path: Path) -> None:
     assert "outside your band" in lines(lean("out", 2, 1.0))[3]
     assert lean("gait", 3, 1.0).lean_against is None
     assert lean("mount", 1, None).lean_against is None
+    assert lean("else", 2, 1.0, usual_from=1).lean_against == "standing"
+    assert lean("same", 1, 1.0, usual_from=1).lean_change_deg == 5.0
+
+
+def test_a_lean_that_is_not_known_is_not_out_of_band(tmp_path: Path) -> None:
+    coach = CoachConfig(focus="lean", usual_lean_deg=6.0, warmup_s=0.0, usual_lean_from=2)
+    seconds = [second(float(i), lean_deg=6.0, lean_from=2) for i in range(100)]
+    seconds += [second(100.0 + i, lean_deg=math.nan, lean_from=0) for i in range(100)]
+    v = verdict(tmp_path / "holes.gaitpi", seconds=seconds, coach=coach)
+    assert (v.in_band, v.cueable_s) == (1.0, 70.0)
+    seconds = [second(float(i), lean_deg=0.1, lean_from=3) for i in range(200)]
+    v = verdict(tmp_path / "no stand.gaitpi", seconds=seconds, coach=coach)
+    assert math.isnan(v.in_band)
+    assert v.cueable_s == 0.0
+    assert lines(v)[2] == "in band    not known (no lean to judge after warm-up)   no cues"
 
 
 def test_quality_counts_what_went_wrong(tmp_path: Path) -> None:
