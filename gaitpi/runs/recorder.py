@@ -175,7 +175,11 @@ class Recorder:
             return
         with self._changed:
             self._add(batch)
-            while self._queued > self._ring or len(self._batches) > MAX_BATCHES:
+            # what waits is joined and goes as such: not before the rest is a whole ring
+            while (
+                self._queued - len(self._batches[0].batch.counts) >= self._ring
+                or len(self._batches) > MAX_BATCHES
+            ):
                 self._drop_oldest()
             self._changed.notify()
 

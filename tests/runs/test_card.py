@@ -116,7 +116,7 @@ def test_what_waits_is_bounded_in_memory(tmp_path: Path) -> None:
         recorder.batch(Batch(k, 10 * k, line, np.zeros((10, 6), np.int16)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert recorder.queued_s <= RING_S
+    assert RING_S <= recorder.queued_s < RING_S + 2.0  # what waits is joined by the second
     assert peak < 4e6
     for _ in range(MAX_ROWS + 10):
         recorder.event(0.0, "mark", "")
