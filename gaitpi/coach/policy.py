@@ -191,6 +191,15 @@ class _State:
         self.onset_s = None
 
 
+def apart(value: float, edge: float) -> tuple[str, str]:
+    """Both in words, with as many digits as tell them apart: 164.9 is not below 164.9."""
+    for digits in (1, 2, 3):
+        found = f"{value:.{digits}f}", f"{edge:.{digits}f}"
+        if found[0] != found[1]:
+            break
+    return found
+
+
 class Coach:
     """Decides the cues of one run.
 
@@ -519,7 +528,8 @@ class Coach:
         s.awaiting_back = False
         s.forget_strides()
         if c.focus == "cadence":
-            where = f"cadence {reading.value:.1f} spm back above {self._return_spm():.1f}"
+            value, edge_spm = apart(reading.value, self._return_spm())
+            where = f"cadence {value} spm back above {edge_spm}"
         else:
             edge = LEAN_RETURN * c.lean_band_deg
             where = f"lean {reading.value:.1f} deg back within {edge:.1f} of the usual"
@@ -554,10 +564,9 @@ class Coach:
             rest = f"resting the cues for {c.rest_s:.0f} s"
             return "let-go", f"{c.focus}.unanswered", f"{s.unanswered} cues unanswered, {rest}"
         edges = self._band()
-        out = f"below {edges[0]:.1f}" if low.side < 0 else f"above {edges[1]:.1f}"
-        out += self._target_words()
-        unit = _UNIT[c.focus]
-        reason = f"{c.focus} {low.value:.1f} {unit} {out} over {low.seconds:.0f} s"
+        value, edge = apart(low.value, edges[0] if low.side < 0 else edges[1])
+        out = f"{'below' if low.side < 0 else 'above'} {edge}{self._target_words()}"
+        reason = f"{c.focus} {value} {_UNIT[c.focus]} {out} over {low.seconds:.0f} s"
         if c.focus == "lean":
             forward = low.side > 0
             return "tall" if forward else "sink", f"lean.{'high' if forward else 'low'}", reason
