@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitpi.cli import add_untrimmed_argument, complain, load_config, opened, print_json
 from gaitpi.config import runs_directory
 from gaitpi.errors import EXIT_OK
+from gaitpi.journal import NAME as JOURNAL
 from gaitpi.plaintext import plain
 from gaitpi.review import overview
 from gaitpi.review.edited import of_run
@@ -88,12 +89,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ofrun_lines(reader: RunReader) -> list[str]:
-    """What was felt and entered, below the name of its line."""
+    """What was felt and entered, below the name of its line.
+
+    The journal takes long to load: only where there is one, or a mark of the button.
+    """
+    if not _journal(reader.path) and all(event.kind != "pain" for event in reader.events()):
+        return []
     from gaitpi.journal.ofrun import lines
 
     said = " ".join(lines(reader))
     indent = " " * 11
     return textwrap.wrap(plain(said), 80, initial_indent=f"{'pain':<11}", subsequent_indent=indent)
+
+
+def _journal(run: Path) -> bool:
+    """Whether there may be a journal beside a run."""
+    try:
+        return (run.absolute().parent / JOURNAL).exists()
+    except OSError:  # in a folder that may not be looked into
+        return True
 
 
 def _drawn(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import Coach, Status
 from gaitpi.coach.slope import SlopeEstimator
-from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld, comparable
+from gaitpi.coach.types import Beats, Cue, Moment, StepTaken, Withheld
+from gaitpi.coach.usual import comparable
 from gaitpi.config import Config
 from gaitpi.device.belt import BeltCheck
 from gaitpi.device.correction import Correction, corrected

@@ -9,10 +9,8 @@ and what is read is checked and bounded.
 
 import contextlib
 import errno
-import getpass
 import json
 import os
-import secrets
 import sqlite3
 import time
 import zlib
@@ -257,6 +255,8 @@ def stamp() -> Stamp:
 
 def _who() -> str:
     """The account that asks; by number where it has no name."""
+    import getpass  # only who writes is asked
+
     with contextlib.suppress(OSError, KeyError):
         return (os.environ.get("SUDO_USER") or getpass.getuser())[:64]
     return str(os.getuid())
@@ -294,7 +294,7 @@ def change(
     def rows(journal: Journal) -> Iterator[tuple[Act, int, str, AnyEntry | None]]:
         there = journal.entries
         for one in make(journal):
-            name = one.name or secrets.token_hex(5)
+            name = one.name or os.urandom(5).hex()
             if one.entry != there.get(name):
                 yield act, 0, name, one.entry
 

@@ -17,7 +17,8 @@ import msgspec
 
 from gaitpi.coach.pace import Speed
 from gaitpi.coach.policy import LEAN_RETURN, Coach
-from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, comparable, decided
+from gaitpi.coach.types import Cue, Moment, StepTaken, Withheld, decided
+from gaitpi.coach.usual import comparable
 from gaitpi.config import CoachConfig, Config
 from gaitpi.errors import UsageError
 from gaitpi.hostclock import day_second

@@ -19,7 +19,7 @@ import msgspec
 from gaitpi.coach import detect
 from gaitpi.coach.programme import MINUTE_S, Part, Plan, cued, percent, whole
 from gaitpi.coach.targets import Own
-from gaitpi.coach.types import comparable
+from gaitpi.coach.usual import comparable
 from gaitpi.config import CoachConfig, Config, build
 from gaitpi.errors import ConfigError, RunFileError
 from gaitpi.prescription import Prescription, clamp

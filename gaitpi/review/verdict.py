@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gaitpi import faults
-from gaitpi.coach.types import comparable
+from gaitpi.coach.usual import comparable
 from gaitpi.plaintext import plain
 from gaitpi.review.averages import fmean
 from gaitpi.review.ledger import ledger, response
