@@ -30,6 +30,7 @@ _BROKEN: Final = (
     *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
+"""What tarfile and zipfile raise on archives cut short, packed in an unknown way, or made up."""
 """What Python's readers raise on files that are cut short, packed in an unknown way, or made up."""
 _EXTRA: Final = re.compile(r"""\s*;\s*extra\s*==\s*["']ble["']\s*$""")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,80}")

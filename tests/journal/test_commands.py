@@ -1,8 +1,7 @@
 """The commands of the journal as a runner meets them."""
 
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -155,16 +154,6 @@ def test_last_is_the_last_run(capsys: pytest.CaptureFixture[str], runs: Path) ->
     assert as_json(capsys, "pain", "5", "before", day)["entry"]["run"] == ""
     shown = said(capsys, "show", "last")
     assert f"pain 4 knee-left, after a run ({RUN})" in " ".join(shown.split())
-
-
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An hour ahead of UTC in winter, as the clock of the runs made here."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("berlin")

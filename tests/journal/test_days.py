@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,15 +17,6 @@ from tests.journal.made import WALL_S, journal_of, pain, stamp
 
 WEDNESDAY = date(2026, 5, 6)
 ANY_DAY = st.dates(min_value=date(1990, 1, 1), max_value=date(2150, 12, 31))
-
-
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ class Peer:
 
     def measured(self, n: int) -> tuple[bytes, dict[str, Any]]:
         """The ``n``-th measurement: its octets, and what they say in plain numbers."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of sensor says its own
 
     async def up(self) -> None:
         """Switch it on."""
